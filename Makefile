@@ -1,0 +1,88 @@
+# Folkmoot: `make run` starts it, `make test` checks it; both do all set-up first.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run test test-rust test-web test-stories lint fuzz bench bench-quick web setup-run setup-test fmt clean
+
+DATA ?= data
+ARGS ?=
+WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts web/tsconfig.json -type f 2>/dev/null)
+NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
+
+help: ## this list
+	@echo "Folkmoot: a social network that anyone can host."
+	@echo
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@echo
+	@echo "  DATA=folder    where 'make run' keeps everything (default: data)"
+	@echo "  ARGS='...'     further arguments for 'folkmoot serve'"
+
+run: setup-run web ## set up what is missing, build, and start a social network for localhost
+	cargo build --release --locked -p folkmoot
+	exec target/release/folkmoot serve --domain localhost --data $(DATA) $(ARGS)
+
+test: setup-test lint-fast test-web test-rust test-stories ## set up what is missing and run every test
+	@echo "make test: everything passed"
+
+.PHONY: lint-fast
+lint-fast:
+	cargo fmt --all --check
+	scripts/check-scripts.sh
+
+lint: setup-test web ## formatting, clippy, licences and advisories, the web client's linters
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	@if ! command -v cargo-deny >/dev/null; then echo "installing cargo-deny (once)"; cargo install --locked cargo-deny; fi
+	cargo deny check licenses bans sources
+	cd web && npm run lint && npm run check
+
+test-rust: web ## the Rust tests: units, properties, transcripts, crashes
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+ifneq ($(NEXTEST),)
+	cargo nextest run --workspace --locked
+	cargo test --workspace --locked --doc
+else
+	cargo test --workspace --locked
+endif
+
+test-web: web ## the web client's checks and unit tests
+	cd web && npm run lint && npm run check && npm test && npm run size
+
+test-stories: web ## stock clients and a browser against the running server
+	cargo build --locked -p folkmoot
+	scripts/stories.sh
+
+fuzz: ## fuzz every target for FUZZ_SECONDS each (default 60); needs a nightly toolchain
+	scripts/fuzz.sh
+
+bench: setup-run web ## every figure, into docs/benchmarks.md and target/bench/*.jsonl
+	cargo build --release --locked -p folkmoot -p bench
+	target/release/folkmoot-bench all --server target/release/folkmoot --out target/bench --table docs/benchmarks.md
+
+bench-quick: setup-run web ## the same with small numbers, to see that it runs
+	cargo build --release --locked -p folkmoot -p bench
+	target/release/folkmoot-bench all --quick --server target/release/folkmoot --out target/bench
+
+web: web/dist/index.html ## the web client, built into web/dist
+
+web/node_modules/.package-lock.json: web/package.json web/package-lock.json
+	scripts/setup.sh node
+	cd web && npm ci --no-audit --no-fund
+	@touch $@
+
+web/dist/index.html: web/node_modules/.package-lock.json $(WEB_SOURCES)
+	cd web && npm run build
+	@touch $@
+
+setup-run:
+	@scripts/setup.sh run
+
+setup-test:
+	@scripts/setup.sh test
+
+fmt: ## format everything
+	cargo fmt --all
+	cd web && npm run format
+
+clean: ## remove what was built (not your data)
+	rm -rf target web/dist web/node_modules tests/stories/node_modules
