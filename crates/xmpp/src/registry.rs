@@ -1,0 +1,303 @@
+//! Who is connected: the sessions of every account, and what routing knows of each of them.
+//!
+//! It holds no roster, sends nothing and never touches the store. Accounts are numbers (`JidNo`), so that a sorted list of
+//! subscribers meets the set of those online at about a nanosecond each.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+use store::JidNo;
+use wire::Jid;
+
+use crate::caps::Caps;
+use crate::session::Session;
+use crate::session::mailbox::SharedOut;
+use crate::xep::timelines::LiveKey;
+
+/// An account's sessions at one moment, shared without copying.
+pub type Sessions = Arc<[Arc<Session>]>;
+
+const SHARDS: usize = 64;
+
+/// Every bound session of this process.
+pub struct Registry {
+    shards: [Mutex<HashMap<JidNo, Sessions>>; SHARDS],
+    online: RwLock<Bitmap>,
+    count: AtomicUsize,
+    nobody: Sessions,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Registry {
+            shards: std::array::from_fn(|_| Mutex::default()),
+            online: RwLock::default(),
+            count: AtomicUsize::new(0),
+            nobody: Arc::from([]),
+        }
+    }
+}
+
+impl Registry {
+    fn shard(&self, no: JidNo) -> &Mutex<HashMap<JidNo, Sessions>> {
+        &self.shards[no.0 as usize % SHARDS]
+    }
+
+    /// Adds a session. The one that held the same resource is taken out and returned: its connection is to be closed with
+    /// `<conflict/>` (RFC 6120 §7.7.2.2, the newest wins).
+    pub fn bind(&self, session: Arc<Session>) -> Option<Arc<Session>> {
+        let no = session.no;
+        let mut shard = self.shard(no).lock();
+        let before = shard.get(&no);
+        let displaced = before.and_then(|all| {
+            all.iter().find(|other| other.jid.resource() == session.jid.resource()).cloned()
+        });
+        let kept = before.iter().flat_map(|all| all.iter()).filter(|other| {
+            displaced.as_ref().is_none_or(|displaced| displaced.id != other.id)
+        });
+        let after: Sessions = kept.cloned().chain([session]).collect();
+        shard.insert(no, after);
+        self.online.write().set(no);
+        drop(shard);
+        if displaced.is_none() {
+            self.count.fetch_add(1, Ordering::Relaxed);
+        }
+        displaced
+    }
+
+    /// Takes a session out; false when it was already displaced or gone.
+    pub fn unbind(&self, session: &Session) -> bool {
+        let mut shard = self.shard(session.no).lock();
+        let Some(before) = shard.get(&session.no) else { return false };
+        if !before.iter().any(|other| other.id == session.id) {
+            return false;
+        }
+        let after: Sessions = before.iter().filter(|other| other.id != session.id).cloned().collect();
+        if after.is_empty() {
+            shard.remove(&session.no);
+            self.online.write().clear(session.no);
+        } else {
+            shard.insert(session.no, after);
+        }
+        self.count.fetch_sub(1, Ordering::Relaxed);
+        true
+    }
+
+    /// The sessions of an account, in the order in which they were bound.
+    pub fn sessions(&self, no: JidNo) -> Sessions {
+        if !self.is_online(no) {
+            return self.nobody.clone();
+        }
+        self.shard(no).lock().get(&no).cloned().unwrap_or_else(|| self.nobody.clone())
+    }
+
+    /// The session that holds a resource.
+    pub fn session(&self, no: JidNo, resource: &str) -> Option<Arc<Session>> {
+        self.sessions(no).iter().find(|session| session.jid.resource() == Some(resource)).cloned()
+    }
+
+    /// Whether an account has any bound session, available or not.
+    pub fn is_online(&self, no: JidNo) -> bool {
+        self.online.read().has(no)
+    }
+
+    /// Keeps those of `all` that are online, in their order.
+    pub fn online_among(&self, all: impl Iterator<Item = JidNo>, out: &mut Vec<JidNo>) {
+        let online = self.online.read();
+        out.extend(all.filter(|no| online.has(*no)));
+    }
+
+    /// How many sessions are bound.
+    pub fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Every session, for shutdown.
+    pub fn all(&self) -> Vec<Arc<Session>> {
+        self.shards.iter().flat_map(|shard| shard.lock().values().flat_map(|all| all.to_vec()).collect::<Vec<_>>()).collect()
+    }
+}
+
+/// One bit a `JidNo`; numbers are dense, so it stays small (125 KB for a million addresses).
+#[derive(Default)]
+struct Bitmap(Vec<u64>);
+
+impl Bitmap {
+    fn has(&self, no: JidNo) -> bool {
+        self.0.get(no.0 as usize / 64).is_some_and(|word| word & (1 << (no.0 % 64)) != 0)
+    }
+
+    fn set(&mut self, no: JidNo) {
+        let index = no.0 as usize / 64;
+        if self.0.len() <= index {
+            self.0.resize(index + 1, 0);
+        }
+        self.0[index] |= 1 << (no.0 % 64);
+    }
+
+    fn clear(&mut self, no: JidNo) {
+        if let Some(word) = self.0.get_mut(no.0 as usize / 64) {
+            *word &= !(1 << (no.0 % 64));
+        }
+    }
+}
+
+/// What routing remembers of one session; part of `Session`, changed only by this crate's routing files.
+#[derive(Default)]
+pub struct Routing(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    presence: Option<Available>,
+    is_interested: bool,
+    rare: Option<Box<Rare>>,
+}
+
+/// What few sessions have, boxed so that the others pay one word.
+#[derive(Default)]
+struct Rare {
+    directed: Vec<Jid>,
+    live: Vec<LiveKey>,
+}
+
+/// A session's last available presence.
+#[derive(Clone)]
+pub struct Available {
+    /// The stanza, ready for any recipient.
+    pub stanza: Arc<SharedOut>,
+    /// RFC 6121 §4.7.2.3; −128…127.
+    pub priority: i8,
+    /// What the client can do, once it is known (XEP-0115).
+    pub caps: Option<Arc<Caps>>,
+}
+
+/// The most directed presences remembered for one session (§4.6.3); beyond it the oldest is told that we left.
+pub const DIRECTED_MAX: usize = 256;
+
+impl Routing {
+    /// The last available presence, none before the first and after `unavailable`.
+    pub fn available(&self) -> Option<Available> {
+        self.0.lock().presence.clone()
+    }
+
+    /// Whether the session is available.
+    pub fn is_available(&self) -> bool {
+        self.0.lock().presence.is_some()
+    }
+
+    /// The priority of an available session.
+    pub fn priority(&self) -> Option<i8> {
+        self.0.lock().presence.as_ref().map(|presence| presence.priority)
+    }
+
+    /// The known capabilities of an available session.
+    pub fn caps(&self) -> Option<Arc<Caps>> {
+        self.0.lock().presence.as_ref().and_then(|presence| presence.caps.clone())
+    }
+
+    /// Priority and capabilities in one step, for fan-out.
+    pub fn priority_and_caps(&self) -> Option<(i8, Option<Arc<Caps>>)> {
+        self.0.lock().presence.as_ref().map(|presence| (presence.priority, presence.caps.clone()))
+    }
+
+    pub(crate) fn set_available(&self, presence: Available) -> Option<Available> {
+        self.0.lock().presence.replace(presence)
+    }
+
+    pub(crate) fn set_unavailable(&self) -> Option<Available> {
+        self.0.lock().presence.take()
+    }
+
+    /// Sets the capabilities if `stanza` is still the session's last presence.
+    pub(crate) fn set_caps(&self, stanza: &Arc<SharedOut>, caps: Arc<Caps>) -> bool {
+        match &mut self.0.lock().presence {
+            Some(presence) if Arc::ptr_eq(&presence.stanza, stanza) => {
+                presence.caps = Some(caps);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the session asked for the roster and so gets pushes (RFC 6121 §2.2, "interested resource").
+    pub fn is_interested(&self) -> bool {
+        self.0.lock().is_interested
+    }
+
+    pub(crate) fn set_interested(&self) {
+        self.0.lock().is_interested = true;
+    }
+
+    /// Remembers a directed presence; returns the oldest if there are too many.
+    pub(crate) fn add_directed(&self, to: Jid) -> Option<Jid> {
+        let mut state = self.0.lock();
+        let directed = &mut state.rare.get_or_insert_default().directed;
+        if directed.contains(&to) {
+            return None;
+        }
+        directed.push(to);
+        (directed.len() > DIRECTED_MAX).then(|| directed.remove(0))
+    }
+
+    pub(crate) fn remove_directed(&self, to: &Jid) -> bool {
+        let mut state = self.0.lock();
+        let Some(rare) = &mut state.rare else { return false };
+        let before = rare.directed.len();
+        rare.directed.retain(|other| other != to);
+        rare.directed.len() != before
+    }
+
+    pub(crate) fn has_directed_to(&self, bare: &str) -> bool {
+        let state = self.0.lock();
+        state.rare.as_ref().is_some_and(|rare| rare.directed.iter().any(|jid| jid.bare().as_str() == bare))
+    }
+
+    pub(crate) fn take_directed(&self) -> Vec<Jid> {
+        self.0.lock().rare.as_mut().map(|rare| std::mem::take(&mut rare.directed)).unwrap_or_default()
+    }
+
+    pub(crate) fn add_live(&self, key: LiveKey) {
+        let mut state = self.0.lock();
+        let live = &mut state.rare.get_or_insert_default().live;
+        if !live.contains(&key) {
+            live.push(key);
+        }
+    }
+
+    pub(crate) fn remove_live(&self, key: &LiveKey) -> bool {
+        let mut state = self.0.lock();
+        let Some(rare) = &mut state.rare else { return false };
+        let before = rare.live.len();
+        rare.live.retain(|other| other != key);
+        rare.live.len() != before
+    }
+
+    pub(crate) fn live_count(&self) -> usize {
+        self.0.lock().rare.as_ref().map_or(0, |rare| rare.live.len())
+    }
+
+    pub(crate) fn take_live(&self) -> Vec<LiveKey> {
+        self.0.lock().rare.as_mut().map(|rare| std::mem::take(&mut rare.live)).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bitmap_has_what_was_set_and_not_cleared() {
+        let mut bitmap = Bitmap::default();
+        for no in [0, 63, 64, 1000] {
+            assert!(!bitmap.has(JidNo(no)));
+            bitmap.set(JidNo(no));
+            assert!(bitmap.has(JidNo(no)));
+        }
+        bitmap.clear(JidNo(64));
+        bitmap.clear(JidNo(100_000));
+        assert!(!bitmap.has(JidNo(64)));
+        assert!(bitmap.has(JidNo(63)));
+    }
+}

@@ -1,0 +1,245 @@
+//! What waits to be written to one client: lazy, bounded, and without any allocation while empty.
+//!
+//! Two lanes. [`Outgoing::Stanza`] goes first; [`Outgoing::Shared`], the fan-out, follows. Within one lane order is
+//! kept; a `Stanza` may overtake a `Shared` that was queued before it, so whatever must stay in order goes one way.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use parking_lot::Mutex;
+use wire::{StreamCondition, StreamError};
+
+/// One stanza towards a client.
+#[derive(Debug, Clone)]
+pub enum Outgoing {
+    /// Canonical bytes, written as they are.
+    Stanza(Arc<[u8]>),
+    /// The same bytes for many, completed with this session's full JID as `to` when written.
+    Shared(Arc<SharedOut>),
+}
+
+/// A stanza for many recipients: what stands before and after the value of its `to` attribute.
+///
+/// Written as `before_to`, the escaped full JID of the session, `after_to`; so `before_to` ends with `to='`
+/// and `after_to` begins with `'`.
+#[derive(Debug)]
+pub struct SharedOut {
+    /// Everything up to and including the quote that opens `to`.
+    pub before_to: Box<[u8]>,
+    /// Everything from the quote that closes `to`.
+    pub after_to: Box<[u8]>,
+}
+
+impl Outgoing {
+    fn len(&self) -> usize {
+        /// A full JID is counted at a flat size, since the exact one does not matter to a limit.
+        const TO: usize = 64;
+        match self {
+            Outgoing::Stanza(bytes) => bytes.len(),
+            Outgoing::Shared(shared) => shared.before_to.len() + TO + shared.after_to.len(),
+        }
+    }
+}
+
+/// Why something was not queued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotQueued {
+    /// Too much waits already; the session is being closed for it.
+    #[error("the session's mailbox is full")]
+    Full,
+    /// The session is closing.
+    #[error("the session is closing")]
+    Closed,
+}
+
+/// The queue towards one client.
+#[derive(Debug)]
+pub struct Mailbox {
+    inner: Mutex<Inner>,
+    hard_limit: usize,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    first: VecDeque<Outgoing>,
+    fan_out: VecDeque<Outgoing>,
+    bytes: usize,
+    waker: Option<Waker>,
+    closing: Option<Box<StreamError>>,
+    is_closed: bool,
+}
+
+/// What [`Mailbox::poll_take`] hands to the session.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub first: VecDeque<Outgoing>,
+    pub fan_out: VecDeque<Outgoing>,
+    /// Set once, when the session is to be closed after what is in this batch.
+    pub close: Option<Box<StreamError>>,
+}
+
+impl Mailbox {
+    /// An empty mailbox that takes up to `hard_limit` bytes.
+    pub fn new(hard_limit: usize) -> Mailbox {
+        Mailbox { inner: Mutex::default(), hard_limit }
+    }
+
+    /// Queues and wakes the session.
+    pub fn send(&self, out: Outgoing) -> Result<(), NotQueued> {
+        let waker;
+        let result;
+        {
+            let mut inner = self.inner.lock();
+            if inner.is_closed {
+                return Err(NotQueued::Closed);
+            }
+            let bytes = inner.bytes + out.len();
+            if bytes > self.hard_limit {
+                // Nobody reads this: what waits is dropped, so that it costs no more memory until the socket is gone.
+                inner.first = VecDeque::new();
+                inner.fan_out = VecDeque::new();
+                inner.bytes = 0;
+                inner.is_closed = true;
+                inner.closing = Some(Box::new(
+                    StreamError::new(StreamCondition::ResourceConstraint).text("too much waits to be read"),
+                ));
+                result = Err(NotQueued::Full);
+            } else {
+                inner.bytes = bytes;
+                match out {
+                    Outgoing::Stanza(_) => inner.first.push_back(out),
+                    Outgoing::Shared(_) => inner.fan_out.push_back(out),
+                }
+                result = Ok(());
+            }
+            waker = inner.waker.take();
+        }
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        result
+    }
+
+    /// Asks the session to close with this stream error after what is queued already. Only the first counts.
+    pub fn close(&self, error: StreamError) {
+        let waker = {
+            let mut inner = self.inner.lock();
+            if inner.is_closed {
+                return;
+            }
+            inner.is_closed = true;
+            inner.closing = Some(Box::new(error));
+            inner.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Refuses everything from now on and drops what waits; for the session when its client is gone.
+    pub(crate) fn shut(&self) {
+        let mut inner = self.inner.lock();
+        *inner = Inner { is_closed: true, ..Inner::default() };
+    }
+
+    /// Bytes that wait.
+    pub fn len(&self) -> usize {
+        self.inner.lock().bytes
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Takes what waits, up to about `limit` bytes; pending while there is nothing.
+    pub(crate) fn poll_take(&self, cx: &mut Context<'_>, limit: usize) -> Poll<Batch> {
+        let mut inner = self.inner.lock();
+        if inner.bytes == 0 && inner.closing.is_none() {
+            match &mut inner.waker {
+                Some(waker) => waker.clone_from(cx.waker()),
+                none => *none = Some(cx.waker().clone()),
+            }
+            return Poll::Pending;
+        }
+        if inner.bytes <= limit {
+            inner.bytes = 0;
+            return Poll::Ready(Batch {
+                first: std::mem::take(&mut inner.first),
+                fan_out: std::mem::take(&mut inner.fan_out),
+                close: inner.closing.take(),
+            });
+        }
+        let mut batch = Batch::default();
+        let mut taken = 0;
+        while taken < limit {
+            let (from, to) = if inner.first.is_empty() {
+                (&mut inner.fan_out, &mut batch.fan_out)
+            } else {
+                (&mut inner.first, &mut batch.first)
+            };
+            let Some(out) = from.pop_front() else { break };
+            taken += out.len();
+            to.push_back(out);
+        }
+        inner.bytes = inner.bytes.saturating_sub(taken);
+        Poll::Ready(batch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn stanza(text: &str) -> Outgoing {
+        Outgoing::Stanza(text.as_bytes().into())
+    }
+
+    fn shared() -> Outgoing {
+        Outgoing::Shared(Arc::new(SharedOut { before_to: b"<message to='"[..].into(), after_to: b"'/>"[..].into() }))
+    }
+
+    fn take(mailbox: &Mailbox, limit: usize) -> Option<Batch> {
+        match mailbox.poll_take(&mut Context::from_waker(Waker::noop()), limit) {
+            Poll::Ready(batch) => Some(batch),
+            Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn replies_go_before_fan_out() {
+        let mailbox = Mailbox::new(1_000);
+        assert!(take(&mailbox, 1_000).is_none());
+        mailbox.send(shared()).unwrap();
+        mailbox.send(stanza("<iq/>")).unwrap();
+        let batch = take(&mailbox, 1).unwrap();
+        assert_eq!((batch.first.len(), batch.fan_out.len()), (1, 0));
+        let batch = take(&mailbox, 1).unwrap();
+        assert_eq!((batch.first.len(), batch.fan_out.len()), (0, 1));
+        assert!(take(&mailbox, 1_000).is_none());
+    }
+
+    #[test]
+    fn over_the_hard_limit_the_session_closes() {
+        let mailbox = Mailbox::new(8);
+        mailbox.send(stanza("<iq/>")).unwrap();
+        assert_eq!(mailbox.send(stanza("<iq/>")), Err(NotQueued::Full));
+        assert_eq!(mailbox.send(stanza("<iq/>")), Err(NotQueued::Closed));
+        let batch = take(&mailbox, 100).unwrap();
+        assert!(batch.first.is_empty());
+        assert_eq!(batch.close.unwrap().condition, StreamCondition::ResourceConstraint);
+    }
+
+    #[test]
+    fn a_close_follows_what_waits() {
+        let mailbox = Mailbox::new(100);
+        mailbox.send(stanza("<iq/>")).unwrap();
+        mailbox.close(StreamError::new(StreamCondition::Conflict));
+        mailbox.close(StreamError::new(StreamCondition::SystemShutdown));
+        let batch = take(&mailbox, 100).unwrap();
+        assert_eq!(batch.first.len(), 1);
+        assert_eq!(batch.close.unwrap().condition, StreamCondition::Conflict);
+    }
+}

@@ -1,0 +1,197 @@
+//! What can be set about the XMPP side: one plain struct that the binary fills from its configuration.
+//!
+//! Nothing here reads files or the environment, and nothing changes while the server runs.
+
+/// Everything that can be set; see each field for its unit and default.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The domains that accounts live at; the first is the main one. Normalized by the binary (lower case).
+    pub domains: Vec<String>,
+    /// What is put before a domain to name its pubsub service, with the dot (`pubsub.`).
+    pub pubsub_prefix: String,
+    /// The root of the web site without a trailing slash, used in links.
+    pub site_url: String,
+    /// Who may make an account.
+    pub registration: Registration,
+    /// What must be solved before an account is made without a token.
+    pub challenge: Challenge,
+    /// Who may read a new account's posts when the sign-up does not say.
+    pub default_audience: Audience,
+    /// Localparts that are never given to people, compared in their normalized form.
+    pub reserved_names: Vec<String>,
+    /// SCRAM iterations for new passwords (RFC 5802 §5.1).
+    pub scram_rounds: u32,
+    /// Development: PLAIN without TLS on loopback and every rate limit off.
+    pub is_dev: bool,
+    /// Sizes, times and rates.
+    pub limits: Limits,
+}
+
+/// Who may make an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registration {
+    /// Everybody.
+    Open,
+    /// Everybody, but an administrator lets them in.
+    Approval,
+    /// Only who brings a token.
+    Invite,
+    /// Nobody; accounts are made on the command line.
+    Closed,
+}
+
+impl Registration {
+    /// The word that stands in the configuration and in the page's meta tag.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Registration::Open => "open",
+            Registration::Approval => "approval",
+            Registration::Invite => "invite",
+            Registration::Closed => "closed",
+        }
+    }
+}
+
+/// What must be solved before an account is made without a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Challenge {
+    /// Nothing.
+    None,
+    /// XEP-0158 SHA-256 proof of work: this many bits must match.
+    ProofOfWork {
+        /// How many bits of the hash are demanded; each doubles the work.
+        bits: u8,
+    },
+}
+
+/// Who may read an account's posts: the access model that its microblog node is created with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Everybody (`open`).
+    Open,
+    /// Who receives the account's presence (`presence`).
+    Presence,
+}
+
+impl Audience {
+    /// The access model's word (XEP-0060 §4.5).
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Audience::Open => "open",
+            Audience::Presence => "presence",
+        }
+    }
+
+    /// Reads the access model's word.
+    pub fn from_name(name: &str) -> Option<Audience> {
+        match name {
+            "open" => Some(Audience::Open),
+            "presence" => Some(Audience::Presence),
+            _ => None,
+        }
+    }
+}
+
+/// Sizes in bytes, times in milliseconds, rates per second. A rate of 0 means no limit.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// The largest stanza of an authenticated session.
+    pub stanza_bytes: usize,
+    /// The largest element before authentication.
+    pub stanza_bytes_before_auth: usize,
+    /// How long a connection may take until its session is bound.
+    pub auth_timeout_ms: u64,
+    /// How long the peer may take to close its side after ours.
+    pub close_timeout_ms: u64,
+    /// Failed attempts on one stream before it is closed (RFC 6120 §6.4.5 recommends 2 to 5 retries).
+    pub sasl_attempts: u32,
+    /// When this much waits for a session's client, nothing more is read from that client.
+    pub mailbox_soft_bytes: usize,
+    /// When this much waits, the session is closed with `resource-constraint`.
+    pub mailbox_hard_bytes: usize,
+    /// Bytes a second that a session may send; ten times as many in a burst.
+    pub session_bytes_per_s: u32,
+    /// Stanzas a second that a session may send; ten times as many in a burst.
+    pub session_stanzas_per_s: u32,
+    /// How long a session may keep at its rate limit without a rest before it is a flood (`policy-violation`).
+    pub flood_patience_ms: u64,
+    /// Sessions of one account at the same time.
+    pub sessions_per_account: usize,
+    /// Connections from one address (IPv4 address or IPv6 /64 network) at the same time; 0 means no limit.
+    pub connections_per_ip: usize,
+    /// Failed logins an hour from one address.
+    pub failed_logins_per_ip_and_hour: u32,
+    /// Failed logins an hour to one account.
+    pub failed_logins_per_account_and_hour: u32,
+    /// New accounts an hour from one address.
+    pub registrations_per_ip_and_hour: u32,
+    /// Devices (sign-in tokens) that one account may keep.
+    pub devices_per_account: usize,
+    /// How long a device token lasts without being used.
+    pub device_lifetime_ms: i64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            stanza_bytes: 256 * 1024,
+            stanza_bytes_before_auth: 10 * 1024,
+            auth_timeout_ms: 30_000,
+            close_timeout_ms: 5_000,
+            sasl_attempts: 5,
+            mailbox_soft_bytes: 256 * 1024,
+            mailbox_hard_bytes: 4 * 1024 * 1024,
+            session_bytes_per_s: 64 * 1024,
+            session_stanzas_per_s: 100,
+            flood_patience_ms: 120_000,
+            sessions_per_account: 20,
+            connections_per_ip: 200,
+            failed_logins_per_ip_and_hour: 60,
+            failed_logins_per_account_and_hour: 30,
+            registrations_per_ip_and_hour: 5,
+            devices_per_account: 50,
+            device_lifetime_ms: 180 * 24 * 3_600 * 1_000,
+        }
+    }
+}
+
+impl Settings {
+    /// Settings for one domain with everything else at its default.
+    pub fn for_domain(domain: &str) -> Settings {
+        Settings {
+            domains: vec![domain.to_owned()],
+            pubsub_prefix: "pubsub.".to_owned(),
+            site_url: format!("https://{domain}"),
+            registration: Registration::Invite,
+            challenge: Challenge::None,
+            default_audience: Audience::Open,
+            reserved_names: DEFAULT_RESERVED_NAMES.iter().map(|&name| name.to_owned()).collect(),
+            scram_rounds: 10_000,
+            is_dev: false,
+            limits: Limits::default(),
+        }
+    }
+
+    /// Whether accounts live at this (normalized) domain.
+    pub fn is_local_domain(&self, domain: &str) -> bool {
+        self.domains.iter().any(|known| known == domain)
+    }
+
+    /// The JID of the pubsub service that belongs to a domain.
+    pub fn pubsub_service(&self, domain: &str) -> String {
+        format!("{}{domain}", self.pubsub_prefix)
+    }
+
+    /// The domain whose pubsub service this JID names.
+    pub fn domain_of_pubsub_service<'a>(&self, service: &'a str) -> Option<&'a str> {
+        let domain = service.strip_prefix(self.pubsub_prefix.as_str())?;
+        self.is_local_domain(domain).then_some(domain)
+    }
+}
+
+/// Names that would mislead people if a person had them, and those that services and paths use.
+const DEFAULT_RESERVED_NAMES: [&str; 22] = [
+    "abuse", "admin", "administrator", "anonymous", "everyone", "folkmoot", "help", "hostmaster", "info", "mailer-daemon",
+    "moderator", "nobody", "postmaster", "press", "root", "security", "service", "staff", "support", "system", "update",
+    "webmaster",
+];
