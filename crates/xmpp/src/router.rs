@@ -1,0 +1,104 @@
+//! Where a client's stanza goes: RFC 6120 §8 and §10, RFC 6121 §8, <https://www.rfc-editor.org/rfc/rfc6121#section-8>.
+//!
+//! It decides by the stanza's spans (name, to, type, first child) and parses nothing; what a stanza asks for is decided in
+//! `messages`, `presence` and the files of `xep`. It trusts `from`, which the connection stamped.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use store::JidNo;
+use wire::{Jid, Kind, Stanza, StanzaError, StreamCondition, StreamError, error_reply};
+
+use crate::server::Server;
+use crate::session::Session;
+use crate::session::mailbox::Outgoing;
+use crate::{iq, messages, notify, presence, xep};
+
+/// What is left to do for a stanza.
+#[must_use]
+pub enum Routed {
+    /// Nothing; the next stanza may be read.
+    Done,
+    /// This, before the session's next stanza is routed.
+    Later(BoxFuture<'static, ()>),
+}
+
+/// Whom an address belongs to, seen from this server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// One of our domains.
+    Domain,
+    /// The pubsub service of one of our domains.
+    Pubsub,
+    /// Somebody at one of our domains, who may or may not have an account.
+    Account,
+    /// Another server.
+    Remote,
+}
+
+impl Server {
+    /// Whom an address belongs to.
+    pub fn place(&self, jid: &Jid) -> Place {
+        let domain = jid.domain();
+        if self.settings.is_local_domain(domain) {
+            return if jid.node().is_some() { Place::Account } else { Place::Domain };
+        }
+        match self.settings.domain_of_pubsub_service(domain) {
+            Some(_) if jid.node().is_none() => Place::Pubsub,
+            _ => Place::Remote,
+        }
+    }
+
+    /// The number of a bare address: at once when it is known in memory.
+    pub async fn number(&self, bare: &str) -> Result<JidNo, StanzaError> {
+        if let Some(no) = self.store.jids().number_cached(bare) {
+            return Ok(no);
+        }
+        self.store.jids().number(bare).await.map_err(crate::unavailable_store)
+    }
+}
+
+/// Routes one stanza of a bound session. What comes back as [`Routed::Later`] must end before the session's next stanza is
+/// routed, so that a client's stanzas take effect in their order (RFC 6120 §10.1).
+pub fn route(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza) -> Routed {
+    server.metrics.stanzas.add(1);
+    let to = match stanza.to() {
+        None => None,
+        Some(to) => match Jid::parse(&to) {
+            Ok(to) => Some(to),
+            Err(_) => {
+                refuse(server, session, &stanza, &StanzaError::jid_malformed());
+                return Routed::Done;
+            }
+        },
+    };
+    match stanza.kind() {
+        Kind::Message => messages::route(server, session, stanza, to),
+        Kind::Presence => presence::route(server, session, stanza, to),
+        Kind::Iq => iq::route(server, session, stanza, to),
+        Kind::Other => {
+            // RFC 6120 §4.9.3.24
+            session.close(StreamError::new(StreamCondition::UnsupportedStanzaType));
+            Routed::Done
+        }
+    }
+}
+
+/// What follows from the end of a session, however it ended: presence, directed presence, temporary subscriptions.
+/// To be awaited once, after its last stanza.
+pub async fn ended(server: &Arc<Server>, session: &Arc<Session>) {
+    xep::timelines::forget(server, session);
+    let was_bound = server.registry.unbind(session);
+    presence::left(server, session, was_bound).await;
+    server.caps.forget(session);
+    notify::forget(server, session);
+}
+
+/// Returns an error to the sender, unless the stanza is itself an error or a result (RFC 6120 §8.3.1).
+pub(crate) fn refuse(server: &Server, session: &Session, stanza: &Stanza, error: &StanzaError) {
+    if let Some(reply) = error_reply(stanza, error) {
+        server.metrics.errors.add(1);
+        // A session that takes no more is being closed already.
+        let _ = session.send(Outgoing::Reply(reply.into()));
+    }
+}

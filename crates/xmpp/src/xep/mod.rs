@@ -1,0 +1,121 @@
+//! One file per extension. The list below is the whole set: each file registers the requests that it answers, the features
+//! that it announces, and its number and version, from which service discovery and the documentation are made.
+
+use std::collections::HashMap;
+
+use futures_util::future::BoxFuture;
+
+use crate::iq::{Answered, Cx, Target, Verb};
+
+type Handler = Box<dyn Fn(Cx) -> BoxFuture<'static, Answered> + Send + Sync>;
+
+/// Who answers what, and what is announced. Built once, read-only afterwards.
+#[derive(Default)]
+pub struct Xeps {
+    current: &'static str,
+    handlers: HashMap<(Verb, Target, &'static str, &'static str), (&'static str, Handler)>,
+    features: HashMap<Target, Vec<&'static str>>,
+    list: Vec<Implemented>,
+}
+
+/// An extension as this server implements it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Implemented {
+    /// Its number in the XSF's series.
+    pub number: u16,
+    /// The version of the document that was followed.
+    pub version: &'static str,
+    /// The file of this folder that implements it.
+    pub file: &'static str,
+}
+
+impl Xeps {
+    /// Says which extension the file implements.
+    pub(crate) fn xep(&mut self, number: u16, version: &'static str) -> &mut Self {
+        self.list.push(Implemented { number, version, file: self.current });
+        self
+    }
+
+    /// Announces a feature in the service discovery of a target; another's account announces what one's own does.
+    pub(crate) fn feature(&mut self, target: Target, var: &'static str) -> &mut Self {
+        let features = self.features.entry(target).or_default();
+        if let Err(place) = features.binary_search(&var) {
+            features.insert(place, var);
+        }
+        self
+    }
+
+    /// Answers `get` requests for an element.
+    pub(crate) fn get<F, Fut>(&mut self, target: Target, ns: &'static str, name: &'static str, f: F) -> &mut Self
+    where
+        F: Fn(Cx) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Answered> + Send + 'static,
+    {
+        self.answer(Verb::Get, target, ns, name, f)
+    }
+
+    /// Answers `set` requests for an element.
+    pub(crate) fn set<F, Fut>(&mut self, target: Target, ns: &'static str, name: &'static str, f: F) -> &mut Self
+    where
+        F: Fn(Cx) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Answered> + Send + 'static,
+    {
+        self.answer(Verb::Set, target, ns, name, f)
+    }
+
+    fn answer<F, Fut>(&mut self, verb: Verb, target: Target, ns: &'static str, name: &'static str, f: F) -> &mut Self
+    where
+        F: Fn(Cx) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Answered> + Send + 'static,
+    {
+        let handler: Handler = Box::new(move |cx| Box::pin(f(cx)));
+        if let Some((other, _)) = self.handlers.insert((verb, target, ns, name), (self.current, handler)) {
+            panic!("{} and {other} both answer {{{ns}}}{name}", self.current);
+        }
+        self
+    }
+
+    pub(crate) fn handler(&self, verb: Verb, target: Target, ns: &str, name: &str) -> Option<&Handler> {
+        self.handlers.get(&(verb, target, ns, name)).map(|(_, handler)| handler)
+    }
+
+    /// The features that a target announces, sorted.
+    pub fn features(&self, target: Target) -> &[&'static str] {
+        let target = if target == Target::Account { Target::OwnAccount } else { target };
+        self.features.get(&target).map_or(&[], Vec::as_slice)
+    }
+
+    /// Every extension, in the order of the list below.
+    pub fn list(&self) -> &[Implemented] {
+        &self.list
+    }
+}
+
+macro_rules! xeps { ($($name:ident),* $(,)?) => {
+    $(pub(crate) mod $name;)*
+
+    /// All of them.
+    pub fn all() -> Xeps {
+        let mut xeps = Xeps::default();
+        $(
+            xeps.current = stringify!($name);
+            $name::register(&mut xeps);
+        )*
+        xeps
+    }
+} }
+
+xeps![ping, disco, caps, roster, register, devices, pubsub, timelines, follow, people, delay];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_claimed_twice_and_every_file_names_its_source() {
+        let xeps = all();
+        assert!(xeps.list().iter().any(|xep| xep.number == 199));
+        assert!(xeps.features(Target::Server).is_sorted());
+        assert_eq!(xeps.features(Target::Account), xeps.features(Target::OwnAccount));
+    }
+}
