@@ -1,43 +1,98 @@
 //! What waits to be written to one client: lazy, bounded, and without any allocation while empty.
 //!
-//! Two lanes. [`Outgoing::Stanza`] goes first; [`Outgoing::Shared`], the fan-out, follows. Within one lane order is
-//! kept; a `Stanza` may overtake a `Shared` that was queued before it, so whatever must stay in order goes one way.
+//! Two lanes: results and errors of the session's own requests go first, everything else follows in its order.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
-use wire::{StreamCondition, StreamError};
+use wire::{Jid, StreamCondition, StreamError};
 
 /// One stanza towards a client.
 #[derive(Debug, Clone)]
 pub enum Outgoing {
     /// Canonical bytes, written as they are.
     Stanza(Arc<[u8]>),
-    /// The same bytes for many, completed with this session's full JID as `to` when written.
+    /// The same bytes for many, completed with this session's address when written.
     Shared(Arc<SharedOut>),
 }
 
-/// A stanza for many recipients: what stands before and after the value of its `to` attribute.
+/// A stanza for many recipients: what stands before and after the recipient's address, quotes included in neither.
 ///
-/// Written as `before_to`, the escaped full JID of the session, `after_to`; so `before_to` ends with `to='`
-/// and `after_to` begins with `'`.
+/// Nothing is allocated per recipient, since the bare JID is a prefix of the session's full one.
 #[derive(Debug)]
 pub struct SharedOut {
-    /// Everything up to and including the quote that opens `to`.
-    pub before_to: Box<[u8]>,
-    /// Everything from the quote that closes `to`.
-    pub after_to: Box<[u8]>,
+    /// What is written between the two.
+    pub address: Address,
+    /// Everything up to and including the quote (`'`) that opens `to`.
+    pub head: Box<[u8]>,
+    /// Everything from the quote (`'`) that closes the last address written.
+    pub tail: Box<[u8]>,
+}
+
+/// Which addresses complete a [`SharedOut`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Address {
+    /// The session's full JID.
+    ToFull,
+    /// The session's bare JID.
+    ToBare,
+    /// The full JID, then `' from='` and the session's own bare JID.
+    ToFullFromOwnBare,
+}
+
+/// The order in which things are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// Before everything else: results and errors of the session's own requests.
+    Reply,
+    /// Everything else.
+    FanOut,
 }
 
 impl Outgoing {
     fn len(&self) -> usize {
-        /// A full JID is counted at a flat size, since the exact one does not matter to a limit.
-        const TO: usize = 64;
+        /// Addresses are counted at a flat size, since the exact one does not matter to a limit.
+        const ADDRESS: usize = 64;
         match self {
             Outgoing::Stanza(bytes) => bytes.len(),
-            Outgoing::Shared(shared) => shared.before_to.len() + TO + shared.after_to.len(),
+            Outgoing::Shared(shared) => shared.head.len() + ADDRESS + shared.tail.len(),
+        }
+    }
+
+    /// Appends the stanza as it stands on a TCP stream.
+    pub(crate) fn write(&self, to: &Jid, out: &mut Vec<u8>) {
+        match self {
+            Outgoing::Stanza(bytes) => out.extend_from_slice(bytes),
+            Outgoing::Shared(shared) => {
+                let full = to.as_str();
+                let bare = full.split_once('/').map_or(full, |(bare, _)| bare);
+                out.extend_from_slice(&shared.head);
+                match shared.address {
+                    Address::ToFull => push_escaped(full, out),
+                    Address::ToBare => push_escaped(bare, out),
+                    Address::ToFullFromOwnBare => {
+                        push_escaped(full, out);
+                        out.extend_from_slice(b"' from='");
+                        push_escaped(bare, out);
+                    }
+                }
+                out.extend_from_slice(&shared.tail);
+            }
+        }
+    }
+}
+
+/// A localpart may hold neither quotes, `&` nor `<` (RFC 7622 §3.3.1), but a resource may.
+fn push_escaped(text: &str, out: &mut Vec<u8>) {
+    for &byte in text.as_bytes() {
+        match byte {
+            b'&' => out.extend_from_slice(b"&amp;"),
+            b'<' => out.extend_from_slice(b"&lt;"),
+            b'>' => out.extend_from_slice(b"&gt;"),
+            b'\'' => out.extend_from_slice(b"&apos;"),
+            _ => out.push(byte),
         }
     }
 }
@@ -86,7 +141,7 @@ impl Mailbox {
     }
 
     /// Queues and wakes the session.
-    pub fn send(&self, out: Outgoing) -> Result<(), NotQueued> {
+    pub fn send(&self, lane: Lane, out: Outgoing) -> Result<(), NotQueued> {
         let waker;
         let result;
         {
@@ -107,9 +162,9 @@ impl Mailbox {
                 result = Err(NotQueued::Full);
             } else {
                 inner.bytes = bytes;
-                match out {
-                    Outgoing::Stanza(_) => inner.first.push_back(out),
-                    Outgoing::Shared(_) => inner.fan_out.push_back(out),
+                match lane {
+                    Lane::Reply => inner.first.push_back(out),
+                    Lane::FanOut => inner.fan_out.push_back(out),
                 }
                 result = Ok(());
             }
@@ -197,8 +252,9 @@ mod tests {
         Outgoing::Stanza(text.as_bytes().into())
     }
 
-    fn shared() -> Outgoing {
-        Outgoing::Shared(Arc::new(SharedOut { before_to: b"<message to='"[..].into(), after_to: b"'/>"[..].into() }))
+    fn shared(address: Address) -> Outgoing {
+        let head = b"<message to='"[..].into();
+        Outgoing::Shared(Arc::new(SharedOut { address, head, tail: b"'/>"[..].into() }))
     }
 
     fn take(mailbox: &Mailbox, limit: usize) -> Option<Batch> {
@@ -212,8 +268,8 @@ mod tests {
     fn replies_go_before_fan_out() {
         let mailbox = Mailbox::new(1_000);
         assert!(take(&mailbox, 1_000).is_none());
-        mailbox.send(shared()).unwrap();
-        mailbox.send(stanza("<iq/>")).unwrap();
+        mailbox.send(Lane::FanOut, shared(Address::ToFull)).unwrap();
+        mailbox.send(Lane::Reply, stanza("<iq/>")).unwrap();
         let batch = take(&mailbox, 1).unwrap();
         assert_eq!((batch.first.len(), batch.fan_out.len()), (1, 0));
         let batch = take(&mailbox, 1).unwrap();
@@ -222,11 +278,27 @@ mod tests {
     }
 
     #[test]
+    fn a_shared_stanza_is_completed_and_escaped() {
+        let jid: Jid = "juliet@localhost/o'balcony".parse().unwrap();
+        let written = |address| {
+            let mut out = Vec::new();
+            shared(address).write(&jid, &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(written(Address::ToFull), "<message to='juliet@localhost/o&apos;balcony'/>");
+        assert_eq!(written(Address::ToBare), "<message to='juliet@localhost'/>");
+        assert_eq!(
+            written(Address::ToFullFromOwnBare),
+            "<message to='juliet@localhost/o&apos;balcony' from='juliet@localhost'/>"
+        );
+    }
+
+    #[test]
     fn over_the_hard_limit_the_session_closes() {
         let mailbox = Mailbox::new(8);
-        mailbox.send(stanza("<iq/>")).unwrap();
-        assert_eq!(mailbox.send(stanza("<iq/>")), Err(NotQueued::Full));
-        assert_eq!(mailbox.send(stanza("<iq/>")), Err(NotQueued::Closed));
+        mailbox.send(Lane::Reply, stanza("<iq/>")).unwrap();
+        assert_eq!(mailbox.send(Lane::Reply, stanza("<iq/>")), Err(NotQueued::Full));
+        assert_eq!(mailbox.send(Lane::Reply, stanza("<iq/>")), Err(NotQueued::Closed));
         let batch = take(&mailbox, 100).unwrap();
         assert!(batch.first.is_empty());
         assert_eq!(batch.close.unwrap().condition, StreamCondition::ResourceConstraint);
@@ -235,11 +307,11 @@ mod tests {
     #[test]
     fn a_close_follows_what_waits() {
         let mailbox = Mailbox::new(100);
-        mailbox.send(stanza("<iq/>")).unwrap();
+        mailbox.send(Lane::FanOut, stanza("<message/>")).unwrap();
         mailbox.close(StreamError::new(StreamCondition::Conflict));
         mailbox.close(StreamError::new(StreamCondition::SystemShutdown));
         let batch = take(&mailbox, 100).unwrap();
-        assert_eq!(batch.first.len(), 1);
+        assert_eq!(batch.fan_out.len(), 1);
         assert_eq!(batch.close.unwrap().condition, StreamCondition::Conflict);
     }
 }
