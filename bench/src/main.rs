@@ -1,2 +1,88 @@
-//! main
-fn main() {}
+//! Folkmoot's load generator: `folkmoot-bench all` measures every figure that the
+//! project holds itself to, against a server that it starts on loopback.
+
+mod client;
+mod process;
+mod reference;
+mod report;
+mod scenario;
+mod seed;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+
+use report::Report;
+use scenario::Scenario;
+
+#[derive(Parser)]
+#[command(name = "folkmoot-bench", about = "Measures a Folkmoot server on loopback")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Every scenario, and the table.
+    All(Options),
+    /// One scenario or several.
+    Run {
+        /// Which.
+        #[arg(required = true)]
+        scenarios: Vec<Scenario>,
+        #[command(flatten)]
+        options: Options,
+    },
+    /// The bare TLS server that the others are compared with.
+    #[command(hide = true)]
+    Reference {
+        mode: reference::Mode,
+        #[arg(long)]
+        port: u16,
+    },
+}
+
+/// What all scenarios share.
+#[derive(Args, Clone)]
+pub struct Options {
+    /// The server's binary.
+    #[arg(long, default_value = "target/release/folkmoot")]
+    server: PathBuf,
+    /// Small numbers, to see that everything runs; its figures say nothing.
+    #[arg(long)]
+    quick: bool,
+    /// Where JSON lines and data folders go.
+    #[arg(long, default_value = "target/bench")]
+    out: PathBuf,
+    /// Where the table goes.
+    #[arg(long)]
+    table: Option<PathBuf>,
+    /// Exit with 1 when a wanted figure is missed.
+    #[arg(long)]
+    strict: bool,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let (scenarios, options) = match Cli::parse().command {
+        Command::Reference { mode, port } => return reference::serve(mode, port).await,
+        Command::All(options) => (Scenario::ALL.to_vec(), options),
+        Command::Run { scenarios, options } => (scenarios, options),
+    };
+    let mut report = Report::begin(&options.out)?;
+    if options.quick {
+        report.note("a quick run: small numbers, no figure of it counts".to_owned());
+    }
+    for scenario in scenarios {
+        scenario.run(&options, &mut report).await?;
+    }
+    if let Some(table) = &options.table {
+        report.table(table, "make bench")?;
+    }
+    if options.strict && report.missed() > 0 {
+        std::process::exit(1);
+    }
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! The scenarios, one file each.
+
+mod chat;
+mod empty;
+mod fanout;
+mod history;
+mod idle;
+mod login;
+mod publish;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use crate::Options;
+use crate::process::{ADDRESS, Process};
+use crate::report::Report;
+use crate::seed::Seed;
+
+/// What can be measured.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Scenario {
+    /// The server without anybody: memory, binary, time to the first page.
+    Empty,
+    /// Memory of sessions that do nothing.
+    Idle,
+    /// CPU of signing in.
+    Login,
+    /// One-to-one messages.
+    Chat,
+    /// A post to many who follow or whose clients announced interest.
+    Fanout,
+    /// Reading the newest items of a node.
+    History,
+    /// Durable, acknowledged items.
+    Publish,
+}
+
+impl Scenario {
+    /// In the order in which they run.
+    pub const ALL: [Scenario; 7] = [
+        Scenario::Empty,
+        Scenario::Idle,
+        Scenario::Login,
+        Scenario::Chat,
+        Scenario::Fanout,
+        Scenario::History,
+        Scenario::Publish,
+    ];
+
+    /// Measures it.
+    pub async fn run(self, options: &Options, report: &mut Report) -> Result<()> {
+        match self {
+            Scenario::Empty => empty::run(options, report).await,
+            Scenario::Idle => idle::run(options, report).await,
+            Scenario::Login => login::run(options, report).await,
+            Scenario::Chat => chat::run(options, report).await,
+            Scenario::Fanout => fanout::run(options, report).await,
+            Scenario::History => history::run(options, report).await,
+            Scenario::Publish => publish::run(options, report).await,
+        }
+    }
+}
+
+/// Where the server's direct TLS port is.
+fn xmpps() -> SocketAddr {
+    SocketAddr::new(ADDRESS, 5223)
+}
+
+/// A fresh data folder, seeded, and the server over it.
+async fn start(options: &Options, name: &str, seed: Seed) -> Result<(Process, PathBuf)> {
+    let data = options.out.join("data").join(name);
+    if data.exists() {
+        std::fs::remove_dir_all(&data)?;
+    }
+    std::fs::create_dir_all(&data)?;
+    crate::seed::write(&data, seed).await?;
+    let server = Process::folkmoot(&options.server, &data).await?;
+    Ok((server, data))
+}
+
+/// The caps element of a client that wants microblog events, and the answer to
+/// the server's question what is behind it.
+mod caps {
+    /// Sent with presence; the hash is of `ANSWER` (XEP-0115 §5.1).
+    pub const ELEMENT: &str = "<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' \
+                               node='urn:x-folkmoot:bench' ver='VER'/>";
+    /// What `ver` is the hash of.
+    pub const IDENTITY_AND_FEATURES: &str = "<identity category='client' type='bot' name='bench'/>\
+                                             <feature var='http://jabber.org/protocol/disco#info'/>\
+                                             <feature var='urn:xmpp:microblog:0+notify'/>";
+    /// The verification string before hashing.
+    pub const STRING: &str =
+        "client/bot//bench<http://jabber.org/protocol/disco#info<urn:xmpp:microblog:0+notify<";
+}

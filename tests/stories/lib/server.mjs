@@ -1,0 +1,63 @@
+// A Folkmoot server of one's own: a loopback address, a data folder, start, kill, restart.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { once } from 'node:events';
+
+const BINARY = resolve(import.meta.dirname, '../../../', process.env.FOLKMOOT_BINARY ?? 'target/debug/folkmoot');
+let used = 0;
+
+export class Server {
+  constructor(args = []) {
+    used += 1;
+    this.address = `127.${60 + (process.pid % 60)}.${(process.pid >> 6) % 250}.${used}`;
+    this.data = mkdtempSync(join(tmpdir(), 'folkmoot-story-'));
+    this.args = args;
+    this.output = '';
+  }
+
+  get site() {
+    return `http://${this.address}:5280`;
+  }
+
+  async start() {
+    this.process = spawn(
+      BINARY,
+      ['serve', '--domain', 'localhost', '--bind', this.address, '--data', this.data, ...this.args],
+      { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, FOLKMOOT_SITE_URL: this.site } },
+    );
+    const gather = (chunk) => (this.output += chunk);
+    this.process.stdout.on('data', gather);
+    this.process.stderr.on('data', gather);
+    const deadline = Date.now() + 30_000;
+    for (;;) {
+      if (this.process.exitCode !== null) throw new Error(`the server ended: ${this.output}`);
+      if (Date.now() > deadline) throw new Error(`the server did not come up: ${this.output}`);
+      const answer = await fetch(`${this.site}/healthz`).catch(() => null);
+      if (answer?.ok) return this;
+      await new Promise((next) => setTimeout(next, 50));
+    }
+  }
+
+  /** Ends it at once, as a power failure of the process would. */
+  async kill() {
+    const ended = once(this.process, 'exit');
+    this.process.kill('SIGKILL');
+    await ended;
+  }
+
+  /** Ends it politely; resolves to its exit code. */
+  async stop() {
+    if (this.process.exitCode !== null) return this.process.exitCode;
+    const ended = once(this.process, 'exit');
+    this.process.kill('SIGTERM');
+    const [code] = await ended;
+    return code;
+  }
+
+  async remove() {
+    if (this.process && this.process.exitCode === null && this.process.signalCode === null) await this.kill();
+    rmSync(this.data, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,18 @@
+// A stock Python client, Debian's slixmpp, over STARTTLS.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+import { Server } from './lib/server.mjs';
+
+const run = promisify(execFile);
+const server = new Server();
+before(() => server.start());
+after(() => server.remove());
+
+test('two people register, follow, post, talk and see it live with slixmpp', { timeout: 120_000 }, async () => {
+  const script = join(import.meta.dirname, 'slixmpp_story.py');
+  const told = await run('/usr/bin/python3', [script, server.address], { timeout: 100_000 }).catch((error) => error);
+  assert.match(told.stdout ?? '', /the story ended well/, `${told.stdout}\n${told.stderr}\n${server.output}`);
+});
