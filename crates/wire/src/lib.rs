@@ -1,6 +1,6 @@
 //! Stanzas, addresses, and the state machines of streams and SASL: what XMPP is on the wire.
 //!
-//! Specifications: RFC 6120, RFC 6122's successor RFC 7622, RFC 7395, RFC 5802 and XML 1.0 with namespaces. There is
+//! Specifications: RFC 6120, RFC 7622, RFC 7395, RFC 5802 and XML 1.0 with namespaces. There is
 //! no I/O here, no clock and no randomness: bytes, times and nonces are arguments.
 
 mod cut;
