@@ -1,0 +1,116 @@
+//! The devices that stay signed in: revocable tokens, of which only a hash is kept.
+
+use rusqlite::Row;
+
+use crate::ids::{DeviceId, JidNo, Timestamp};
+use crate::read::{ReadError, Reader};
+use crate::write::{Write, WriteError};
+
+/// A signed-in device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Its number.
+    pub id: DeviceId,
+    /// Whose it is.
+    pub no: JidNo,
+    /// A hash of the token that it shows.
+    pub token_hash: Vec<u8>,
+    /// What its owner knows it by.
+    pub label: String,
+    /// When it signed in with a password.
+    pub created: Timestamp,
+    /// When it last showed its token.
+    pub last_used: Timestamp,
+    /// From when on the token is worth nothing.
+    pub expires: Timestamp,
+}
+
+const COLUMNS: &str = "id, no, token_hash, label, created, last_used, expires";
+/// Devices of one account; the one unused for longest makes room for a new one.
+const MAX_DEVICES: u32 = 50;
+
+fn device(row: &Row<'_>) -> rusqlite::Result<Device> {
+    Ok(Device {
+        id: row.get(0)?,
+        no: row.get(1)?,
+        token_hash: row.get(2)?,
+        label: row.get(3)?,
+        created: row.get(4)?,
+        last_used: row.get(5)?,
+        expires: row.get(6)?,
+    })
+}
+
+/// Adds a device; beyond 50 of one account, those unused for longest are signed out.
+#[must_use]
+pub fn add(device: Device) -> Write {
+    Write::new(device.label.len(), move |tx| {
+        tx.execute(
+            "INSERT INTO devices (id, no, token_hash, label, created, last_used, expires) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            (
+                device.id,
+                device.no,
+                &device.token_hash,
+                &device.label,
+                device.created,
+                device.last_used,
+                device.expires,
+            ),
+        )?;
+        tx.execute(
+            "DELETE FROM devices WHERE no = ?1 AND id NOT IN \
+             (SELECT id FROM devices WHERE no = ?1 ORDER BY last_used DESC, id DESC LIMIT ?2)",
+            (device.no, MAX_DEVICES),
+        )?;
+        Ok(())
+    })
+}
+
+/// Notes that the device showed its token, and until when that is good.
+#[must_use]
+pub fn touch(id: DeviceId, last_used: Timestamp, expires: Timestamp) -> Write {
+    Write::new(0, move |tx| {
+        let sql = "UPDATE devices SET last_used = ?2, expires = ?3 WHERE id = ?1";
+        if tx.execute(sql, (id, last_used, expires))? == 0 {
+            Err(WriteError::NotFound)
+        } else {
+            Ok(())
+        }
+    })
+}
+
+/// Signs one device of the account out.
+#[must_use]
+pub fn revoke(no: JidNo, id: DeviceId) -> Write {
+    Write::new(0, move |tx| {
+        let sql = "DELETE FROM devices WHERE id = ?1 AND no = ?2";
+        if tx.execute(sql, (id, no))? == 0 {
+            Err(WriteError::NotFound)
+        } else {
+            Ok(())
+        }
+    })
+}
+
+/// Signs all devices of the account out, as after a change of password.
+#[must_use]
+pub fn revoke_all(no: JidNo) -> Write {
+    Write::new(0, move |tx| {
+        tx.execute("DELETE FROM devices WHERE no = ?1", [no]).map(drop)
+    })
+}
+
+impl Reader {
+    /// The device whose token has this hash, unless it expired before `now`.
+    pub fn device_by_token(&self, token_hash: &[u8], now: Timestamp) -> Result<Option<Device>, ReadError> {
+        let sql = format!("SELECT {COLUMNS} FROM devices WHERE token_hash = ?1 AND expires > ?2");
+        self.first(&sql, (token_hash, now), device)
+    }
+
+    /// The account's devices, the latest used first.
+    pub fn devices(&self, no: JidNo) -> Result<Vec<Device>, ReadError> {
+        let sql = format!("SELECT {COLUMNS} FROM devices WHERE no = ?1 ORDER BY last_used DESC, id DESC");
+        self.rows(&sql, [no], device)
+    }
+}
