@@ -1,0 +1,158 @@
+//! The steps of a transcript, read from its text.
+
+/// One step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// `Given the accounts juliet, romeo`
+    Accounts(Vec<String>),
+    /// `Given romeo and juliet are contacts`: subscribed to each other's presence.
+    Contacts(String, String),
+    /// `Given romeo follows juliet`
+    Follows(String, String),
+    /// `Given juliet has posted ID: text`
+    Posted {
+        /// Who.
+        who: String,
+        /// The item's id.
+        id: String,
+        /// The post's text.
+        text: String,
+    },
+    /// `juliet/balcony connects`: signed in and bound, no presence sent.
+    Connects(String),
+    /// `juliet/balcony is online`: connects, sends presence, and what that brings is put aside.
+    Online(String),
+    /// `juliet is online and wants NODE`: the same with capabilities that announce `NODE+notify`.
+    OnlineWanting(String, Vec<String>),
+    /// `juliet sends:`
+    Sends(String, String),
+    /// `juliet receives:` these stanzas, in this order.
+    Receives(String, String),
+    /// `juliet receives in any order:`
+    ReceivesUnordered(String, String),
+    /// `juliet receives nothing`: all that had arrived was received.
+    ReceivesNothing(String),
+    /// `juliet leaves`: closes her stream and waits for the server's.
+    Leaves(String),
+    /// `juliet breaks off`: her connection ends without a word.
+    BreaksOff(String),
+    /// `juliet is disconnected with CONDITION`: the server ends her stream with this error.
+    Disconnected(String, String),
+    /// `The store holds its commits`
+    StoreHolds,
+    /// `The store commits`: what was held, and from now on at once.
+    StoreCommits,
+    /// `The next commit fails`
+    NextCommitFails,
+    /// `N seconds pass`
+    SecondsPass(u64),
+}
+
+/// A step and the line it stands on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Located {
+    /// From 1.
+    pub line: usize,
+    /// What is to be done.
+    pub step: Step,
+}
+
+/// Reads a transcript.
+pub fn parse(text: &str) -> Result<Vec<Located>, String> {
+    let mut steps = Vec::new();
+    let mut lines = text.lines().enumerate().peekable();
+    while let Some((number, line)) = lines.next() {
+        if line.trim().is_empty() || line.starts_with('#') {
+            continue;
+        }
+        if line.starts_with([' ', '\t']) {
+            return Err(format!("line {}: indented text belongs under a step that ends in ':'", number + 1));
+        }
+        let mut block = String::new();
+        while let Some((_, more)) = lines.next_if(|(_, l)| l.is_empty() || l.starts_with([' ', '\t'])) {
+            block.push_str(more.trim());
+            block.push('\n');
+        }
+        let step = step(line.trim_end(), block.trim()).ok_or_else(|| format!("line {}: what is {line:?}?", number + 1))?;
+        steps.push(Located { line: number + 1, step });
+    }
+    Ok(steps)
+}
+
+fn step(line: &str, block: &str) -> Option<Step> {
+    let owned = str::to_owned;
+    if let Some(given) = line.strip_prefix("Given ") {
+        if let Some(names) = given.strip_prefix("the accounts ").or_else(|| given.strip_prefix("the account ")) {
+            return Some(Step::Accounts(names.split(',').map(|n| n.trim().to_owned()).collect()));
+        }
+        if let Some((one, other)) = given.strip_suffix(" are contacts").and_then(|g| g.split_once(" and ")) {
+            return Some(Step::Contacts(owned(one), owned(other)));
+        }
+        if let Some((who, rest)) = given.split_once(" has posted ") {
+            let (id, text) = rest.split_once(": ")?;
+            return Some(Step::Posted { who: owned(who), id: owned(id), text: owned(text) });
+        }
+        let (who, whom) = given.split_once(" follows ")?;
+        return Some(Step::Follows(owned(who), owned(whom)));
+    }
+    match line {
+        "The store holds its commits" => return Some(Step::StoreHolds),
+        "The store commits" => return Some(Step::StoreCommits),
+        "The next commit fails" => return Some(Step::NextCommitFails),
+        _ => {}
+    }
+    if let Some(count) = line.strip_suffix(" seconds pass").or_else(|| line.strip_suffix(" second passes")) {
+        return Some(Step::SecondsPass(count.parse().ok()?));
+    }
+    let (who, what) = line.split_once(' ')?;
+    let who = owned(who);
+    if !block.is_empty() && !what.ends_with(':') {
+        return None;
+    }
+    if let Some(nodes) = what.strip_prefix("is online and wants ") {
+        return Some(Step::OnlineWanting(who, nodes.split(',').map(|n| n.trim().to_owned()).collect()));
+    }
+    if let Some(condition) = what.strip_prefix("is disconnected with ") {
+        return Some(Step::Disconnected(who, owned(condition)));
+    }
+    Some(match what {
+        "connects" => Step::Connects(who),
+        "is online" => Step::Online(who),
+        "sends:" => Step::Sends(who, owned(block)),
+        "receives:" => Step::Receives(who, owned(block)),
+        "receives in any order:" => Step::ReceivesUnordered(who, owned(block)),
+        "receives nothing" => Step::ReceivesNothing(who),
+        "leaves" => Step::Leaves(who),
+        "breaks off" => Step::BreaksOff(who),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_read_with_their_blocks() {
+        let text = "# a remark\nGiven the accounts juliet, romeo\nGiven juliet has posted one: Hello\n\
+                    romeo/garden is online and wants a, b\njuliet sends:\n    <a/>\n\n    <b/>\nThe store commits\n";
+        let steps: Vec<Step> = parse(text).unwrap().into_iter().map(|l| l.step).collect();
+        assert_eq!(
+            steps,
+            [
+                Step::Accounts(vec!["juliet".into(), "romeo".into()]),
+                Step::Posted { who: "juliet".into(), id: "one".into(), text: "Hello".into() },
+                Step::OnlineWanting("romeo/garden".into(), vec!["a".into(), "b".into()]),
+                Step::Sends("juliet".into(), "<a/>\n\n<b/>".into()),
+                Step::StoreCommits,
+            ]
+        );
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_its_line() {
+        assert_eq!(parse("\njuliet dances\n").unwrap_err(), "line 2: what is \"juliet dances\"?");
+        assert!(parse("  <iq/>").is_err());
+        assert!(parse("juliet leaves\n   <iq/>\n").is_err());
+    }
+}
