@@ -1,0 +1,167 @@
+//! Plays a transcript against a server of its own.
+
+use std::time::Duration;
+
+use wire::Document;
+
+use super::pattern::{Captures, compare, fill, stanzas};
+use super::step::{Located, Step, parse};
+use crate::world::{Arrival, World};
+
+/// Why a transcript failed, with its line.
+#[derive(Debug, thiserror::Error)]
+#[error("line {line}: {why}")]
+pub struct Failure {
+    line: usize,
+    why: String,
+}
+
+/// Real time after which something that should have happened has not.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Plays a transcript from its text.
+///
+/// # Errors
+/// The first step that did not go as written.
+pub fn run(text: &str) -> Result<(), Failure> {
+    let steps = parse(text).map_err(|why| Failure { line: 0, why })?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure { line: 0, why: error.to_string() })?;
+    runtime.block_on(async {
+        let mut play = Play { world: World::start().await, captures: Captures::new() };
+        for Located { line, step } in steps {
+            let played = tokio::time::timeout(PATIENCE, play.step(step)).await;
+            played.unwrap_or_else(|_| Err("nothing more came".to_owned())).map_err(|why| Failure { line, why })?;
+        }
+        play.world.end().await;
+        Ok(())
+    })
+}
+
+struct Play {
+    world: World,
+    captures: Captures,
+}
+
+impl Play {
+    async fn step(&mut self, step: Step) -> Result<(), String> {
+        match step {
+            Step::Accounts(names) => {
+                for name in names {
+                    self.world.make_account(&name).await?;
+                }
+                Ok(())
+            }
+            Step::Contacts(one, other) => self.world.befriend(&one, &other).await,
+            Step::Follows(who, whom) => self.world.follow(&who, &whom).await,
+            Step::Posted { who, id, text } => self.world.post(&who, &id, &text).await,
+            Step::Connects(who) => self.world.connect(&who).await,
+            Step::Online(who) => self.world.come_online(&who, &[]).await,
+            Step::OnlineWanting(who, nodes) => self.world.come_online(&who, &nodes).await,
+            Step::Sends(who, block) => {
+                let block = fill(&block, &self.captures);
+                // White space between stanzas is for the reader, not for the wire.
+                let packet: String = block.lines().map(str::trim).collect::<Vec<_>>().join("\n");
+                self.world.client(&who)?.send(packet.as_bytes()).await
+            }
+            Step::Receives(who, block) => {
+                for expected in stanzas(&block)? {
+                    let arrived = self.next_stanza(&who).await?;
+                    self.check(&expected, &arrived)?;
+                }
+                Ok(())
+            }
+            Step::ReceivesUnordered(who, block) => self.receive_unordered(&who, &block).await,
+            Step::ReceivesNothing(who) => self.receive_nothing(&who).await,
+            Step::Leaves(who) => {
+                self.world.client(&who)?.send(b"</stream:stream>").await?;
+                self.until_end(&who).await
+            }
+            Step::BreaksOff(who) => self.world.break_off(&who).await,
+            Step::Disconnected(who, condition) => self.disconnected(&who, &condition).await,
+            Step::StoreHolds => {
+                self.world.hold_commits();
+                Ok(())
+            }
+            Step::StoreCommits => {
+                self.world.release_commits();
+                Ok(())
+            }
+            Step::NextCommitFails => {
+                self.world.fail_next_commit();
+                Ok(())
+            }
+            Step::SecondsPass(seconds) => {
+                self.world.clock.advance(seconds * 1_000);
+                Ok(())
+            }
+        }
+    }
+
+    async fn next_stanza(&mut self, who: &str) -> Result<Document, String> {
+        match self.world.client(who)?.next().await? {
+            Arrival::Stanza(document) => Ok(document),
+            Arrival::End => Err(format!("the server closed {who}'s stream")),
+        }
+    }
+
+    fn check(&mut self, expected: &Document, arrived: &Document) -> Result<(), String> {
+        let mut captures = self.captures.clone();
+        compare(expected.root(), arrived.root(), &mut captures)
+            .map_err(|why| format!("{why}\n    arrived: {}", show(arrived)))?;
+        self.captures = captures;
+        Ok(())
+    }
+
+    async fn receive_unordered(&mut self, who: &str, block: &str) -> Result<(), String> {
+        let mut expected = stanzas(block)?;
+        while !expected.is_empty() {
+            let arrived = self.next_stanza(who).await?;
+            let fitting = expected.iter().position(|wanted| self.check_quietly(wanted, &arrived));
+            let Some(at) = fitting else {
+                let reasons: Vec<String> =
+                    expected.iter().filter_map(|wanted| self.check(wanted, &arrived).err()).collect();
+                return Err(format!("none of those expected fits: {}", reasons.join("; ")));
+            };
+            let wanted = expected.remove(at);
+            self.check(&wanted, &arrived)?;
+        }
+        Ok(())
+    }
+
+    fn check_quietly(&self, expected: &Document, arrived: &Document) -> bool {
+        compare(expected.root(), arrived.root(), &mut self.captures.clone()).is_ok()
+    }
+
+    async fn receive_nothing(&mut self, who: &str) -> Result<(), String> {
+        let surplus = self.world.settle_and_collect(who).await?;
+        match surplus.first() {
+            None => Ok(()),
+            Some(first) => Err(format!("{} more arrived, the first: {}", surplus.len(), show(first))),
+        }
+    }
+
+    async fn until_end(&mut self, who: &str) -> Result<(), String> {
+        while let Arrival::Stanza(_) = self.world.client(who)?.next().await? {}
+        self.world.forget(who);
+        Ok(())
+    }
+
+    async fn disconnected(&mut self, who: &str, condition: &str) -> Result<(), String> {
+        const STREAM_ERRORS: &str = "urn:ietf:params:xml:ns:xmpp-streams";
+        let arrived = self.next_stanza(who).await?;
+        let error = arrived.root();
+        let is_expected = error.name() == "error" && error.child(condition, STREAM_ERRORS).is_some();
+        if !is_expected {
+            return Err(format!("expected the stream error {condition}, found {}", show(&arrived)));
+        }
+        self.until_end(who).await
+    }
+}
+
+fn show(document: &Document) -> String {
+    String::from_utf8_lossy(document.bytes()).into_owned()
+}
+
