@@ -23,7 +23,7 @@ pub use jid::{BareJid, Jid, JidError};
 pub use scan::{Head, Kind, Limits, ScanError, Scanned, Scanner, scan_one};
 pub use stanza::{Set, Stanza, ingress};
 pub use stream::{
-    Framed, StreamContext, StreamHeader, read_framed, write_framed_close, write_framed_open, write_stream_close,
-    write_stream_open,
+    Framed, StreamContext, StreamHeader, read_framed, write_framed_close, write_framed_open,
+    write_stream_close, write_stream_open,
 };
 pub use write::{Writer, escape_attr, escape_text, write_framed};

@@ -23,7 +23,10 @@ pub enum ScanError {
     /// A name is longer than 255 bytes.
     #[error("name too long")]
     NameTooLong,
-    /// A character reference is longer than 16 bytes.
+    /// A name holds a character beyond ASCII that some parsers do not allow there.
+    #[error("character not allowed in names")]
+    NameCharacter,
+    /// A character reference has more than 8 digits.
     #[error("character reference too long")]
     ReferenceTooLong,
     /// A namespace name holds a character reference (other than `&amp;`), a tab or a line break: the same name
@@ -108,6 +111,7 @@ impl ScanError {
                 | Self::TooManyAttributes
                 | Self::TooManyNamespaces
                 | Self::NameTooLong
+                | Self::NameCharacter
                 | Self::ReferenceTooLong
                 | Self::NamespaceSpelling
         )
@@ -121,6 +125,7 @@ impl ScanError {
             | Self::TooManyAttributes
             | Self::TooManyNamespaces
             | Self::NameTooLong
+            | Self::NameCharacter
             | Self::ReferenceTooLong => StreamCondition::PolicyViolation,
             Self::NamespaceSpelling
             | Self::Comment

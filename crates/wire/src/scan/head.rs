@@ -3,8 +3,11 @@
 //! Specification: [RFC 6120](https://www.rfc-editor.org/rfc/rfc6120) §8.1. Everything is relative to the first
 //! byte of the element; whoever holds the bytes asks with them.
 
+use std::borrow::Cow;
+
 use super::chars::Name;
 use super::ns::Space;
+use crate::unescape;
 
 /// What a first-level element is (RFC 6120 §8.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -121,6 +124,11 @@ impl Head {
     /// The element's name without prefix. `data` is what was scanned.
     pub fn name<'a>(&self, data: &'a [u8]) -> &'a str {
         text(self.name.local(data))
+    }
+
+    /// The `from` attribute. `data` is what was scanned.
+    pub fn from<'a>(&self, data: &'a [u8]) -> Option<Cow<'a, str>> {
+        self.from.value(data).map(unescape::attribute)
     }
 }
 

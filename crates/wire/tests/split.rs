@@ -1,0 +1,162 @@
+//! However a stream is cut into pieces, the scanner finds the same in it.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+#[path = "support/generate.rs"]
+mod generate;
+
+use proptest::prelude::*;
+use wire::{Limits, ScanError, Scanned, Scanner, ingress};
+
+const HEADER: &[u8] =
+    b"<?xml version=\"1.0\" encoding='utf-8' ?>\n<stream:stream xmlns='jabber:client' xml:lang='\xC3\xA9' \
+    xmlns:stream='http://etherx.jabber.org/streams' xmlns:p='urn:outer' to='example.org' version='1.0'>";
+
+/// What happened, with the offset at which it ended.
+#[derive(Debug, PartialEq)]
+enum Seen {
+    Header(usize),
+    Stanza(usize, Vec<u8>),
+    End(usize),
+    Error(usize, ScanError),
+    /// Nothing more, and bytes are left.
+    Waiting(usize),
+}
+
+/// Runs a scanner over `data`, of which it gets to see more at each of the given offsets.
+fn run(data: &[u8], limits: Limits, ends: impl IntoIterator<Item = usize>) -> Vec<Seen> {
+    let mut scanner = Scanner::tcp(limits);
+    let mut seen = Vec::new();
+    let mut start = 0;
+    for end in ends.into_iter().chain([data.len()]) {
+        loop {
+            match scanner.scan(&data[start..end]) {
+                Ok(Scanned::More) => break,
+                Ok(Scanned::Space { len }) => {
+                    assert!(len > 0);
+                    start += len;
+                }
+                Ok(Scanned::Header { len, .. }) => {
+                    start += len;
+                    seen.push(Seen::Header(start));
+                }
+                Ok(Scanned::Stanza { len, head }) => {
+                    assert_eq!(head.len(), len);
+                    let stanza = ingress(&data[start..end], &head, scanner.context(), Some("a@b/c"));
+                    start += len;
+                    seen.push(Seen::Stanza(start, stanza.bytes().to_vec()));
+                }
+                Ok(Scanned::End { len }) => {
+                    start += len;
+                    seen.push(Seen::End(start));
+                }
+                Err(error) => {
+                    assert_eq!(scanner.scan(b"<presence/>"), Err(error), "errors stay");
+                    seen.push(Seen::Error(start, error));
+                    return seen;
+                }
+            }
+        }
+    }
+    seen.push(Seen::Waiting(start));
+    seen
+}
+
+fn check(data: &[u8], limits: Limits, ends: Vec<usize>) -> Result<(), TestCaseError> {
+    let whole = run(data, limits, []);
+    prop_assert_eq!(&whole, &run(data, limits, ends));
+    prop_assert_eq!(&whole, &run(data, limits, 0..data.len()));
+    Ok(())
+}
+
+fn limits() -> impl Strategy<Value = Limits> {
+    (
+        prop_oneof![Just(100_000usize), 20..600usize],
+        1..6u16,
+        1..8u16,
+        1..8u16,
+    )
+        .prop_map(|(max_bytes, max_depth, max_attributes, max_namespaces)| Limits {
+            max_bytes,
+            max_depth: max_depth * 4,
+            max_attributes: max_attributes * 2,
+            max_namespaces: max_namespaces * 2,
+        })
+}
+
+fn ends(len: usize) -> impl Strategy<Value = Vec<usize>> {
+    proptest::collection::vec(0..=len, 0..6).prop_map(|mut ends| {
+        ends.sort_unstable();
+        ends
+    })
+}
+
+fn stream() -> impl Strategy<Value = Vec<u8>> {
+    let stanza = prop_oneof![2 => generate::one().prop_map(String::into_bytes), 1 => generate::spoilt()];
+    let between = proptest::sample::select(vec![&b""[..], b"\n", b" \t\r\n"]);
+    let end = proptest::sample::select(vec![
+        &b""[..],
+        b"</stream:stream>",
+        b"</stream:stream \n> ",
+        b"</stream>",
+    ]);
+    let header = prop_oneof![9 => Just(HEADER.to_vec()), 1 => spoilt_header()];
+    (header, proptest::collection::vec((between, stanza), 0..3), end).prop_map(|(header, stanzas, end)| {
+        let mut all = header;
+        for (between, stanza) in stanzas {
+            all.extend_from_slice(between);
+            all.extend_from_slice(&stanza);
+        }
+        all.extend_from_slice(end);
+        all
+    })
+}
+
+fn spoilt_header() -> impl Strategy<Value = Vec<u8>> {
+    (
+        0..HEADER.len(),
+        0..4usize,
+        proptest::sample::select(vec![&b""[..], b"'", b">", b" ", b"?", b"\0", b"x"]),
+    )
+        .prop_map(|(at, removed, with)| {
+            let mut header = HEADER.to_vec();
+            header.splice(at..(at + removed).min(HEADER.len()), with.iter().copied());
+            header
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    #[test]
+    fn split_anywhere(
+        (data, ends) in stream().prop_flat_map(|data| { let ends = ends(data.len()); (Just(data), ends) }),
+        limits in limits(),
+    ) {
+        check(&data, limits, ends)?;
+    }
+}
+
+#[test]
+fn a_good_stream_is_seen_whole() {
+    let mut data = HEADER.to_vec();
+    data.extend_from_slice(b"<p:odd/>\n<presence xml:lang=''/><message>\xF0\x9F\x98\x80&#x1F600;]]<![CDATA[]]]]></message></stream:stream>");
+    let seen = run(&data, Limits::CLIENT, 0..data.len());
+    let stanzas: Vec<_> = seen
+        .iter()
+        .filter_map(|seen| match seen {
+            Seen::Stanza(_, bytes) => Some(std::str::from_utf8(bytes).unwrap()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        stanzas,
+        [
+            "<p:odd from='a@b/c' xmlns:p='urn:outer'/>",
+            "<presence from='a@b/c' xml:lang=''/>",
+            "<message from='a@b/c' xml:lang='é'>\u{1F600}&#x1F600;]]<![CDATA[]]]]></message>",
+        ]
+    );
+    assert_eq!(seen.last(), Some(&Seen::Waiting(data.len())));
+    assert!(seen.contains(&Seen::End(data.len())));
+}
