@@ -9,3 +9,4 @@ pub mod disco;
 pub mod form;
 pub mod hashtag;
 pub mod rsm;
+pub mod uri;
