@@ -1,0 +1,37 @@
+/** Starts the client: what it needs of the browser, and the first drawing. */
+import { render } from 'preact';
+import './styles/tokens.css';
+import './styles/base.css';
+import './styles/layout.css';
+import './styles/posts.css';
+import './styles/pages.css';
+import { systemClock } from './model/clock';
+import { Client } from './model/client';
+import { deviceLabel } from './model/device';
+import { readSite } from './model/site';
+import { App } from './ui/App';
+import { startRouter } from './ui/router';
+import { dialStrophe } from './xmpp/strophe';
+
+const site = readSite(document, location);
+const client = new Client(site, {
+  dial: (credentials, events) => dialStrophe(site.socket, credentials, events),
+  clock: systemClock,
+  storage: localStorage,
+  exclusive: (task) =>
+    // Only secure pages have locks; elsewhere two tabs may send the same post, under the same id.
+    'locks' in navigator ? navigator.locks.request('folkmoot.outbox', task) : task(),
+  newId: () => crypto.randomUUID(),
+  deviceLabel: deviceLabel(navigator.userAgent),
+});
+
+addEventListener('online', () => client.session.nudge());
+document.addEventListener('visibilitychange', () => {
+  if (document.visibilityState === 'visible') client.session.nudge();
+});
+addEventListener('storage', (event) => client.onStorage(event.key));
+
+startRouter();
+client.resume();
+const root = document.getElementById('app');
+if (root) render(<App client={client} />, root);

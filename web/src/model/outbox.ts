@@ -1,0 +1,197 @@
+/**
+ * Posts on their way: kept on disk until the server has said that each is durable, and sent
+ * again under the same item id, so that every post arrives exactly once.
+ */
+import { isTemporary, LinkLost } from '../xmpp/errors';
+import type { Link } from '../xmpp/link';
+import { publishPost } from '../xmpp/pubsub';
+import type { Clock } from './clock';
+import { Signal } from './signal';
+
+export interface Draft {
+  /** The item id, chosen once. */
+  id: string;
+  text: string;
+  tags: string[];
+  /** Unix milliseconds. */
+  written: number;
+  state: 'waiting' | 'sending' | 'refused';
+  /** The condition of a refusal. */
+  error: string | undefined;
+}
+
+/** The part of Web Storage that is used. */
+export type Storage = Pick<globalThis.Storage, 'getItem' | 'setItem' | 'removeItem'>;
+
+/** Runs one task at a time among all tabs of this browser. */
+export type Exclusive = (task: () => Promise<void>) => Promise<void>;
+
+const FIRST_PAUSE = 2_000;
+const LONGEST_PAUSE = 60_000;
+const PUBLISH_TIMEOUT = 20_000;
+
+export class Outbox {
+  readonly drafts: Signal<readonly Draft[]>;
+  private link: Link | undefined;
+  private flushing = false;
+  private sending: string | undefined;
+  private isVolatile = false;
+  private failures = 0;
+  private cancelRetry: (() => void) | undefined;
+
+  constructor(
+    private readonly key: string,
+    private readonly storage: Storage,
+    private readonly clock: Clock,
+    private readonly exclusive: Exclusive,
+  ) {
+    this.drafts = new Signal<readonly Draft[]>(this.load());
+  }
+
+  /** Keeps a post and sends it as soon as there is a connection. */
+  add(id: string, text: string, tags: string[]): void {
+    const written = this.clock.now();
+    const draft: Draft = { id, text, tags, written, state: 'waiting', error: undefined };
+    this.write([...this.read(), draft]);
+    void this.flush();
+  }
+
+  connect(link: Link): void {
+    this.link = link;
+    this.failures = 0;
+    this.drafts.set(this.read());
+    void this.flush();
+  }
+
+  disconnect(): void {
+    this.link = undefined;
+    this.cancelRetry?.();
+  }
+
+  /** Sends a refused post again, unchanged. */
+  retry(id: string): void {
+    this.edit(id, { state: 'waiting', error: undefined });
+    void this.flush();
+  }
+
+  discard(id: string): void {
+    this.write(this.read().filter((draft) => draft.id !== id));
+  }
+
+  /** Another tab has changed what is kept. */
+  reload(): void {
+    this.drafts.set(this.read());
+  }
+
+  private async flush(): Promise<void> {
+    if (this.flushing || !this.link) return;
+    this.flushing = true;
+    let isStopped = true;
+    try {
+      await this.exclusive(async () => {
+        isStopped = !(await this.sendAll());
+      });
+    } finally {
+      this.flushing = false;
+    }
+    // One may have been added after the last was sent.
+    const hasMore = this.drafts.value.some((draft) => draft.state === 'waiting');
+    if (hasMore && !isStopped) void this.flush();
+  }
+
+  /** Whether it came to the end; otherwise a new connection or a pause has to come first. */
+  private async sendAll(): Promise<boolean> {
+    this.drafts.set(this.read());
+    for (;;) {
+      const link = this.link;
+      const draft = this.drafts.value.find((candidate) => candidate.state === 'waiting');
+      if (!draft) return true;
+      if (!link || !(await this.send(link, draft))) return false;
+    }
+  }
+
+  /** Whether to go on with the next one. */
+  private async send(link: Link, draft: Draft): Promise<boolean> {
+    this.sending = draft.id;
+    this.edit(draft.id, { state: 'sending' });
+    try {
+      await publishPost(link, draft.id, draft.text, draft.tags, PUBLISH_TIMEOUT);
+      this.sending = undefined;
+    } catch (error) {
+      this.sending = undefined;
+      if (isTemporary(error)) {
+        this.edit(draft.id, { state: 'waiting' });
+        if (!(error instanceof LinkLost)) this.retryLater();
+        return false;
+      }
+      const condition = error instanceof Error && 'condition' in error ? error.condition : '';
+      this.edit(draft.id, { state: 'refused', error: String(condition) });
+      return true;
+    }
+    this.failures = 0;
+    this.discard(draft.id);
+    return true;
+  }
+
+  private retryLater(): void {
+    const pause = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** Math.min(this.failures++, 10));
+    const delay = Math.round(pause * (0.5 + this.clock.random() / 2));
+    this.cancelRetry?.();
+    const cancel = this.clock.after(delay, () => {
+      this.cancelRetry = undefined;
+      void this.flush();
+    });
+    this.cancelRetry = () => {
+      this.cancelRetry = undefined;
+      cancel();
+    };
+  }
+
+  private edit(id: string, change: Partial<Draft>): void {
+    const drafts = this.read().map((draft) => (draft.id === id ? { ...draft, ...change } : draft));
+    this.write(drafts);
+  }
+
+  /** What is kept, with the state of the one that this object is sending. */
+  private read(): Draft[] {
+    const drafts = this.isVolatile ? this.drafts.value : this.load();
+    return drafts.map((draft) =>
+      draft.id === this.sending ? { ...draft, state: 'sending' } : draft,
+    );
+  }
+
+  private load(): Draft[] {
+    try {
+      const kept: unknown = JSON.parse(this.storage.getItem(this.key) ?? '[]');
+      return Array.isArray(kept) ? kept.filter(isDraft) : [];
+    } catch {
+      return [];
+    }
+  }
+
+  private write(drafts: readonly Draft[]): void {
+    const durable = drafts.map((draft) =>
+      draft.state === 'sending' ? { ...draft, state: 'waiting' as const } : draft,
+    );
+    try {
+      if (durable.length === 0) this.storage.removeItem(this.key);
+      else this.storage.setItem(this.key, JSON.stringify(durable));
+    } catch {
+      // A full or forbidden storage: the posts still live as long as this page does.
+      this.isVolatile = true;
+    }
+    this.drafts.set(drafts);
+  }
+}
+
+function isDraft(value: unknown): value is Draft {
+  const draft = value as Partial<Draft> | null;
+  return (
+    typeof draft === 'object' &&
+    draft !== null &&
+    typeof draft.id === 'string' &&
+    typeof draft.text === 'string' &&
+    typeof draft.written === 'number' &&
+    Array.isArray(draft.tags)
+  );
+}

@@ -1,0 +1,96 @@
+/** A button that opens a short menu; arrow keys, Escape and a click elsewhere work as expected. */
+import type { ComponentChildren } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { Icon, type IconName } from './icons';
+
+export interface MenuItem {
+  icon: IconName;
+  text: string;
+  isDanger?: boolean;
+  run: () => void;
+}
+
+export function Menu({ label, items }: { label: string; items: MenuItem[] }) {
+  const [isOpen, setOpen] = useState(false);
+  const root = useRef<HTMLDivElement>(null);
+  const button = useRef<HTMLButtonElement>(null);
+
+  useEffect(() => {
+    if (!isOpen) return undefined;
+    root.current?.querySelector<HTMLElement>('[role=menuitem]')?.focus();
+    const onPointer = (event: PointerEvent) => {
+      if (!root.current?.contains(event.target as Node)) setOpen(false);
+    };
+    addEventListener('pointerdown', onPointer);
+    return () => removeEventListener('pointerdown', onPointer);
+  }, [isOpen]);
+
+  const onKey = (event: KeyboardEvent) => {
+    if (!isOpen) return;
+    if (event.key === 'Escape' || event.key === 'Tab') {
+      setOpen(false);
+      if (event.key === 'Escape') button.current?.focus();
+      return;
+    }
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    const all = [...(root.current?.querySelectorAll<HTMLElement>('[role=menuitem]') ?? [])];
+    const index = all.indexOf(document.activeElement as HTMLElement);
+    all[(index + step + all.length) % all.length]?.focus();
+  };
+
+  return (
+    <div class="menu" ref={root} onKeyDown={onKey}>
+      <button
+        type="button"
+        ref={button}
+        class="quiet icon-button"
+        aria-label={label}
+        aria-haspopup="menu"
+        aria-expanded={isOpen}
+        onClick={() => setOpen(!isOpen)}
+      >
+        <Icon name="more" />
+      </button>
+      {isOpen && (
+        <div class="menu-list" role="menu" aria-label={label}>
+          {items.map(({ icon, text, isDanger, run }) => (
+            <MenuButton
+              key={text}
+              danger={isDanger === true}
+              onPick={() => {
+                setOpen(false);
+                button.current?.focus();
+                run();
+              }}
+            >
+              <Icon name={icon} />
+              {text}
+            </MenuButton>
+          ))}
+        </div>
+      )}
+    </div>
+  );
+}
+
+interface MenuButtonProps {
+  danger: boolean;
+  onPick: () => void;
+  children: ComponentChildren;
+}
+
+function MenuButton({ danger, onPick, children }: MenuButtonProps) {
+  return (
+    <button
+      type="button"
+      role="menuitem"
+      tabIndex={-1}
+      class={danger ? 'danger' : undefined}
+      onClick={onPick}
+    >
+      {children}
+    </button>
+  );
+}

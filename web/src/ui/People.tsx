@@ -1,0 +1,94 @@
+/** People to follow, as rows. */
+import { useEffect, useState } from 'preact/hooks';
+import { errorText } from '../i18n/errors';
+import { plural, t } from '../i18n';
+import { paths } from '../model/route';
+import { handleOf, localpart } from '../xmpp/jid';
+import { fetchPeople, type Person } from '../xmpp/social';
+import { Avatar } from './Avatar';
+import { FollowButton } from './FollowButton';
+import { useClient, useLink, useName } from './hooks';
+import { A } from './router';
+
+/** The people whom the server suggests; undefined until it has answered. */
+export function usePeople(max: number): { people: Person[] | undefined; error: unknown } {
+  const client = useClient();
+  const link = useLink();
+  const [state, setState] = useState<{ people: Person[] | undefined; error: unknown }>({
+    people: undefined,
+    error: undefined,
+  });
+  useEffect(() => {
+    if (!link) return undefined;
+    let isCurrent = true;
+    fetchPeople(link, client.site.pubsub, max).then(
+      (people) => {
+        if (isCurrent) setState({ people, error: undefined });
+      },
+      (error: unknown) => {
+        if (isCurrent) setState((before) => ({ ...before, error }));
+      },
+    );
+    return () => {
+      isCurrent = false;
+    };
+  }, [client, link, max]);
+  return state;
+}
+
+export function PersonRow({ person, meta }: { person: Person; meta: boolean }) {
+  const { domain } = useClient().site;
+  const name = useName(person.jid, person.name ?? localpart(person.jid));
+  const handle = handleOf(person.jid, domain);
+  return (
+    <li class="person">
+      <A to={paths.profile(handle)} class="person-link">
+        <Avatar jid={person.jid} size="normal" fallback={person.name} />
+        <span class="person-text">
+          <bdi class="name">{name}</bdi>
+          <span class="handle">@{handle}</span>
+          {meta && (
+            <span class="meta">
+              {t('people.meta', {
+                posts: plural('count.posts', person.posts),
+                followers: plural('count.followers', person.followers),
+              })}
+            </span>
+          )}
+        </span>
+      </A>
+      <FollowButton jid={person.jid} name={name} />
+    </li>
+  );
+}
+
+export function PeopleList({ max, meta }: { max: number; meta: boolean }) {
+  const { people, error } = usePeople(max);
+  if (!people) {
+    return error === undefined ? <Skeleton /> : <p class="note">{errorText(error)}</p>;
+  }
+  if (people.length === 0) return <p class="note">{t('people.empty')}</p>;
+  return (
+    <ul class="people">
+      {people.map((person) => (
+        <PersonRow key={person.jid} person={person} meta={meta} />
+      ))}
+    </ul>
+  );
+}
+
+function Skeleton() {
+  return (
+    <ul class="people skeleton" aria-label={t('app.loading')}>
+      {[0, 1, 2].map((row) => (
+        <li key={row} class="person">
+          <span class="avatar normal pebble-0" />
+          <span class="person-text">
+            <span class="bar" />
+            <span class="bar short" />
+          </span>
+        </li>
+      ))}
+    </ul>
+  );
+}

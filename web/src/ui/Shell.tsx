@@ -1,0 +1,133 @@
+/** The frame of the signed-in client: navigation, the page, and what stands beside it. */
+import type { ComponentChildren } from 'preact';
+import { t } from '../i18n';
+import { paths } from '../model/route';
+import { handleOf, localpart } from '../xmpp/jid';
+import { Avatar } from './Avatar';
+import { ComposerDialog, openComposer } from './Composer';
+import { ConnectionBanner } from './ConnectionBanner';
+import { useAccount, useClient, useName } from './hooks';
+import { Icon, type IconName } from './icons';
+import { Announcer } from './Announcer';
+import { useKeyboard } from './keyboard';
+import { Logo } from './Logo';
+import { PeopleList } from './People';
+import { A } from './router';
+
+interface Destination {
+  to: string;
+  icon: IconName;
+  text: string;
+}
+
+function useDestinations(): Record<'home' | 'public' | 'people' | 'profile', Destination> {
+  const { domain } = useClient().site;
+  const handle = handleOf(useAccount(), domain);
+  return {
+    home: { to: paths.home, icon: 'home', text: t('nav.home') },
+    public: { to: paths.public, icon: 'public', text: t('nav.public') },
+    people: { to: paths.people, icon: 'people', text: t('nav.people') },
+    profile: { to: paths.profile(handle), icon: 'person', text: t('nav.profile') },
+  };
+}
+
+export function Shell({ children }: { children: ComponentChildren }) {
+  useKeyboard();
+  return (
+    <div class="shell">
+      <a href="#content" class="skip">
+        {t('app.skip')}
+      </a>
+      <SideNavigation />
+      <main id="content" class="sheet" tabIndex={-1}>
+        <ConnectionBanner />
+        {children}
+      </main>
+      <Aside />
+      <BottomBar />
+      <ComposerDialog />
+      <Announcer />
+    </div>
+  );
+}
+
+function SideNavigation() {
+  const { home, public: everybody, people, profile } = useDestinations();
+  const settings: Destination = { to: paths.settings, icon: 'settings', text: t('nav.settings') };
+  return (
+    <div class="side">
+      <A to={paths.home} class="wordmark">
+        <Logo size={34} />
+        <span>{t('app.name')}</span>
+      </A>
+      <nav aria-label={t('nav.label')}>
+        {[home, everybody, people, profile, settings].map((destination) => (
+          <A key={destination.to} to={destination.to} class="nav-link">
+            <Icon name={destination.icon} />
+            <span>{destination.text}</span>
+          </A>
+        ))}
+      </nav>
+      <button type="button" class="primary write" onClick={openComposer}>
+        <Icon name="write" />
+        <span>{t('nav.write')}</span>
+      </button>
+      <Self />
+    </div>
+  );
+}
+
+function Self() {
+  const account = useAccount();
+  const { domain } = useClient().site;
+  const name = useName(account, localpart(account));
+  const handle = handleOf(account, domain);
+  return (
+    <A to={paths.profile(handle)} class="self" aria-label={name}>
+      <Avatar jid={account} size="normal" />
+      <span class="self-text">
+        <bdi class="name">{name}</bdi>
+        <span class="handle">@{handle}</span>
+      </span>
+    </A>
+  );
+}
+
+function Aside() {
+  return (
+    <aside class="aside">
+      <section class="panel">
+        <h2>{t('people.toFollow')}</h2>
+        <PeopleList max={5} meta={false} />
+        <A to={paths.people} class="panel-more">
+          {t('people.more')}
+        </A>
+      </section>
+      <p class="imprint">{t('app.tagline')}</p>
+    </aside>
+  );
+}
+
+function BottomBar() {
+  const { home, public: everybody, people, profile } = useDestinations();
+  return (
+    <nav class="bottom" aria-label={t('nav.label')}>
+      <BottomLink destination={home} />
+      <BottomLink destination={everybody} />
+      <button type="button" class="write" aria-label={t('nav.write')} onClick={openComposer}>
+        <Icon name="write" />
+      </button>
+      <BottomLink destination={people} />
+      <BottomLink destination={profile} />
+    </nav>
+  );
+}
+
+function BottomLink({ destination }: { destination: Destination }) {
+  return (
+    <A to={destination.to} class="bottom-link">
+      <Icon name={destination.icon} />
+      <span>{destination.text}</span>
+    </A>
+  );
+}

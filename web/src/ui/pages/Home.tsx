@@ -1,0 +1,44 @@
+/** One's own timeline; for a newcomer, the public one and people to follow. */
+import { useMemo } from 'preact/hooks';
+import { t } from '../../i18n';
+import { homeSource, publicSource } from '../../model/sources';
+import { localpart } from '../../xmpp/jid';
+import { Composer } from '../Composer';
+import { FeedView } from '../FeedView';
+import { useAccount, useClient, useFeed, useName } from '../hooks';
+import { Outgoing } from '../Outgoing';
+import { PageHead } from '../PageHead';
+import { PeopleList } from '../People';
+
+export function Home() {
+  const [feed, state] = useFeed(homeSource());
+  const known = useMemo(
+    () => new Set(state.timeline.posts.map((post) => post.uid)),
+    [state.timeline.posts],
+  );
+  return (
+    <>
+      <PageHead title={t('home.title')} />
+      <Composer place="page" />
+      <Outgoing known={known} />
+      <FeedView feed={feed} state={state} empty={<Newcomer />} />
+    </>
+  );
+}
+
+function Newcomer() {
+  const account = useAccount();
+  const name = useName(account, localpart(account));
+  const [feed, state] = useFeed(publicSource(useClient().site.pubsub));
+  return (
+    <>
+      <section class="welcome">
+        <h2>{t('home.welcome.title', { name })}</h2>
+        <p>{t('home.welcome.text')}</p>
+        <PeopleList max={5} meta />
+      </section>
+      <h2 class="section-head">{t('home.publicHeading')}</h2>
+      <FeedView feed={feed} state={state} empty={<p class="empty">{t('home.quiet')}</p>} />
+    </>
+  );
+}
