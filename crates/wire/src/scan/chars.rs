@@ -247,8 +247,54 @@ impl Name {
     }
 }
 
+/// The length of the run of ASCII name characters that begins `data`; zero if the first cannot begin a name.
+fn ascii_run(data: &[u8]) -> usize {
+    if data
+        .first()
+        .is_none_or(|byte| CLASS[usize::from(*byte)] & NAME_START == 0)
+    {
+        return 0;
+    }
+    data.iter()
+        .position(|byte| CLASS[usize::from(*byte)] & NAME == 0)
+        .unwrap_or(data.len())
+}
+
+/// The qualified name at `start` if it is of the ordinary kind: ASCII, not too long, and the byte after it is there.
+#[inline]
+pub(super) fn plain_name(data: &[u8], start: usize) -> Option<Name> {
+    let rest = data.get(start..)?;
+    let mut len = ascii_run(rest);
+    let mut prefix_len = 0;
+    if rest.get(len) == Some(&b':') {
+        let local_len = ascii_run(&rest[len + 1..]);
+        if local_len == 0 {
+            return None;
+        }
+        prefix_len = len;
+        len += 1 + local_len;
+    }
+    let is_over = rest.get(len).is_some_and(|byte| *byte < 0x80 && *byte != b':');
+    if len == 0 || len > MAX_NAME || !is_over {
+        return None;
+    }
+    Some(Name {
+        start: start as u32,
+        len: len as u8,
+        prefix_len: prefix_len as u8,
+    })
+}
+
 /// Reads the qualified name at `start` (Namespaces in XML 1.0 §4, QName); `None` until the byte after it is there.
-pub(crate) fn name(data: &[u8], start: usize) -> Result<Option<Name>, ScanError> {
+#[inline]
+pub(super) fn name(data: &[u8], start: usize) -> Result<Option<Name>, ScanError> {
+    match plain_name(data, start) {
+        Some(name) => Ok(Some(name)),
+        None => any_name(data, start),
+    }
+}
+
+fn any_name(data: &[u8], start: usize) -> Result<Option<Name>, ScanError> {
     let available = &data[start..];
     let (view, is_cut) = match available.get(..=MAX_NAME) {
         Some(view) => (view, true),

@@ -122,8 +122,8 @@ pub(super) struct Machine {
     pub(super) name: Name,
     /// The attribute being read.
     attribute: Attribute,
-    pub(super) attributes: Inline<Attribute, 16>,
-    pub(super) open: Inline<Open, 16>,
+    pub(super) attributes: Inline<Attribute, 8>,
+    pub(super) open: Inline<Open, 12>,
     pub(super) bindings: Bindings,
     pub(super) head: Head,
 }
@@ -227,6 +227,10 @@ impl Machine {
 
     /// Text up to the next markup.
     fn content(&mut self, data: &[u8]) -> Result<bool, ScanError> {
+        if data.get(self.pos) == Some(&b'<') {
+            self.at = At::Markup;
+            return Ok(true);
+        }
         loop {
             self.pos = chars::skip_text(data, self.pos);
             let rest = &data[self.pos..];
@@ -335,6 +339,14 @@ impl Machine {
 
     /// In a start tag: an attribute's name or the end of the tag.
     fn tag(&mut self, data: &[u8], limits: &Limits) -> Result<Option<InTag>, ScanError> {
+        while self.attributes.len() < usize::from(limits.max_attributes) {
+            let Some((attribute, end)) = plain_attribute(data, self.pos) else {
+                break;
+            };
+            self.attributes.push(attribute);
+            self.pos = end;
+            self.is_spaced = false;
+        }
         let space_end = chars::skip_space(data, self.pos);
         self.is_spaced |= space_end > self.pos;
         self.pos = space_end;
@@ -429,6 +441,32 @@ impl Machine {
         }
         self.open.is_empty()
     }
+}
+
+/// A space and an attribute of the ordinary kind, with the offset after it: nothing in it needs a second look. All
+/// others are left to the state machine.
+fn plain_attribute(data: &[u8], at: usize) -> Option<(Attribute, usize)> {
+    if data.get(at) != Some(&b' ') {
+        return None;
+    }
+    let name = chars::plain_name(data, at + 1)?;
+    let Some([b'=', quote @ (b'"' | b'\'')]) = data.get(name.end()..name.end() + 2) else {
+        return None;
+    };
+    let value = name.end() + 2;
+    let end = chars::skip_value(data, value, *quote);
+    if data.get(end) != Some(quote) {
+        return None;
+    }
+    Some((
+        Attribute {
+            name,
+            value: value as u32,
+            len: (end - value) as u32,
+            has_special: false,
+        },
+        end + 1,
+    ))
 }
 
 /// What was found in a start tag.
