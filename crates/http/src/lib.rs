@@ -1,1 +1,8 @@
-//! http-site
+//! x
+#![allow(dead_code)]
+mod catalogue;
+mod conditional;
+mod date;
+mod limit;
+mod network;
+pub use network::{BadNetwork, Client, Network, bucket};

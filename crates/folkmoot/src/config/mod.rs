@@ -1,0 +1,397 @@
+//! The configuration: every setting, its default, and where its value came from.
+//!
+//! Layers, each over the one before: defaults, `folkmoot.toml`, the environment
+//! (`FOLKMOOT_…`), the command line. This module knows no meaning of a setting
+//! beyond its type; [`crate::check`] says what is unwise.
+
+mod duration;
+mod load;
+mod print;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use http_site::Network;
+use serde::{Deserialize, Serialize};
+
+pub use duration::{in_words, parse_duration};
+pub use load::{Flags, load};
+pub use print::render;
+
+/// Everything that an operator can set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The domains whose people live here; the first is the site's own.
+    #[serde(deserialize_with = "one_or_many")]
+    pub domains: Vec<String>,
+    /// The folder that holds everything that matters.
+    pub data: PathBuf,
+    /// Where the web site is reached from outside; empty: made from the first domain and the port.
+    pub site_url: String,
+    /// Addresses to listen on; empty: loopback for `localhost`, else all.
+    #[serde(deserialize_with = "one_or_many")]
+    pub bind: Vec<IpAddr>,
+    /// Networks whose `X-Forwarded-For` and `X-Forwarded-Proto` count.
+    #[serde(deserialize_with = "one_or_many")]
+    pub trusted_proxies: Vec<Network>,
+    /// Web pages that may open the WebSocket; `*` is any.
+    #[serde(deserialize_with = "one_or_many")]
+    pub websocket_origins: Vec<String>,
+    /// Networks that may read `/metrics`.
+    #[serde(deserialize_with = "one_or_many")]
+    pub metrics_allow: Vec<Network>,
+    /// What is logged, as `tracing` filters.
+    pub log: String,
+    /// The port of each listener.
+    pub ports: Ports,
+    /// Names of the services below each domain.
+    pub services: Services,
+    /// Who may sign up.
+    pub registration: Registration,
+    /// Certificates.
+    pub tls: Tls,
+    /// Passwords.
+    pub passwords: Passwords,
+    /// Bounds on what comes from outside.
+    pub limits: Limits,
+    /// The database.
+    pub store: Store,
+}
+
+/// The port of each listener: a number, `0` for any free one, or `"off"`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ports {
+    /// XMPP with STARTTLS (RFC 6120).
+    pub xmpp: Port,
+    /// XMPP with TLS from the first byte (XEP-0368).
+    pub xmpp_tls: Port,
+    /// Plain HTTP, for localhost and behind a proxy.
+    pub http: Port,
+    /// HTTPS.
+    pub https: Port,
+}
+
+/// One listener's port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "PortText", into = "PortText")]
+pub enum Port {
+    /// No such listener.
+    Off,
+    /// This port; `0` lets the system choose a free one.
+    Number(u16),
+}
+
+/// A port as it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum PortText {
+    Number(u16),
+    Word(String),
+}
+
+impl TryFrom<PortText> for Port {
+    type Error = String;
+
+    fn try_from(text: PortText) -> Result<Self, String> {
+        match text {
+            PortText::Number(number) => Ok(Self::Number(number)),
+            PortText::Word(word) if word == "off" => Ok(Self::Off),
+            PortText::Word(word) => Err(format!("a port is a number up to 65535 or \"off\", not \"{word}\"")),
+        }
+    }
+}
+
+impl From<Port> for PortText {
+    fn from(port: Port) -> Self {
+        match port {
+            Port::Off => Self::Word("off".into()),
+            Port::Number(number) => Self::Number(number),
+        }
+    }
+}
+
+/// Names of the services: each is put before every domain, with a dot.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Services {
+    /// Tags and the public stream.
+    pub pubsub: String,
+}
+
+/// Who may sign up, and with what.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Registration {
+    /// The policy; `auto` is `open` when the only domain is `localhost`, else `invite`.
+    pub policy: Policy,
+    /// Bits of proof of work (XEP-0158) that a sign-up without invitation must show; 0 asks for none.
+    pub proof_of_work_bits: u32,
+    /// Sign-ups that one address may make in an hour.
+    pub per_address_per_hour: u32,
+    /// Names that nobody can register, besides those that the program reserves.
+    #[serde(deserialize_with = "one_or_many")]
+    pub reserved_names: Vec<String>,
+    /// Who reads a new account's posts unless it says otherwise.
+    pub audience: Audience,
+}
+
+/// Who may sign up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Policy {
+    /// `open` when the only domain is `localhost`, else `invite`.
+    Auto,
+    /// Everybody.
+    Open,
+    /// Everybody, once an administrator has agreed.
+    Approval,
+    /// Whoever has an invitation.
+    Invite,
+    /// Nobody.
+    Closed,
+}
+
+impl Policy {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Open => "open",
+            Self::Approval => "approval",
+            Self::Invite => "invite",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// Who reads an account's posts: a node's access model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Audience {
+    /// Everybody.
+    Open,
+    /// Contacts.
+    Presence,
+}
+
+impl Audience {
+    /// The access model's name (XEP-0060 §4.5).
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Presence => "presence",
+        }
+    }
+}
+
+/// Certificates: PEM files, or a self-signed one for development when both are empty.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tls {
+    /// The certificate with its chain, leaf first.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+/// How passwords are kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Passwords {
+    /// Rounds of PBKDF2 for a new password's SCRAM keys.
+    pub scram_rounds: u32,
+}
+
+/// Bounds on what comes from outside.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// A stanza's bytes.
+    pub stanza_bytes: usize,
+    /// A stanza's bytes before sign-in.
+    pub stanza_bytes_before_sign_in: usize,
+    /// How long a connection may take to sign in.
+    pub sign_in_seconds: u64,
+    /// Failed attempts to sign in before a connection is closed.
+    pub sign_in_attempts: u32,
+    /// Failed sign-ins of one address in an hour.
+    pub failed_sign_ins_per_address_per_hour: u32,
+    /// Failed sign-ins to one account in an hour.
+    pub failed_sign_ins_per_account_per_hour: u32,
+    /// How long a client may take to close its side of a stream.
+    pub close_seconds: u64,
+    /// What may wait for one session before the server stops reading from it.
+    pub mailbox_soft_bytes: usize,
+    /// What may wait for one session before it is closed.
+    pub mailbox_hard_bytes: usize,
+    /// What one session may send.
+    pub session_bytes_per_second: u32,
+    /// Stanzas that one session may send.
+    pub session_stanzas_per_second: u32,
+    /// How long a session may keep at its rate before it is a flood.
+    pub flood_seconds: u64,
+    /// Sessions of one account.
+    pub sessions_per_account: usize,
+    /// Devices that one account may keep signed in.
+    pub devices_per_account: usize,
+    /// How long a device stays signed in without being used.
+    pub device_days: u32,
+    /// Connections from one address (one /64 of IPv6).
+    pub connections_per_address: usize,
+    /// HTTP connections in all, WebSockets not counted once they are open.
+    pub http_connections: usize,
+    /// HTTP requests of one address in a minute.
+    pub http_requests_per_minute: u32,
+    /// An HTTP request's body.
+    pub http_body_bytes: usize,
+    /// How long an HTTP request may take.
+    pub http_seconds: u64,
+    /// How long stopping may take before what is left is cut.
+    pub shutdown_seconds: u64,
+}
+
+/// The database.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Store {
+    /// Threads that read.
+    pub readers: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            domains: vec!["localhost".into()],
+            data: "data".into(),
+            site_url: String::new(),
+            bind: Vec::new(),
+            trusted_proxies: Vec::new(),
+            websocket_origins: vec!["*".into()],
+            metrics_allow: Network::loopback().to_vec(),
+            log: "info".into(),
+            ports: Ports::default(),
+            services: Services::default(),
+            registration: Registration::default(),
+            tls: Tls::default(),
+            passwords: Passwords::default(),
+            limits: Limits::default(),
+            store: Store::default(),
+        }
+    }
+}
+
+impl Default for Ports {
+    fn default() -> Self {
+        Self {
+            xmpp: Port::Number(5222),
+            xmpp_tls: Port::Number(5223),
+            http: Port::Number(5280),
+            https: Port::Number(5443),
+        }
+    }
+}
+
+impl Default for Services {
+    fn default() -> Self {
+        Self { pubsub: "pubsub".into() }
+    }
+}
+
+impl Default for Registration {
+    fn default() -> Self {
+        Self {
+            policy: Policy::Auto,
+            proof_of_work_bits: 0,
+            per_address_per_hour: 5,
+            reserved_names: Vec::new(),
+            audience: Audience::Open,
+        }
+    }
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self { certificate: PathBuf::new(), key: PathBuf::new() }
+    }
+}
+
+impl Default for Passwords {
+    fn default() -> Self {
+        Self { scram_rounds: 10_000 }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            stanza_bytes: 262_144,
+            stanza_bytes_before_sign_in: 10_240,
+            sign_in_seconds: 30,
+            sign_in_attempts: 5,
+            failed_sign_ins_per_address_per_hour: 60,
+            failed_sign_ins_per_account_per_hour: 30,
+            close_seconds: 5,
+            mailbox_soft_bytes: 262_144,
+            mailbox_hard_bytes: 4_194_304,
+            session_bytes_per_second: 65_536,
+            session_stanzas_per_second: 100,
+            flood_seconds: 120,
+            sessions_per_account: 20,
+            devices_per_account: 50,
+            device_days: 180,
+            connections_per_address: 200,
+            http_connections: 10_000,
+            http_requests_per_minute: 600,
+            http_body_bytes: 65_536,
+            http_seconds: 30,
+            shutdown_seconds: 10,
+        }
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { readers: 4 }
+    }
+}
+
+impl Config {
+    /// Whether only this machine's own name is served: a first try, not a public server.
+    pub fn is_localhost_only(&self) -> bool {
+        self.domains.iter().all(|domain| domain == "localhost")
+    }
+
+    /// The policy with `auto` resolved.
+    pub fn policy(&self) -> Policy {
+        match self.registration.policy {
+            Policy::Auto if self.is_localhost_only() => Policy::Open,
+            Policy::Auto => Policy::Invite,
+            other => other,
+        }
+    }
+
+    /// The first domain, which the site speaks for.
+    pub fn domain(&self) -> &str {
+        self.domains.first().map_or("localhost", String::as_str)
+    }
+}
+
+/// A list, or its one member written alone (which the environment's values often are).
+fn one_or_many<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMany<T> {
+        Many(Vec<T>),
+        One(T),
+    }
+    Ok(match OneOrMany::deserialize(deserializer)? {
+        OneOrMany::Many(list) => list,
+        OneOrMany::One(one) => vec![one],
+    })
+}

@@ -1,0 +1,125 @@
+//! Accepts HTTP connections, plain or under TLS, and hands each request to the router.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use http_site::{Client, Network};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+
+use super::connections::{Connections, Place};
+
+/// How long a TLS handshake, a request's head and the next request of a kept connection may take.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// The most that a request's head may hold.
+const HEAD_BYTES: usize = 32 * 1024;
+/// How long accepting rests after the system refused (no more files, say).
+const REST: Duration = Duration::from_millis(100);
+
+/// What all HTTP listeners share.
+#[derive(Clone)]
+pub struct Web {
+    /// Every route.
+    pub router: Router,
+    /// Networks whose forwarded headers count.
+    pub trusted: Arc<[Network]>,
+    /// The bound on connections.
+    pub connections: Connections,
+    /// Where connections are spawned.
+    pub tasks: TaskTracker,
+    /// Cancelled when the server stops.
+    pub shutdown: CancellationToken,
+}
+
+/// Whether a listener speaks TLS, and with what.
+#[derive(Clone)]
+pub enum Security {
+    /// Plain HTTP.
+    Plain,
+    /// HTTPS with this configuration, read at each handshake.
+    Tls(Arc<ArcSwap<rustls::ServerConfig>>),
+}
+
+/// Accepts until the server stops.
+pub async fn serve(web: Web, listener: TcpListener, security: Security) {
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = web.shutdown.cancelled() => return,
+            accepted = accept(&web, &listener) => accepted,
+        };
+        let Some((stream, peer, place)) = accepted else { continue };
+        let (web, security) = (web.clone(), security.clone());
+        let tasks = web.tasks.clone();
+        tasks.spawn(async move {
+            // Answers are small; waiting to fill a segment only delays them.
+            let _ = stream.set_nodelay(true);
+            match security {
+                Security::Plain => connection(&web, stream, Client::direct(peer.ip(), false), place).await,
+                Security::Tls(config) => {
+                    let acceptor = tokio_rustls::TlsAcceptor::from(config.load_full());
+                    let handshake = tokio::time::timeout(PATIENCE, acceptor.accept(stream));
+                    if let Ok(Ok(stream)) = handshake.await {
+                        connection(&web, stream, Client::direct(peer.ip(), true), place).await;
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// The next connection that there is room for.
+async fn accept(web: &Web, listener: &TcpListener) -> Option<(TcpStream, SocketAddr, Place)> {
+    let permit = web.connections.room().await?;
+    match listener.accept().await {
+        Ok((stream, peer)) => {
+            let place = web.connections.take(permit, peer.ip())?;
+            Some((stream, peer, place))
+        }
+        Err(error) => {
+            tracing::warn!(%error, "cannot accept an HTTP connection");
+            tokio::time::sleep(REST).await;
+            None
+        }
+    }
+}
+
+/// Serves one connection until it ends or the server stops; requests begun are answered.
+async fn connection<I>(web: &Web, io: I, direct: Client, place: Place)
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let trusted = web.trusted.clone();
+    let router = web.router.clone().map_request(move |mut request: http::Request<hyper::body::Incoming>| {
+        let client = direct.behind(request.headers(), &trusted);
+        request.extensions_mut().insert(client);
+        request
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(PATIENCE)
+        .max_buf_size(HEAD_BYTES)
+        .serve_connection(TokioIo::new(io), TowerToHyperService::new(router))
+        .with_upgrades();
+    tokio::pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = web.shutdown.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    drop(place);
+    if let Err(error) = result {
+        tracing::debug!(%error, "an HTTP connection ended");
+    }
+}

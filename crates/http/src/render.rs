@@ -1,0 +1,121 @@
+//! Fills the templates of the public pages. What goes in is escaped there, but for a post's
+//! body, which has been cleaned.
+
+use std::sync::LazyLock;
+
+use askama::Template;
+
+use crate::catalogue::Catalogue;
+use crate::conditional::etag_of;
+use crate::person::Person;
+use crate::post::Post;
+use crate::site::Site;
+
+/// The style sheet's text.
+pub(crate) const STYLE: &str = include_str!("../style/site.css");
+
+/// The style sheet's address; it changes with the text, which may so be kept for ever.
+pub(crate) static STYLE_PATH: LazyLock<String> =
+    LazyLock::new(|| format!("/style-{}.css", etag_of(STYLE.as_bytes()).trim_matches('"')));
+
+/// What every page shows of its site.
+pub(crate) struct Frame<'a> {
+    title: &'a str,
+    style: &'a str,
+    is_public_stream: bool,
+}
+
+/// A list of posts: a person's, a tag's, everybody's.
+pub(crate) struct TimelinePage {
+    pub(crate) title: String,
+    pub(crate) description: String,
+    pub(crate) canonical: String,
+    pub(crate) feed: String,
+    /// The path of the same below the web client's `/app/`.
+    pub(crate) app_path: String,
+    /// The XMPP address of whose page it is; empty elsewhere.
+    pub(crate) address: String,
+    pub(crate) person: Option<Person>,
+    pub(crate) note: Option<String>,
+    pub(crate) posts: Vec<Post>,
+    pub(crate) newer: Option<String>,
+    pub(crate) older: Option<String>,
+    pub(crate) empty: &'static str,
+    pub(crate) is_public_stream: bool,
+}
+
+/// One post.
+pub(crate) struct PostPage {
+    pub(crate) title: String,
+    pub(crate) description: String,
+    pub(crate) canonical: String,
+    pub(crate) feed: String,
+    pub(crate) app_path: String,
+    /// The post's XMPP URI.
+    pub(crate) uri: String,
+    pub(crate) post: Post,
+}
+
+/// A page that only says something.
+pub(crate) struct MessagePage {
+    pub(crate) code: Option<u16>,
+    pub(crate) title: &'static str,
+    pub(crate) explanation: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "timeline.html")]
+struct TimelineTemplate<'a> {
+    site: Frame<'a>,
+    text: &'static Catalogue,
+    page: &'a TimelinePage,
+}
+
+#[derive(Template)]
+#[template(path = "post.html")]
+struct PostTemplate<'a> {
+    site: Frame<'a>,
+    text: &'static Catalogue,
+    page: &'a PostPage,
+}
+
+#[derive(Template)]
+#[template(path = "message.html")]
+struct MessageTemplate<'a> {
+    site: Frame<'a>,
+    text: &'static Catalogue,
+    page: &'a MessagePage,
+}
+
+fn frame(site: &Site, is_public_stream: bool) -> Frame<'_> {
+    Frame { title: site.domain(), style: STYLE_PATH.as_str(), is_public_stream }
+}
+
+/// The page of a list of posts.
+pub(crate) fn timeline(site: &Site, page: &TimelinePage) -> Result<String, askama::Error> {
+    TimelineTemplate { site: frame(site, page.is_public_stream), text: &Catalogue::ENGLISH, page }.render()
+}
+
+/// The page of one post.
+pub(crate) fn post(site: &Site, page: &PostPage) -> Result<String, askama::Error> {
+    PostTemplate { site: frame(site, false), text: &Catalogue::ENGLISH, page }.render()
+}
+
+/// The page that only says something.
+pub(crate) fn message(site: &Site, page: &MessagePage) -> Result<String, askama::Error> {
+    MessageTemplate { site: frame(site, false), text: &Catalogue::ENGLISH, page }.render()
+}
+
+/// Text as it stands in an attribute's quotes.
+pub(crate) fn attribute(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    wire::escape_attr(text, &mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Text as it stands between tags.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    wire::escape_text(text, &mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}

@@ -1,0 +1,86 @@
+//! Every address of the site, and what each request passes on its way.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+
+use crate::network::Client;
+use crate::site::Site;
+use crate::{answer, feed, health, host_meta, pages, render, web_client};
+
+/// The site's router. Each request must carry its [`Client`] among its extensions.
+pub fn router(site: Arc<Site>) -> Router {
+    let own = Router::new()
+        .route("/.well-known/host-meta", get(host_meta::xml))
+        .route("/.well-known/host-meta.json", get(host_meta::json))
+        .route("/healthz", get(health::healthz))
+        .route("/metrics", get(health::metrics))
+        .route(&render::STYLE_PATH, get(style))
+        .route("/public", get(pages::public))
+        .route("/public/feed.atom", get(feed::public))
+        .route("/tag/{tag}", get(pages::tag))
+        .route("/tag/{tag}/feed.atom", get(feed::tag))
+        .route("/{handle}", get(pages::person))
+        .route("/{handle}/feed.atom", get(feed::person))
+        .route("/{handle}/{post}", get(pages::post))
+        .route("/assets/{*path}", get(web_client::file));
+    let client = ["/", "/home", "/signup", "/signin", "/settings", "/invite/{token}", "/welcome/{token}", "/app", "/app/{*path}"]
+        .into_iter()
+        .fold(own, |router, path| router.route(path, get(web_client::index)));
+    client
+        .fallback(|State(site): State<Arc<Site>>| async move { answer::not_found(&site) })
+        .method_not_allowed_fallback(|State(site): State<Arc<Site>>| async move { answer::method_not_allowed(&site) })
+        .layer(middleware::from_fn_with_state(site.clone(), each_request))
+        .with_state(site)
+}
+
+/// What happens around every request: limits before it, guarding headers and a count after it.
+async fn each_request(State(site): State<Arc<Site>>, client: axum::Extension<Client>, request: Request, next: Next) -> Response {
+    let mut response = match refusal(&site, &client, &request) {
+        Some(response) => response,
+        None => match tokio::time::timeout(site.settings.patience, next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => answer::unavailable(&site),
+        },
+    };
+    answer::guard(&mut response, client.is_secure, site.domain() == "localhost");
+    site.requests.count(response.status());
+    response
+}
+
+/// What is wrong with a request before anybody looks at its address.
+fn refusal(site: &Site, client: &Client, request: &Request) -> Option<Response> {
+    if let Some(limiter) = &site.limiter
+        && let Err(wait) = limiter.check(client.bucket())
+    {
+        return Some(answer::too_many(site, wait));
+    }
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        return Some(answer::method_not_allowed(site));
+    }
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let length = length.map(|value| value.to_str().ok().and_then(|text| text.parse::<usize>().ok()));
+    match length {
+        Some(Some(length)) if length > site.settings.body_bytes => Some(answer::too_large(site)),
+        Some(None) => Some(answer::bad_request(site)),
+        _ => None,
+    }
+}
+
+/// The style sheet.
+async fn style(headers: HeaderMap) -> Response {
+    let etag = render::STYLE_PATH.as_str();
+    if crate::conditional::is_unchanged(&headers, etag, None) {
+        return StatusCode::NOT_MODIFIED.into_response();
+    }
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable")),
+    ];
+    (headers, render::STYLE).into_response()
+}
