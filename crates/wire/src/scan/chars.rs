@@ -266,7 +266,7 @@ pub(super) fn plain_name(data: &[u8], start: usize) -> Option<Name> {
     let rest = data.get(start..)?;
     let mut len = ascii_run(rest);
     let mut prefix_len = 0;
-    if rest.get(len) == Some(&b':') {
+    if len > 0 && rest.get(len) == Some(&b':') {
         let local_len = ascii_run(&rest[len + 1..]);
         if local_len == 0 {
             return None;
