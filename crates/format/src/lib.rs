@@ -3,6 +3,7 @@
 //! Each module reads from a [`wire::Element`] and writes to a [`wire::Writer`] or to text, and names its
 //! specification. What a value means to the server is decided elsewhere.
 
+pub mod atom;
 pub mod caps;
 pub mod datetime;
 pub mod disco;

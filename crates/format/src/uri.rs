@@ -47,12 +47,19 @@ pub struct XmppUri {
 impl XmppUri {
     /// The address of an account or service.
     pub fn of(jid: impl Into<Jid>) -> XmppUri {
-        XmppUri { jid: jid.into(), action: String::new(), params: Vec::new() }
+        XmppUri {
+            jid: jid.into(),
+            action: String::new(),
+            params: Vec::new(),
+        }
     }
 
     /// The address of a node.
     pub fn of_node(jid: impl Into<Jid>, node: &str) -> XmppUri {
-        XmppUri { params: vec![("node".to_owned(), node.to_owned())], ..XmppUri::of(jid) }
+        XmppUri {
+            params: vec![("node".to_owned(), node.to_owned())],
+            ..XmppUri::of(jid)
+        }
     }
 
     /// The address of an item.
@@ -98,7 +105,10 @@ impl XmppUri {
 
     /// The first value of a parameter.
     pub fn param(&self, name: &str) -> Option<&str> {
-        self.params.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.params
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The node addressed.
@@ -236,27 +246,77 @@ mod tests {
     fn read() {
         for (text, at, node, item) in [
             // Movim.
-            ("xmpp:j@a.lit?;node=urn:xmpp:microblog:0;item=tag:a.lit,2020:x", "j@a.lit", Some(MICROBLOG), Some("tag:a.lit,2020:x")),
-            ("xmpp:s.a.lit?;node=urn:xmpp:microblog:0:comments/x", "s.a.lit", Some("urn:xmpp:microblog:0:comments/x"), None),
-            ("xmpp:j@a.lit?;node=n;item=100%", "j@a.lit", Some("n"), Some("100%")),
-            ("xmpp:j@a.lit?;node=n;item=100%zz", "j@a.lit", Some("n"), Some("100%zz")),
+            (
+                "xmpp:j@a.lit?;node=urn:xmpp:microblog:0;item=tag:a.lit,2020:x",
+                "j@a.lit",
+                Some(MICROBLOG),
+                Some("tag:a.lit,2020:x"),
+            ),
+            (
+                "xmpp:s.a.lit?;node=urn:xmpp:microblog:0:comments/x",
+                "s.a.lit",
+                Some("urn:xmpp:microblog:0:comments/x"),
+                None,
+            ),
+            (
+                "xmpp:j@a.lit?;node=n;item=100%",
+                "j@a.lit",
+                Some("n"),
+                Some("100%"),
+            ),
+            (
+                "xmpp:j@a.lit?;node=n;item=100%zz",
+                "j@a.lit",
+                Some("n"),
+                Some("100%zz"),
+            ),
             // XEP-0277 breaks lines.
-            ("xmpp:j@a.lit?;\n   node=urn%3Axmpp%3Amicroblog%3A0;\n  item=x ", "j@a.lit", Some(MICROBLOG), Some("x")),
-            ("XMPP:j@a.lit?pubsub;action=retrieve;node=n#frag", "j@a.lit", Some("n"), None),
+            (
+                "xmpp:j@a.lit?;\n   node=urn%3Axmpp%3Amicroblog%3A0;\n  item=x ",
+                "j@a.lit",
+                Some(MICROBLOG),
+                Some("x"),
+            ),
+            (
+                "XMPP:j@a.lit?pubsub;action=retrieve;node=n#frag",
+                "j@a.lit",
+                Some("n"),
+                None,
+            ),
             ("xmpp://guest@b.lit/j@a.lit?;node=n", "j@a.lit", Some("n"), None),
             ("xmpp:j@a.lit/home", "j@a.lit/home", None, None),
             ("xmpp:j@a.lit?;node=a=b;item", "j@a.lit", Some("a=b"), Some("")),
-            ("xmpp:nasty!%23$%25()*+,-.;=%3F%5B%5C%5D%5E_%60%7B%7C%7D~node@example.com",
-                "nasty!#$%()*+,-.;=?[\\]^_`{|}~node@example.com", None, None),
-            ("xmpp:node@example.com/repulsive%20!%23%22$%25&'()*+,-.%2F:;%3C=%3E%3F%40%5B%5C%5D%5E_%60%7B%7C%7D~resource",
-                "node@example.com/repulsive !#\"$%&'()*+,-./:;<=>?@[\\]^_`{|}~resource", None, None),
-            ("xmpp:ji%C5%99i@%C4%8Dechy.example/v%20Praze", "jiři@čechy.example/v Praze", None, None),
+            (
+                "xmpp:nasty!%23$%25()*+,-.;=%3F%5B%5C%5D%5E_%60%7B%7C%7D~node@example.com",
+                "nasty!#$%()*+,-.;=?[\\]^_`{|}~node@example.com",
+                None,
+                None,
+            ),
+            (
+                "xmpp:node@example.com/repulsive%20!%23%22$%25&'()*+,-.%2F:;%3C=%3E%3F%40%5B%5C%5D%5E_%60%7B%7C%7D~resource",
+                "node@example.com/repulsive !#\"$%&'()*+,-./:;<=>?@[\\]^_`{|}~resource",
+                None,
+                None,
+            ),
+            (
+                "xmpp:ji%C5%99i@%C4%8Dechy.example/v%20Praze",
+                "jiři@čechy.example/v Praze",
+                None,
+                None,
+            ),
         ] {
             let uri = XmppUri::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
-            assert_eq!((uri.jid.as_str(), uri.node(), uri.item()), (at, node, item), "{text}");
+            assert_eq!(
+                (uri.jid.as_str(), uri.node(), uri.item()),
+                (at, node, item),
+                "{text}"
+            );
         }
         let uri = XmppUri::parse("xmpp:j@a.lit?message;subject=Hi%3B;body=x").unwrap();
-        assert_eq!((uri.action.as_str(), uri.param("subject")), ("message", Some("Hi;")));
+        assert_eq!(
+            (uri.action.as_str(), uri.param("subject")),
+            ("message", Some("Hi;"))
+        );
         assert!(uri.is_at(&BareJid::parse("j@a.lit").unwrap()));
         assert!(!uri.is_at(&BareJid::parse("a.lit").unwrap()));
     }
