@@ -2,16 +2,30 @@
 //!
 //! The task that owns the socket is in the submodules; nothing here reads or writes one.
 
+mod bind;
+mod closing;
 pub mod mailbox;
+mod negotiation;
+pub mod registration;
+mod run;
+mod sasl;
+pub(crate) mod stream;
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use store::{DeviceId, JidNo};
-use wire::{Jid, StreamError};
+use wire::sasl::ChannelBinding;
+use wire::{Jid, StreamCondition, StreamError};
 
+use crate::listen::Peer;
 use crate::registry::Routing;
+use crate::server::Server;
+use closing::{Closing, close};
 use mailbox::{Lane, Mailbox, NotQueued, Outgoing};
+use negotiation::{End, Negotiation, refused};
+use run::Running;
+use stream::Stream;
 
 /// A bound session. Shared by its own task, the registry and whoever sends to it.
 pub struct Session {
@@ -76,4 +90,44 @@ impl Session {
             }
         }
     }
+}
+
+/// Serves one connection from its first byte to its last. `binding` is there where TLS is already; otherwise the
+/// stream may start it, unless it is a WebSocket's.
+pub(crate) async fn serve(server: Arc<Server>, peer: Peer, mut stream: Stream, binding: Option<ChannelBinding>) {
+    // Boxed apart and freed here, so that an idle session does not carry it.
+    let Some(session) = Box::pin(establish(&server, &peer, &mut stream, binding)).await else { return };
+    if server.shutdown.is_cancelled() {
+        // Whoever closes all sessions then may have done it before this one was there.
+        session.close(StreamError::new(StreamCondition::SystemShutdown));
+    }
+    Running::new(server, session, stream).run().await;
+}
+
+/// Negotiates, and says goodbye where that fails.
+async fn establish(
+    server: &Arc<Server>,
+    peer: &Peer,
+    stream: &mut Stream,
+    binding: Option<ChannelBinding>,
+) -> Option<Arc<Session>> {
+    let is_starttls = binding.is_none() && !stream.is_websocket();
+    let negotiation = Negotiation::new(server, peer, stream, binding.unwrap_or_default(), is_starttls).run();
+    let end = tokio::select! {
+        negotiated = negotiation => match negotiated {
+            Ok(session) => return Some(session),
+            Err(end) => end,
+        },
+        () = server.clock.sleep(server.settings.limits.auth_timeout_ms) => refused(StreamCondition::ConnectionTimeout),
+        () = server.shutdown.cancelled() => refused(StreamCondition::SystemShutdown),
+    };
+    let closing = match end {
+        End::Closed => Some(Closing::Answer),
+        End::Refused(error) => Some(Closing::Ours(error)),
+        End::Broken(broken) => Closing::broken(&broken),
+    };
+    if let Some(closing) = closing {
+        close(server, stream, closing).await;
+    }
+    None
 }

@@ -172,6 +172,11 @@ impl Settings {
         }
     }
 
+    /// The domain that answers where none was named.
+    pub fn main_domain(&self) -> &str {
+        self.domains.first().map_or("localhost", String::as_str)
+    }
+
     /// Whether accounts live at this (normalized) domain.
     pub fn is_local_domain(&self, domain: &str) -> bool {
         self.domains.iter().any(|known| known == domain)

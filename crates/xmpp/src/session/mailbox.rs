@@ -176,14 +176,14 @@ impl Mailbox {
         result
     }
 
-    /// Asks the session to close with this stream error after what is queued already. Only the first counts.
+    /// Asks the session to close with this stream error. Only the first counts. What is queued until the session has
+    /// finished what it received is still written.
     pub fn close(&self, error: StreamError) {
         let waker = {
             let mut inner = self.inner.lock();
-            if inner.is_closed {
+            if inner.is_closed || inner.closing.is_some() {
                 return;
             }
-            inner.is_closed = true;
             inner.closing = Some(Box::new(error));
             inner.waker.take()
         };
@@ -192,10 +192,11 @@ impl Mailbox {
         }
     }
 
-    /// Refuses everything from now on and drops what waits; for the session when its client is gone.
-    pub(crate) fn shut(&self) {
+    /// Refuses everything from now on and returns what waits.
+    pub(crate) fn shut(&self) -> Batch {
         let mut inner = self.inner.lock();
-        *inner = Inner { is_closed: true, ..Inner::default() };
+        let last = std::mem::replace(&mut *inner, Inner { is_closed: true, ..Inner::default() });
+        Batch { first: last.first, fan_out: last.fan_out, close: last.closing }
     }
 
     /// Bytes that wait.
@@ -305,13 +306,23 @@ mod tests {
     }
 
     #[test]
-    fn a_close_follows_what_waits() {
+    fn when_shut_nothing_more_is_taken() {
+        let mailbox = Mailbox::new(100);
+        mailbox.send(Lane::FanOut, stanza("<message/>")).unwrap();
+        assert_eq!(mailbox.shut().fan_out.len(), 1);
+        assert_eq!(mailbox.send(Lane::Reply, stanza("<iq/>")), Err(NotQueued::Closed));
+        assert!(mailbox.is_empty());
+    }
+
+    #[test]
+    fn the_first_close_counts_and_follows_what_waits() {
         let mailbox = Mailbox::new(100);
         mailbox.send(Lane::FanOut, stanza("<message/>")).unwrap();
         mailbox.close(StreamError::new(StreamCondition::Conflict));
         mailbox.close(StreamError::new(StreamCondition::SystemShutdown));
+        mailbox.send(Lane::Reply, stanza("<iq/>")).unwrap();
         let batch = take(&mailbox, 100).unwrap();
-        assert_eq!(batch.fan_out.len(), 1);
+        assert_eq!((batch.first.len(), batch.fan_out.len()), (1, 1));
         assert_eq!(batch.close.unwrap().condition, StreamCondition::Conflict);
     }
 }

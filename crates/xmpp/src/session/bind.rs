@@ -1,0 +1,78 @@
+//! Resource binding ([RFC 6120 §7](https://www.rfc-editor.org/rfc/rfc6120#section-7)): the newest session of a resource
+//! wins.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use wire::{Kind, StanzaError, StreamCondition, StreamError, error_reply, ns};
+
+use super::Session;
+use super::negotiation::{End, Negotiation, features, refused, result};
+use super::stream::Event;
+use crate::auth::{self, Identity};
+
+/// Announces what a signed-in client may do and binds the first resource that can be bound.
+pub(super) async fn bind(
+    negotiation: &mut Negotiation<'_>,
+    domain: &str,
+    identity: Identity,
+) -> Result<Arc<Session>, End> {
+    let server = negotiation.server;
+    let mut features = features();
+    features.open("bind").ns(ns::BIND).close();
+    // COMPAT: RFC 3921 clients ask for it; <optional/> keeps the others from it.
+    features.open("session").ns(ns::SESSION).open("optional").close().close();
+    features.raw(server.stream_features(domain).as_ref());
+    negotiation.stream.send(&features.finish()).await?;
+    loop {
+        let stanza = match negotiation.stream.next().await? {
+            Event::Stanza(stanza) => stanza,
+            Event::Close => return Err(End::Closed),
+            Event::Open(_) => return Err(refused(StreamCondition::BadFormat)),
+        };
+        let is_bind = stanza.kind() == Kind::Iq
+            && stanza.type_().as_deref() == Some("set")
+            && stanza.first_child() == Some((ns::BIND, "bind"));
+        if !is_bind {
+            // §7.1: nothing else before the resource.
+            return Err(refused(StreamCondition::NotAuthorized));
+        }
+        let document = stanza.document();
+        let wanted = document.root().child("bind", ns::BIND).and_then(|bind| bind.child("resource", ns::BIND));
+        let wanted = wanted.map(|resource| resource.text()).filter(|resource| !resource.is_empty());
+        let resource = match wanted {
+            Some(resource) => resource.into_owned(),
+            None => {
+                let random = auth::random::<9>().map_err(|_| refused(StreamCondition::InternalServerError))?;
+                URL_SAFE_NO_PAD.encode(random)
+            }
+        };
+        let error = match identity.jid.with_resource(&resource) {
+            // §7.7.2.1
+            Err(_) => StanzaError::bad_request().text("the resource cannot be part of an address"),
+            Ok(jid) => {
+                let others = server.registry.sessions(identity.no);
+                let others = others.iter().filter(|other| other.jid != jid).count();
+                if others < server.settings.limits.sessions_per_account {
+                    let id = server.connections.next_session();
+                    let limit = server.settings.limits.mailbox_hard_bytes;
+                    let session = Arc::new(Session::new(id, jid, identity.no, identity.device, limit));
+                    let mut bound = result(&stanza, domain);
+                    bound.open("bind").ns(ns::BIND).leaf("jid", session.jid.as_str());
+                    negotiation.stream.send(&bound.finish()).await?;
+                    if let Some(displaced) = server.registry.bind(Arc::clone(&session)) {
+                        // §7.7.2.2
+                        displaced.close(StreamError::new(StreamCondition::Conflict));
+                    }
+                    return Ok(session);
+                }
+                // §7.6.2.1
+                StanzaError::resource_constraint().text("too many sessions of this account")
+            }
+        };
+        if let Some(reply) = error_reply(&stanza, &error) {
+            negotiation.stream.send(&reply).await?;
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! A bound session's loop: one task, one small future, which waits for input and for the mailbox at once.
+//!
+//! What was read is routed stanza by stanza, in order; then whatever waits in the mailbox leaves in one write. A client
+//! that does not read is not read from either, and one that sends too much waits its turn.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::future::BoxFuture;
+use wire::{Kind, Stanza, StreamCondition, StreamError, ns};
+
+use super::Session;
+use super::closing::{Closing, close};
+use super::mailbox::Batch;
+use super::negotiation::result;
+use super::stream::{Event, Sender, Stream};
+use crate::rates::Used;
+use crate::router::{self, Routed};
+use crate::server::Server;
+use crate::transport::scratch;
+
+/// How much is written at once.
+const WRITTEN_AT_ONCE: usize = 64 * 1024;
+/// How many stanzas are routed before what they caused is written.
+const ROUTED_AT_ONCE: usize = 64;
+
+/// See the module.
+pub(super) struct Running {
+    server: Arc<Server>,
+    session: Arc<Session>,
+    stream: Stream,
+    /// What the last stanza still has to do before the next.
+    later: Option<BoxFuture<'static, ()>>,
+    /// Until the client may send again.
+    pause: Option<BoxFuture<'static, ()>>,
+    bytes: Used,
+    stanzas: Used,
+    /// Since when the client has kept at its limit without a rest.
+    flooding_since: Option<u64>,
+    /// Somebody asked for the session's end; what was received is finished first.
+    closing: Option<Box<StreamError>>,
+}
+
+/// How a session ended.
+enum Ended {
+    /// The connection is gone.
+    Lost,
+    Closed(Closing),
+}
+
+/// What became of the input.
+#[derive(PartialEq, Eq)]
+enum Input {
+    /// No whole stanza is left.
+    Starved,
+    /// There may be more.
+    Busy,
+}
+
+impl Running {
+    pub(super) fn new(server: Arc<Server>, session: Arc<Session>, stream: Stream) -> Running {
+        Running {
+            server,
+            session,
+            stream,
+            later: None,
+            pause: None,
+            bytes: Used::default(),
+            stanzas: Used::default(),
+            flooding_since: None,
+            closing: None,
+        }
+    }
+
+    /// Serves the session to its end.
+    pub(super) async fn run(mut self) {
+        let ended = std::future::poll_fn(|cx| self.poll(cx)).await;
+        Box::pin(self.finish(ended)).await;
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
+        loop {
+            let mut is_held_up = !self.is_free(cx);
+            let mut input = Input::Busy;
+            if !is_held_up {
+                input = match self.route_some() {
+                    Ok(input) => input,
+                    Err(ended) => return Poll::Ready(ended),
+                };
+                // What the last stanza left behind may be done already, and must know whom to wake if not.
+                is_held_up = !self.is_free(cx);
+            }
+            if self.poll_write(cx).is_err() {
+                return Poll::Ready(Ended::Lost);
+            }
+            if is_held_up {
+                return Poll::Pending;
+            }
+            if input == Input::Busy {
+                continue;
+            }
+            if let Some(error) = self.closing.take() {
+                return Poll::Ready(Ended::Closed(Closing::Ours(*error)));
+            }
+            if self.session.mailbox.len() > self.server.settings.limits.mailbox_soft_bytes {
+                // The socket takes nothing more for now and will wake us when it does.
+                return Poll::Pending;
+            }
+            match self.stream.poll_fill(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(read)) => self.charge(read, 0),
+                Poll::Ready(Err(broken)) => {
+                    return Poll::Ready(Closing::broken(&broken).map_or(Ended::Lost, Ended::Closed));
+                }
+            }
+        }
+    }
+
+    /// Whether the next stanza may be routed.
+    fn is_free(&mut self, cx: &mut Context<'_>) -> bool {
+        let is_routed = is_done(&mut self.later, cx);
+        is_done(&mut self.pause, cx) && is_routed
+    }
+
+    /// Routes what has been read.
+    fn route_some(&mut self) -> Result<Input, Ended> {
+        for _ in 0..ROUTED_AT_ONCE {
+            let event = match self.stream.next_buffered(Sender::Bound(&self.session.jid)) {
+                Ok(Some(event)) => event,
+                Ok(None) => return Ok(Input::Starved),
+                Err(broken) => return Err(Closing::broken(&broken).map_or(Ended::Lost, Ended::Closed)),
+            };
+            match event {
+                Event::Stanza(stanza) => {
+                    self.route(stanza);
+                    self.charge(0, 1);
+                    if self.is_flood() {
+                        let error = StreamError::new(StreamCondition::PolicyViolation).text("too much for too long");
+                        return Err(Ended::Closed(Closing::Ours(error)));
+                    }
+                }
+                Event::Close => return Err(Ended::Closed(Closing::Answer)),
+                Event::Open(_) => {
+                    let error = StreamError::new(StreamCondition::BadFormat);
+                    return Err(Ended::Closed(Closing::Ours(error)));
+                }
+            }
+            if self.later.is_some() || self.pause.is_some() {
+                break;
+            }
+        }
+        Ok(Input::Busy)
+    }
+
+    fn route(&mut self, stanza: Stanza) {
+        if stanza.kind() == Kind::Iq && stanza.first_child() == Some((ns::SESSION, "session")) {
+            // COMPAT: RFC 3921 clients; there is nothing to do (RFC 6121 §1.4).
+            self.session.reply(result(&stanza, self.session.jid.domain()).finish());
+            return;
+        }
+        match router::route(&self.server, &self.session, stanza) {
+            Routed::Done => {}
+            Routed::Later(later) => self.later = Some(later),
+        }
+    }
+
+    /// Counts what came in and makes the client wait where it was too much.
+    fn charge(&mut self, bytes: usize, stanzas: usize) {
+        let rates = &self.server.connections.rates;
+        if rates.bytes.is_unlimited() && rates.stanzas.is_unlimited() {
+            return;
+        }
+        let now = self.server.clock.monotonic_ms();
+        self.bytes.charge(&rates.bytes, now, bytes);
+        self.stanzas.charge(&rates.stanzas, now, stanzas);
+        let debt = self.bytes.debt_ms(&rates.bytes, now).max(self.stanzas.debt_ms(&rates.stanzas, now));
+        if debt > 0 {
+            self.flooding_since.get_or_insert(now);
+            self.pause = Some(self.server.clock.sleep(debt));
+        } else if self.bytes.is_rested(&rates.bytes, now) && self.stanzas.is_rested(&rates.stanzas, now) {
+            self.flooding_since = None;
+        }
+    }
+
+    fn is_flood(&self) -> bool {
+        let patience = self.server.settings.limits.flood_patience_ms;
+        self.flooding_since.is_some_and(|since| self.server.clock.monotonic_ms().saturating_sub(since) > patience)
+    }
+
+    /// Writes what waits until there is nothing left or the socket takes no more.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> std::io::Result<()> {
+        loop {
+            if self.stream.has_unwritten() {
+                match self.stream.poll_flush(cx) {
+                    Poll::Ready(result) => result?,
+                    Poll::Pending => return Ok(()),
+                }
+            }
+            match self.session.mailbox.poll_take(cx, WRITTEN_AT_ONCE) {
+                Poll::Ready(batch) => self.write(batch)?,
+                Poll::Pending => return Ok(()),
+            }
+        }
+    }
+
+    fn write(&mut self, batch: Batch) -> std::io::Result<()> {
+        if let Some(error) = batch.close {
+            self.closing.get_or_insert(error);
+        }
+        if batch.first.is_empty() && batch.fan_out.is_empty() {
+            return Ok(());
+        }
+        let mut out = scratch::take();
+        for outgoing in batch.first.iter().chain(&batch.fan_out) {
+            self.stream.frame_outgoing(outgoing, &self.session.jid, &mut out);
+        }
+        self.stream.write(out)
+    }
+
+    /// Everything that follows from the end, and the goodbye.
+    async fn finish(mut self, ended: Ended) {
+        if let Some(later) = self.later.take() {
+            // A stanza that was received takes effect, whoever is left to see it.
+            later.await;
+        }
+        router::ended(&self.server, &self.session).await;
+        let waiting = self.session.mailbox.shut();
+        if let Ended::Closed(closing) = ended {
+            if self.write(waiting).is_err() {
+                return;
+            }
+            close(&self.server, &mut self.stream, closing).await;
+        }
+    }
+}
+
+/// Polls what may be there; true when nothing is there (any more).
+fn is_done(future: &mut Option<BoxFuture<'static, ()>>, cx: &mut Context<'_>) -> bool {
+    match future {
+        None => true,
+        Some(running) => match Pin::new(running).poll(cx) {
+            Poll::Ready(()) => {
+                *future = None;
+                true
+            }
+            Poll::Pending => false,
+        },
+    }
+}
