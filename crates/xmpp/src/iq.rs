@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use store::JidNo;
 use wire::{BareJid, Document, Element, Jid, Stanza, StanzaError, Writer};
 
 use crate::router::{Place, Routed, refuse};
@@ -60,12 +61,18 @@ impl Cx {
     /// The domain that the addressee belongs to, that of the pubsub service included.
     pub fn domain(&self) -> &str {
         let domain = self.to.domain();
-        self.server.settings.domain_of_pubsub_service(domain).unwrap_or(domain)
+        self.server
+            .settings
+            .domain_of_pubsub_service(domain)
+            .unwrap_or(domain)
     }
 
     /// Who acts, as the pubsub rules want it.
     pub fn actor(&self) -> pubsub::Actor {
-        pubsub::Actor { jid: self.session.jid.clone(), no: self.session.no }
+        pubsub::Actor {
+            jid: self.session.jid.clone(),
+            no: self.session.no,
+        }
     }
 }
 
@@ -77,6 +84,8 @@ pub enum Answer {
     Payload(Vec<u8>),
     /// Known later, most often when a write is durable. The session's next stanza does not wait for it.
     Later(BoxFuture<'static, Answered>),
+    /// Nothing, and this once the result is on its way.
+    EmptyThen(BoxFuture<'static, ()>),
 }
 
 /// What a handler returns.
@@ -106,7 +115,9 @@ pub(crate) fn route(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza
             None => Routed::Done,
         };
     }
-    let Some(to) = to else { return own(server, session, stanza, verb) };
+    let Some(to) = to else {
+        return own(server, session, stanza, verb);
+    };
     match server.place(&to) {
         Place::Remote => refused(server, session, &stanza, &StanzaError::remote_server_not_found()),
         Place::Account if !to.is_bare() => to_session(server, session, stanza, to),
@@ -132,25 +143,37 @@ fn refused(server: &Server, session: &Session, stanza: &Stanza, error: &StanzaEr
 
 /// RFC 6120 §10.3.3: without `to` the account itself answers.
 fn own(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza, verb: Option<Verb>) -> Routed {
-    ask(server, session, stanza, verb, Target::OwnAccount, session.jid.bare())
+    ask(
+        server,
+        session,
+        stanza,
+        verb,
+        Target::OwnAccount,
+        session.jid.bare(),
+    )
 }
 
 /// RFC 6121 §8.5.3.1 and §8.5.3.2.3: to a full address, only that resource answers.
 fn to_session(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza, to: Jid) -> Routed {
-    let deliver = |server: &Server, no| {
-        let found = to.resource().and_then(|resource| server.registry.session(no, resource));
-        match found {
-            Some(other) if other.send(Outgoing::Stanza(stanza.shared())).is_ok() => {}
-            _ => refuse(server, session, &stanza, &StanzaError::service_unavailable()),
-        }
-    };
     if let Some(no) = server.store.jids().number_cached(to.bare_str()) {
-        deliver(server, no);
-    } else {
-        // Who is online has a number in memory, so nobody is.
-        refuse(server, session, &stanza, &StanzaError::service_unavailable());
+        pass_on(server, session, &stanza, &to, Some(no));
+        return Routed::Done;
     }
-    Routed::Done
+    let (server, session) = (server.clone(), session.clone());
+    Routed::Later(Box::pin(async move {
+        let no = server.find(to.bare_str()).await;
+        pass_on(&server, &session, &stanza, &to, no);
+    }))
+}
+
+fn pass_on(server: &Server, session: &Session, stanza: &Stanza, to: &Jid, no: Option<JidNo>) {
+    let found = no
+        .zip(to.resource())
+        .and_then(|(no, resource)| server.registry.session(no, resource));
+    let is_sent = found.is_some_and(|other| other.send(Outgoing::Stanza(stanza.shared())).is_ok());
+    if !is_sent {
+        refuse(server, session, stanza, &StanzaError::service_unavailable());
+    }
 }
 
 fn ask(
@@ -165,7 +188,9 @@ fn ask(
         server.caps.answered(server, session, &stanza);
         return Routed::Done;
     };
-    let found = stanza.first_child().map(|(ns, name)| server.xeps.handler(verb, target, ns, name));
+    let found = stanza
+        .first_child()
+        .map(|(ns, name)| server.xeps.handler(verb, target, ns, name));
     match found {
         // RFC 6120 §8.2.3 rule 4: a request has exactly one child.
         None => refused(server, session, &stanza, &StanzaError::bad_request()),
@@ -177,7 +202,14 @@ fn ask(
     }
 }
 
-async fn answer(server: Arc<Server>, session: Arc<Session>, stanza: Stanza, verb: Verb, target: Target, to: BareJid) {
+async fn answer(
+    server: Arc<Server>,
+    session: Arc<Session>,
+    stanza: Stanza,
+    verb: Verb,
+    target: Target,
+    to: BareJid,
+) {
     let answered = run(&server, &session, &stanza, verb, target, to).await;
     match answered {
         Ok(Answer::Later(later)) => {
@@ -213,28 +245,47 @@ async fn run(
     if target == Target::Account && !server.accounts.exists(&to).await? {
         return Err(StanzaError::service_unavailable());
     }
-    let Some(handler) = stanza.first_child().and_then(|(ns, name)| server.xeps.handler(verb, target, ns, name)) else {
+    let Some(handler) = stanza
+        .first_child()
+        .and_then(|(ns, name)| server.xeps.handler(verb, target, ns, name))
+    else {
         return Err(StanzaError::service_unavailable());
     };
-    handler(Cx { server: server.clone(), session: session.clone(), target, to, verb, document }).await
+    handler(Cx {
+        server: server.clone(),
+        session: session.clone(),
+        target,
+        to,
+        verb,
+        document,
+    })
+    .await
 }
 
 fn finish(server: &Server, session: &Session, stanza: &Stanza, answered: Answered) {
     match answered {
         Ok(Answer::Payload(payload)) => reply(session, stanza, &payload),
         Ok(Answer::Empty | Answer::Later(_)) => reply(session, stanza, &[]),
+        Ok(Answer::EmptyThen(next)) => {
+            reply(session, stanza, &[]);
+            server.tasks.spawn(next);
+        }
         Err(error) => refuse(server, session, stanza, &error),
     }
 }
 
-/// Writes a result: `from` is whom the request named, nobody for one's own account (RFC 6120 §8.1.2.1).
+/// Writes a result: `from` is whom the request named, one's own account where it named nobody (RFC 6120 §8.1.2.1).
 fn reply(session: &Session, stanza: &Stanza, payload: &[u8]) {
     let mut writer = Writer::new();
-    writer.open("iq").attr("type", "result").attr("id", &stanza.id().unwrap_or_default());
+    writer
+        .open("iq")
+        .attr("type", "result")
+        .attr("id", &stanza.id().unwrap_or_default());
     writer.attr("to", session.jid.as_str());
-    if let Some(from) = stanza.to() {
-        writer.attr("from", &from);
-    }
+    match stanza.to() {
+        Some(from) => writer.attr("from", &from),
+        None => writer.attr("from", session.jid.bare_str()),
+    };
     writer.raw(payload).close();
-    let _ = session.send(Outgoing::Reply(writer.finish().into()));
+    session.reply(writer.finish());
 }

@@ -14,7 +14,6 @@ use wire::Jid;
 use crate::caps::Caps;
 use crate::session::Session;
 use crate::session::mailbox::SharedOut;
-use crate::xep::timelines::LiveKey;
 
 /// An account's sessions at one moment, shared without copying.
 pub type Sessions = Arc<[Arc<Session>]>;
@@ -52,10 +51,14 @@ impl Registry {
         let mut shard = self.shard(no).lock();
         let before = shard.get(&no);
         let displaced = before.and_then(|all| {
-            all.iter().find(|other| other.jid.resource() == session.jid.resource()).cloned()
+            all.iter()
+                .find(|other| other.jid.resource() == session.jid.resource())
+                .cloned()
         });
         let kept = before.iter().flat_map(|all| all.iter()).filter(|other| {
-            displaced.as_ref().is_none_or(|displaced| displaced.id != other.id)
+            displaced
+                .as_ref()
+                .is_none_or(|displaced| displaced.id != other.id)
         });
         let after: Sessions = kept.cloned().chain([session]).collect();
         shard.insert(no, after);
@@ -70,11 +73,17 @@ impl Registry {
     /// Takes a session out; false when it was already displaced or gone.
     pub fn unbind(&self, session: &Session) -> bool {
         let mut shard = self.shard(session.no).lock();
-        let Some(before) = shard.get(&session.no) else { return false };
+        let Some(before) = shard.get(&session.no) else {
+            return false;
+        };
         if !before.iter().any(|other| other.id == session.id) {
             return false;
         }
-        let after: Sessions = before.iter().filter(|other| other.id != session.id).cloned().collect();
+        let after: Sessions = before
+            .iter()
+            .filter(|other| other.id != session.id)
+            .cloned()
+            .collect();
         if after.is_empty() {
             shard.remove(&session.no);
             self.online.write().clear(session.no);
@@ -90,12 +99,19 @@ impl Registry {
         if !self.is_online(no) {
             return self.nobody.clone();
         }
-        self.shard(no).lock().get(&no).cloned().unwrap_or_else(|| self.nobody.clone())
+        self.shard(no)
+            .lock()
+            .get(&no)
+            .cloned()
+            .unwrap_or_else(|| self.nobody.clone())
     }
 
     /// The session that holds a resource.
     pub fn session(&self, no: JidNo, resource: &str) -> Option<Arc<Session>> {
-        self.sessions(no).iter().find(|session| session.jid.resource() == Some(resource)).cloned()
+        self.sessions(no)
+            .iter()
+            .find(|session| session.jid.resource() == Some(resource))
+            .cloned()
     }
 
     /// Whether an account has any bound session, available or not.
@@ -116,7 +132,16 @@ impl Registry {
 
     /// Every session, for shutdown.
     pub fn all(&self) -> Vec<Arc<Session>> {
-        self.shards.iter().flat_map(|shard| shard.lock().values().flat_map(|all| all.to_vec()).collect::<Vec<_>>()).collect()
+        self.shards
+            .iter()
+            .flat_map(|shard| {
+                shard
+                    .lock()
+                    .values()
+                    .flat_map(|all| all.to_vec())
+                    .collect::<Vec<_>>()
+            })
+            .collect()
     }
 }
 
@@ -126,7 +151,9 @@ struct Bitmap(Vec<u64>);
 
 impl Bitmap {
     fn has(&self, no: JidNo) -> bool {
-        self.0.get(no.0 as usize / 64).is_some_and(|word| word & (1 << (no.0 % 64)) != 0)
+        self.0
+            .get(no.0 as usize / 64)
+            .is_some_and(|word| word & (1 << (no.0 % 64)) != 0)
     }
 
     fn set(&mut self, no: JidNo) {
@@ -159,7 +186,6 @@ struct State {
 #[derive(Default)]
 struct Rare {
     directed: Vec<Jid>,
-    live: Vec<LiveKey>,
 }
 
 /// A session's last available presence.
@@ -194,12 +220,20 @@ impl Routing {
 
     /// The known capabilities of an available session.
     pub fn caps(&self) -> Option<Arc<Caps>> {
-        self.0.lock().presence.as_ref().and_then(|presence| presence.caps.clone())
+        self.0
+            .lock()
+            .presence
+            .as_ref()
+            .and_then(|presence| presence.caps.clone())
     }
 
     /// Priority and capabilities in one step, for fan-out.
     pub fn priority_and_caps(&self) -> Option<(i8, Option<Arc<Caps>>)> {
-        self.0.lock().presence.as_ref().map(|presence| (presence.priority, presence.caps.clone()))
+        self.0
+            .lock()
+            .presence
+            .as_ref()
+            .map(|presence| (presence.priority, presence.caps.clone()))
     }
 
     pub(crate) fn set_available(&self, presence: Available) -> Option<Available> {
@@ -249,37 +283,13 @@ impl Routing {
         rare.directed.len() != before
     }
 
-    pub(crate) fn has_directed_to(&self, bare: &str) -> bool {
-        let state = self.0.lock();
-        state.rare.as_ref().is_some_and(|rare| rare.directed.iter().any(|jid| jid.bare().as_str() == bare))
-    }
-
     pub(crate) fn take_directed(&self) -> Vec<Jid> {
-        self.0.lock().rare.as_mut().map(|rare| std::mem::take(&mut rare.directed)).unwrap_or_default()
-    }
-
-    pub(crate) fn add_live(&self, key: LiveKey) {
-        let mut state = self.0.lock();
-        let live = &mut state.rare.get_or_insert_default().live;
-        if !live.contains(&key) {
-            live.push(key);
-        }
-    }
-
-    pub(crate) fn remove_live(&self, key: &LiveKey) -> bool {
-        let mut state = self.0.lock();
-        let Some(rare) = &mut state.rare else { return false };
-        let before = rare.live.len();
-        rare.live.retain(|other| other != key);
-        rare.live.len() != before
-    }
-
-    pub(crate) fn live_count(&self) -> usize {
-        self.0.lock().rare.as_ref().map_or(0, |rare| rare.live.len())
-    }
-
-    pub(crate) fn take_live(&self) -> Vec<LiveKey> {
-        self.0.lock().rare.as_mut().map(|rare| std::mem::take(&mut rare.live)).unwrap_or_default()
+        self.0
+            .lock()
+            .rare
+            .as_mut()
+            .map(|rare| std::mem::take(&mut rare.directed))
+            .unwrap_or_default()
     }
 }
 

@@ -9,10 +9,10 @@ use futures_util::future::BoxFuture;
 use store::JidNo;
 use wire::{Jid, Kind, Stanza, StanzaError, StreamCondition, StreamError, error_reply};
 
+use crate::failures::unreadable;
 use crate::server::Server;
 use crate::session::Session;
-use crate::session::mailbox::Outgoing;
-use crate::{iq, messages, notify, presence, xep};
+use crate::{iq, messages, presence};
 
 /// What is left to do for a stanza.
 #[must_use]
@@ -41,7 +41,11 @@ impl Server {
     pub fn place(&self, jid: &Jid) -> Place {
         let domain = jid.domain();
         if self.settings.is_local_domain(domain) {
-            return if jid.node().is_some() { Place::Account } else { Place::Domain };
+            return if jid.node().is_some() {
+                Place::Account
+            } else {
+                Place::Domain
+            };
         }
         match self.settings.domain_of_pubsub_service(domain) {
             Some(_) if jid.node().is_none() => Place::Pubsub,
@@ -49,12 +53,27 @@ impl Server {
         }
     }
 
-    /// The number of a bare address: at once when it is known in memory.
+    /// The number of a bare address, given now if it has none.
+    ///
+    /// # Errors
+    /// `internal-server-error` or `resource-constraint` when the store cannot be read.
     pub async fn number(&self, bare: &str) -> Result<JidNo, StanzaError> {
-        if let Some(no) = self.store.jids().number_cached(bare) {
-            return Ok(no);
+        self.store
+            .jids()
+            .number(bare)
+            .await
+            .map_err(|error| unreadable(&error))
+    }
+
+    /// The number of a bare address that was met before; strangers are given none.
+    pub(crate) async fn find(&self, bare: &str) -> Option<JidNo> {
+        match self.store.jids().find(bare).await {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::warn!(%error, "an address could not be looked up");
+                None
+            }
         }
-        self.store.jids().number(bare).await.map_err(crate::unavailable_store)
     }
 }
 
@@ -87,18 +106,18 @@ pub fn route(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza) -> Ro
 /// What follows from the end of a session, however it ended: presence, directed presence, temporary subscriptions.
 /// To be awaited once, after its last stanza.
 pub async fn ended(server: &Arc<Server>, session: &Arc<Session>) {
-    xep::timelines::forget(server, session);
+    server
+        .host
+        .session_ended(session.no, session.jid.resource().unwrap_or_default());
     let was_bound = server.registry.unbind(session);
     presence::left(server, session, was_bound).await;
     server.caps.forget(session);
-    notify::forget(server, session);
 }
 
 /// Returns an error to the sender, unless the stanza is itself an error or a result (RFC 6120 §8.3.1).
 pub(crate) fn refuse(server: &Server, session: &Session, stanza: &Stanza, error: &StanzaError) {
     if let Some(reply) = error_reply(stanza, error) {
         server.metrics.errors.add(1);
-        // A session that takes no more is being closed already.
-        let _ = session.send(Outgoing::Reply(reply.into()));
+        session.reply(reply);
     }
 }

@@ -2,21 +2,27 @@
 //!
 //! It owns no socket and no listener; those come and go around it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use store::{Clock, Store};
+use bus::EventSink;
+use parking_lot::Mutex;
+use pubsub::{Host, Relations};
+use social::Timelines;
+use store::{Clock, JidNo, Store};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::accounts::Accounts;
 use crate::auth::Auth;
 use crate::caps::CapsCache;
+use crate::listen::Connections;
 use crate::metrics::Metrics;
 use crate::notify::Notifier;
 use crate::registry::Registry;
 use crate::rosters::Rosters;
 use crate::settings::Settings;
-use crate::xep::Xeps;
+use crate::xep::{self, Xeps};
 
 /// One XMPP server: every domain, account and session of this process.
 pub struct Server {
@@ -27,9 +33,9 @@ pub struct Server {
     /// Wall and monotonic time.
     pub clock: Arc<dyn Clock>,
     /// The pubsub rules and the state of every node's owner.
-    pub host: pubsub::Host,
+    pub host: Host,
     /// Home, public and tag timelines.
-    pub timelines: social::Timelines,
+    pub timelines: Timelines,
     /// Who is connected.
     pub registry: Registry,
     /// Rosters and presence subscriptions.
@@ -42,12 +48,16 @@ pub struct Server {
     pub notifier: Arc<Notifier>,
     /// Credentials, registration, device tokens.
     pub auth: Auth,
+    /// TLS, limits by address, numbers of sessions.
+    pub connections: Connections,
     /// Counters for the operator.
     pub metrics: Metrics,
     /// Every task that this server started; closed and awaited at shutdown.
     pub tasks: TaskTracker,
     /// Cancelled when the server stops.
     pub shutdown: CancellationToken,
+    /// Accounts whose waiting messages are being delivered at this moment.
+    pub(crate) flushing: Mutex<HashSet<JidNo>>,
     pub(crate) xeps: Xeps,
 }
 
@@ -61,8 +71,76 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Credentials, registration, device tokens.
     pub auth: Auth,
+    /// TLS, limits by address, numbers of sessions.
+    pub connections: Connections,
     /// Where tasks are spawned.
     pub tasks: TaskTracker,
     /// Cancelled when the server is to stop.
     pub shutdown: CancellationToken,
+}
+
+/// Why a server could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The nodes could not be loaded.
+    #[error("the nodes could not be loaded: {0}")]
+    Nodes(#[from] pubsub::PubsubError),
+    /// The unfinished jobs could not be loaded.
+    #[error("the unfinished jobs could not be loaded: {0}")]
+    Jobs(wire::StanzaError),
+}
+
+impl Server {
+    /// Puts a server together and goes on with what the last run left unfinished. To be called inside the runtime.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn build(parts: Parts) -> Result<Arc<Server>, BuildError> {
+        let Parts {
+            settings,
+            store,
+            clock,
+            auth,
+            connections,
+            tasks,
+            shutdown,
+        } = parts;
+        let rosters = Arc::new(Rosters::new(store.clone()));
+        let relations: Arc<dyn Relations> = rosters.clone();
+        let nodes = pubsub::Settings {
+            domains: settings.domains.clone(),
+            pubsub_prefix: settings.pubsub_prefix.clone(),
+            site_url: settings.site_url.clone(),
+            payload_bytes: settings.limits.stanza_bytes,
+            ..pubsub::Settings::default()
+        };
+        let host = Host::new(store.clone(), clock.clone(), relations, nodes, tasks.clone());
+        let timelines = Timelines::new(store.clone(), host.clone());
+        let notifier = Arc::new(Notifier::default());
+        let sinks: Vec<Arc<dyn EventSink>> = vec![Arc::new(timelines.clone()), notifier.clone()];
+        host.set_sinks(sinks);
+        host.start().await?;
+        let server = Arc::new(Server {
+            settings,
+            accounts: Accounts::new(store.clone()),
+            store,
+            clock,
+            host,
+            timelines,
+            registry: Registry::default(),
+            rosters,
+            caps: CapsCache::default(),
+            notifier,
+            auth,
+            connections,
+            metrics: Metrics::default(),
+            tasks,
+            shutdown,
+            flushing: Mutex::default(),
+            xeps: xep::all(),
+        });
+        server.notifier.serve(&server);
+        server.resume_deletions().await.map_err(BuildError::Jobs)?;
+        Ok(server)
+    }
 }

@@ -174,12 +174,18 @@ impl State {
 
     /// Whether we wait for the contact's answer (`ask='subscribe'`).
     pub fn is_pending_out(self) -> bool {
-        matches!(self, State::NonePendingOut | State::NonePendingOutIn | State::FromPendingOut)
+        matches!(
+            self,
+            State::NonePendingOut | State::NonePendingOutIn | State::FromPendingOut
+        )
     }
 
     /// Whether the contact waits for ours.
     pub fn is_pending_in(self) -> bool {
-        matches!(self, State::NonePendingIn | State::NonePendingOutIn | State::ToPendingIn)
+        matches!(
+            self,
+            State::NonePendingIn | State::NonePendingOutIn | State::ToPendingIn
+        )
     }
 
     /// The state made of its four facts; a pending request beside the subscription it asks for counts as answered.
@@ -215,16 +221,110 @@ mod tests {
 
     /// The RFC's tables, one row a state in the order of §A.1: `+` passes, `-` does not, then the new state (`=` none).
     const OUTBOUND: [(Kind, [&str; 9]); 4] = [
-        (Kind::Subscribe, ["+NonePendingOut", "+=", "+NonePendingOutIn", "+=", "+=", "+=", "+FromPendingOut", "+=", "+="]),
-        (Kind::Unsubscribe, ["+=", "+None", "+=", "+NonePendingIn", "+None", "+NonePendingIn", "+=", "+From", "+From"]),
-        (Kind::Subscribed, ["-=", "-=", "+From", "+FromPendingOut", "-=", "+Both", "-=", "-=", "-="]),
-        (Kind::Unsubscribed, ["-=", "-=", "+None", "+NonePendingOut", "-=", "+To", "+None", "+NonePendingOut", "+To"]),
+        (
+            Kind::Subscribe,
+            [
+                "+NonePendingOut",
+                "+=",
+                "+NonePendingOutIn",
+                "+=",
+                "+=",
+                "+=",
+                "+FromPendingOut",
+                "+=",
+                "+=",
+            ],
+        ),
+        (
+            Kind::Unsubscribe,
+            [
+                "+=",
+                "+None",
+                "+=",
+                "+NonePendingIn",
+                "+None",
+                "+NonePendingIn",
+                "+=",
+                "+From",
+                "+From",
+            ],
+        ),
+        (
+            Kind::Subscribed,
+            [
+                "-=",
+                "-=",
+                "+From",
+                "+FromPendingOut",
+                "-=",
+                "+Both",
+                "-=",
+                "-=",
+                "-=",
+            ],
+        ),
+        (
+            Kind::Unsubscribed,
+            [
+                "-=",
+                "-=",
+                "+None",
+                "+NonePendingOut",
+                "-=",
+                "+To",
+                "+None",
+                "+NonePendingOut",
+                "+To",
+            ],
+        ),
     ];
     const INBOUND: [(Kind, [&str; 9]); 4] = [
-        (Kind::Subscribe, ["+NonePendingIn", "+NonePendingOutIn", "-=", "-=", "+ToPendingIn", "-=", "-=", "-=", "-="]),
-        (Kind::Unsubscribe, ["-=", "-=", "+None", "+NonePendingOut", "-=", "+To", "+None", "+NonePendingOut", "+To"]),
-        (Kind::Subscribed, ["-=", "+To", "-=", "+ToPendingIn", "-=", "-=", "-=", "+Both", "-="]),
-        (Kind::Unsubscribed, ["-=", "+None", "-=", "+NonePendingIn", "+None", "+NonePendingIn", "-=", "+From", "+From"]),
+        (
+            Kind::Subscribe,
+            [
+                "+NonePendingIn",
+                "+NonePendingOutIn",
+                "-=",
+                "-=",
+                "+ToPendingIn",
+                "-=",
+                "-=",
+                "-=",
+                "-=",
+            ],
+        ),
+        (
+            Kind::Unsubscribe,
+            [
+                "-=",
+                "-=",
+                "+None",
+                "+NonePendingOut",
+                "-=",
+                "+To",
+                "+None",
+                "+NonePendingOut",
+                "+To",
+            ],
+        ),
+        (
+            Kind::Subscribed,
+            ["-=", "+To", "-=", "+ToPendingIn", "-=", "-=", "-=", "+Both", "-="],
+        ),
+        (
+            Kind::Unsubscribed,
+            [
+                "-=",
+                "+None",
+                "-=",
+                "+NonePendingIn",
+                "+None",
+                "+NonePendingIn",
+                "-=",
+                "+From",
+                "+From",
+            ],
+        ),
     ];
 
     fn check(table: &[(Kind, [&str; 9])], step: fn(State, Kind) -> Step) {
@@ -232,7 +332,11 @@ mod tests {
             for (state, row) in State::ALL.iter().zip(rows) {
                 let got = step(*state, *kind);
                 assert_eq!(got.passes, row.starts_with('+'), "{kind:?} in {state:?}");
-                let expected = if &row[1..] == "=" { format!("{state:?}") } else { row[1..].to_owned() };
+                let expected = if &row[1..] == "=" {
+                    format!("{state:?}")
+                } else {
+                    row[1..].to_owned()
+                };
                 assert_eq!(format!("{:?}", got.state), expected, "{kind:?} in {state:?}");
             }
         }
@@ -251,7 +355,15 @@ mod tests {
     #[test]
     fn facts_and_states_agree() {
         for state in State::ALL {
-            let sees = |is, asked| if is { Sees::Yes } else if asked { Sees::Asked } else { Sees::No };
+            let sees = |is, asked| {
+                if is {
+                    Sees::Yes
+                } else if asked {
+                    Sees::Asked
+                } else {
+                    Sees::No
+                }
+            };
             let to = sees(state.is_to(), state.is_pending_out());
             let from = sees(state.is_from(), state.is_pending_in());
             assert_eq!(State::of(to, from), state);
@@ -261,7 +373,12 @@ mod tests {
     /// Whatever two servers exchange, without loss, both sides agree on who sees whom.
     #[test]
     fn two_sides_never_disagree() {
-        let kinds = [Kind::Subscribe, Kind::Subscribed, Kind::Unsubscribe, Kind::Unsubscribed];
+        let kinds = [
+            Kind::Subscribe,
+            Kind::Subscribed,
+            Kind::Unsubscribe,
+            Kind::Unsubscribed,
+        ];
         let mut seen = std::collections::HashSet::from([(State::None, State::None)]);
         let mut open = vec![(State::None, State::None)];
         while let Some((a, b)) = open.pop() {
@@ -271,8 +388,16 @@ mod tests {
                 for swap in [false, true] {
                     let (one, two) = if swap { (b, a) } else { (a, b) };
                     let sent = outbound(one, kind);
-                    let two = if sent.passes { inbound(two, kind).state } else { two };
-                    let next = if swap { (two, sent.state) } else { (sent.state, two) };
+                    let two = if sent.passes {
+                        inbound(two, kind).state
+                    } else {
+                        two
+                    };
+                    let next = if swap {
+                        (two, sent.state)
+                    } else {
+                        (sent.state, two)
+                    };
                     if seen.insert(next) {
                         open.push(next);
                     }

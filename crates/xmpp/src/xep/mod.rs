@@ -13,9 +13,17 @@ type Handler = Box<dyn Fn(Cx) -> BoxFuture<'static, Answered> + Send + Sync>;
 #[derive(Default)]
 pub struct Xeps {
     current: &'static str,
-    handlers: HashMap<(Verb, Target, &'static str, &'static str), (&'static str, Handler)>,
+    /// By kind of request and target, then by namespace.
+    handlers: HashMap<(Verb, Target), HashMap<&'static str, Vec<Entry>>>,
     features: HashMap<Target, Vec<&'static str>>,
     list: Vec<Implemented>,
+}
+
+/// Who answers one element.
+struct Entry {
+    name: &'static str,
+    file: &'static str,
+    handler: Handler,
 }
 
 /// An extension as this server implements it.
@@ -32,7 +40,11 @@ pub struct Implemented {
 impl Xeps {
     /// Says which extension the file implements.
     pub(crate) fn xep(&mut self, number: u16, version: &'static str) -> &mut Self {
-        self.list.push(Implemented { number, version, file: self.current });
+        self.list.push(Implemented {
+            number,
+            version,
+            file: self.current,
+        });
         self
     }
 
@@ -46,7 +58,13 @@ impl Xeps {
     }
 
     /// Answers `get` requests for an element.
-    pub(crate) fn get<F, Fut>(&mut self, target: Target, ns: &'static str, name: &'static str, f: F) -> &mut Self
+    pub(crate) fn get<F, Fut>(
+        &mut self,
+        target: Target,
+        ns: &'static str,
+        name: &'static str,
+        f: F,
+    ) -> &mut Self
     where
         F: Fn(Cx) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Answered> + Send + 'static,
@@ -55,7 +73,13 @@ impl Xeps {
     }
 
     /// Answers `set` requests for an element.
-    pub(crate) fn set<F, Fut>(&mut self, target: Target, ns: &'static str, name: &'static str, f: F) -> &mut Self
+    pub(crate) fn set<F, Fut>(
+        &mut self,
+        target: Target,
+        ns: &'static str,
+        name: &'static str,
+        f: F,
+    ) -> &mut Self
     where
         F: Fn(Cx) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Answered> + Send + 'static,
@@ -63,25 +87,51 @@ impl Xeps {
         self.answer(Verb::Set, target, ns, name, f)
     }
 
-    fn answer<F, Fut>(&mut self, verb: Verb, target: Target, ns: &'static str, name: &'static str, f: F) -> &mut Self
+    fn answer<F, Fut>(
+        &mut self,
+        verb: Verb,
+        target: Target,
+        ns: &'static str,
+        name: &'static str,
+        f: F,
+    ) -> &mut Self
     where
         F: Fn(Cx) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Answered> + Send + 'static,
     {
         let handler: Handler = Box::new(move |cx| Box::pin(f(cx)));
-        if let Some((other, _)) = self.handlers.insert((verb, target, ns, name), (self.current, handler)) {
-            panic!("{} and {other} both answer {{{ns}}}{name}", self.current);
+        let entries = self
+            .handlers
+            .entry((verb, target))
+            .or_default()
+            .entry(ns)
+            .or_default();
+        if let Some(other) = entries.iter().find(|other| other.name == name) {
+            panic!("{} and {} both answer {{{ns}}}{name}", self.current, other.file);
         }
+        entries.push(Entry {
+            name,
+            file: self.current,
+            handler,
+        });
         self
     }
 
     pub(crate) fn handler(&self, verb: Verb, target: Target, ns: &str, name: &str) -> Option<&Handler> {
-        self.handlers.get(&(verb, target, ns, name)).map(|(_, handler)| handler)
+        let entries = self.handlers.get(&(verb, target))?.get(ns)?;
+        entries
+            .iter()
+            .find(|entry| entry.name == name)
+            .map(|entry| &entry.handler)
     }
 
     /// The features that a target announces, sorted.
     pub fn features(&self, target: Target) -> &[&'static str] {
-        let target = if target == Target::Account { Target::OwnAccount } else { target };
+        let target = if target == Target::Account {
+            Target::OwnAccount
+        } else {
+            target
+        };
         self.features.get(&target).map_or(&[], Vec::as_slice)
     }
 
@@ -105,7 +155,9 @@ macro_rules! xeps { ($($name:ident),* $(,)?) => {
     }
 } }
 
-xeps![ping, disco, caps, roster, register, devices, pubsub, timelines, follow, people, delay];
+xeps![
+    ping, disco, caps, roster, register, devices, pubsub, timelines, follow, people, delay
+];
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,311 @@
+//! What clients can do: XEP-0115 v1.6.0, <https://xmpp.org/extensions/xep-0115.html>. A hash that presence announces is
+//! resolved once by asking the client, checked, kept in the store, and shared by every session that announces it.
+//!
+//! Only which nodes a client wants (`+notify`, XEP-0163 §4.3) is kept in memory. A client whose answer does not fit its hash
+//! is believed for its own session alone (§5.4 rule 3.8).
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use format::caps::Caps as Announced;
+use format::disco::Info;
+use lru::LruCache;
+use parking_lot::Mutex;
+use wire::{Element, Stanza, Writer, ns};
+
+use crate::presence::subscriptions::Person;
+use crate::server::Server;
+use crate::session::Session;
+use crate::session::mailbox::{Outgoing, SharedOut};
+
+/// How many kinds of clients are kept in memory.
+const KEPT: NonZeroUsize = NonZeroUsize::new(4_096).expect("not zero");
+/// The only hash that is resolved; XEP-0115 §8.2 makes it mandatory, and no client uses another.
+const HASH: &str = "sha-1";
+/// A SHA-1 in base64.
+const VER_LEN: usize = 28;
+/// The longest name of a node that a client may want, and how many; more are not looked at.
+const NODE_NAME_MAX: usize = 1_023;
+const NODES_MAX: usize = 256;
+
+/// What a kind of client wants.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Caps {
+    /// The nodes whose events it wants, sorted.
+    nodes: Box<[Box<str>]>,
+}
+
+impl Caps {
+    /// From the features that a client announces.
+    fn of<'f>(features: impl Iterator<Item = &'f str>) -> Caps {
+        const WANTED: &str = "+notify";
+        let mut nodes: Vec<Box<str>> = features
+            .filter_map(|feature| feature.strip_suffix(WANTED))
+            .filter(|node| node.len() <= NODE_NAME_MAX)
+            .take(NODES_MAX)
+            .map(Box::from)
+            .collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        Caps { nodes: nodes.into() }
+    }
+
+    /// Whether it wants a node's events.
+    pub fn wants(&self, node: &str) -> bool {
+        self.nodes.binary_search_by(|known| (**known).cmp(node)).is_ok()
+    }
+
+    fn wants_nothing(&self) -> bool {
+        self.nodes.is_empty()
+    }
+}
+
+/// Reads `<c/>` (§4); nothing when it is missing or not to be resolved.
+pub(crate) fn announced(presence: Element<'_>) -> Option<Announced> {
+    Announced::find(presence).filter(|announced| announced.hash == HASH && announced.ver.len() == VER_LEN)
+}
+
+/// A question that a client has not answered yet; each session has at most one.
+struct Asked {
+    id: String,
+    announced: Announced,
+    presence: Arc<SharedOut>,
+    before: Option<Arc<Caps>>,
+}
+
+/// The capabilities known to this server.
+pub struct CapsCache {
+    known: Mutex<LruCache<String, Arc<Caps>>>,
+    asked: Mutex<HashMap<u64, Asked>>,
+    ids: AtomicU64,
+}
+
+impl Default for CapsCache {
+    fn default() -> Self {
+        CapsCache {
+            known: Mutex::new(LruCache::new(KEPT)),
+            asked: Mutex::default(),
+            ids: AtomicU64::new(1),
+        }
+    }
+}
+
+impl CapsCache {
+    /// What is known in memory of an announced hash.
+    pub(crate) fn known(&self, announced: &Announced) -> Option<Arc<Caps>> {
+        self.known.lock().get(announced.ver.as_str()).cloned()
+    }
+
+    fn keep(&self, ver: &str, caps: Caps) -> Arc<Caps> {
+        self.known
+            .lock()
+            .get_or_insert(ver.to_owned(), || Arc::new(caps))
+            .clone()
+    }
+
+    /// Resolves a hash that is not known in memory: from the store, or by asking the client. It takes effect if `presence`
+    /// is still the session's last; `before` is what the session had until now.
+    pub(crate) fn ask(
+        &self,
+        server: &Arc<Server>,
+        session: &Arc<Session>,
+        announced: Announced,
+        presence: Arc<SharedOut>,
+        before: Option<Arc<Caps>>,
+    ) {
+        let id = format!("caps-{}", self.ids.fetch_add(1, Ordering::Relaxed));
+        let asked = Asked {
+            id,
+            announced,
+            presence,
+            before,
+        };
+        let (server, session) = (server.clone(), session.clone());
+        let tasks = server.tasks.clone();
+        tasks.spawn(async move {
+            let ver = asked.announced.ver.clone();
+            let stored = server.store.read(move |reader| reader.caps(HASH, &ver)).await;
+            match stored {
+                Ok(Some(stored)) => {
+                    let caps = server
+                        .caps
+                        .keep(&asked.announced.ver, Caps::of(stored.features.lines()));
+                    // Not waited for: if it is lost, the kind is forgotten a little earlier.
+                    drop(server.store.write(store::caps::touch(
+                        HASH.into(),
+                        asked.announced.ver,
+                        server.clock.now(),
+                    )));
+                    settle(&server, &session, &asked.presence, asked.before, caps);
+                }
+                // When the store cannot be read, the client still can be asked.
+                Ok(None) | Err(_) => server.caps.send_question(&session, asked),
+            }
+        });
+    }
+
+    /// §6.2: the question, put by the session's server.
+    fn send_question(&self, session: &Session, asked: Asked) {
+        let mut writer = Writer::new();
+        writer.open("iq").attr("type", "get").attr("id", &asked.id);
+        writer
+            .attr("from", session.jid.domain())
+            .attr("to", session.jid.as_str());
+        writer
+            .open("query")
+            .ns(ns::DISCO_INFO)
+            .attr("node", &asked.announced.info_node())
+            .close()
+            .close();
+        self.asked.lock().insert(session.id, asked);
+        if session.send(Outgoing::Stanza(writer.finish().into())).is_err() {
+            self.forget(session);
+        }
+    }
+
+    /// A session is gone, and with it its answer.
+    pub(crate) fn forget(&self, session: &Session) {
+        self.asked.lock().remove(&session.id);
+    }
+
+    /// A result or error came from a client: perhaps the answer to our question.
+    pub(crate) fn answered(&self, server: &Arc<Server>, session: &Arc<Session>, stanza: &Stanza) {
+        let asked = {
+            let mut all = self.asked.lock();
+            let is_answer = all
+                .get(&session.id)
+                .is_some_and(|asked| stanza.id().as_deref() == Some(&asked.id));
+            if is_answer { all.remove(&session.id) } else { None }
+        };
+        let Some(asked) = asked else { return };
+        let document = stanza.document();
+        let Some(info) = document
+            .root()
+            .child("query", ns::DISCO_INFO)
+            .and_then(Info::parse)
+        else {
+            return;
+        };
+        let caps = Caps::of(info.features.iter().map(String::as_str));
+        let ver = &asked.announced.ver;
+        let caps = if asked.announced.is_verified_by(&info) {
+            let stored = store::caps::Caps {
+                features: info.features.join("\n"),
+                identities: identities(&info),
+            };
+            // Not waited for: if it is lost, the next client of this kind is asked.
+            drop(server.store.write(store::caps::put(
+                HASH.into(),
+                ver.clone(),
+                stored,
+                server.clock.now(),
+            )));
+            self.keep(ver, caps)
+        } else {
+            Arc::new(caps)
+        };
+        settle(server, session, &asked.presence, asked.before, caps);
+    }
+}
+
+/// `category/type/lang/name` a line.
+fn identities(info: &Info) -> String {
+    let line = |identity: &format::disco::Identity| {
+        let lang = identity.lang.as_deref().unwrap_or_default();
+        let name = identity.name.as_deref().unwrap_or_default();
+        format!("{}/{}/{lang}/{name}", identity.category, identity.kind)
+    };
+    info.identities.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// The capabilities of a session are known now.
+fn settle(
+    server: &Arc<Server>,
+    session: &Arc<Session>,
+    presence: &Arc<SharedOut>,
+    before: Option<Arc<Caps>>,
+    caps: Arc<Caps>,
+) {
+    if session.routing.set_caps(presence, caps.clone()) {
+        took_effect(server, session, before, caps);
+    }
+}
+
+/// XEP-0163 §4.3.3: who comes, or wants more than before, gets the last items that it missed: the account's own, and those of
+/// the contacts whose presence it sees.
+pub(crate) fn took_effect(
+    server: &Arc<Server>,
+    session: &Arc<Session>,
+    before: Option<Arc<Caps>>,
+    caps: Arc<Caps>,
+) {
+    if caps.wants_nothing() || before.as_deref() == Some(&*caps) {
+        return;
+    }
+    let (server, session) = (server.clone(), session.clone());
+    let tasks = server.tasks.clone();
+    tasks.spawn(async move {
+        let Ok(roster) = server.rosters.of(session.no).await else {
+            return;
+        };
+        let mut owners = vec![Person {
+            no: session.no,
+            jid: session.jid.bare(),
+        }];
+        roster.with(|roster| {
+            let seen = roster
+                .contacts()
+                .iter()
+                .filter(|contact| contact.sees_it && contact.no != session.no);
+            owners.extend(seen.map(|contact| Person {
+                no: contact.no,
+                jid: contact.jid.clone(),
+            }));
+        });
+        let actor = pubsub::Actor {
+            jid: session.jid.clone(),
+            no: session.no,
+        };
+        let is_new =
+            |node: &str| caps.wants(node) && !before.as_ref().is_some_and(|before| before.wants(node));
+        for owner in owners {
+            if !session.routing.is_available() {
+                return;
+            }
+            if server.settings.is_local_domain(owner.jid.domain()) {
+                server.host.send_last_items(&owner.jid, &actor, &is_new).await;
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use wire::Document;
+
+    #[test]
+    fn only_wanted_nodes_are_kept() {
+        let caps = Caps::of(["urn:b+notify", "urn:a", "urn:a+notify", "+notify"].into_iter());
+        assert!(caps.wants("urn:a") && caps.wants("urn:b"));
+        assert!(!caps.wants("urn:c") && !caps.wants("urn:a+notify"));
+    }
+
+    #[test]
+    fn presence_announces_a_hash() {
+        let read = |c: &str| {
+            let document = Document::parse(format!("<presence>{c}</presence>").into_bytes()).unwrap();
+            announced(document.root())
+        };
+        let whole = "<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='n' ver='QgayPKawpkPSDYmwT/WM94uAlu0='/>";
+        assert_eq!(read(whole).unwrap().ver, "QgayPKawpkPSDYmwT/WM94uAlu0=");
+        assert_eq!(read(&whole.replace("sha-1", "md5")), None);
+        assert_eq!(
+            read("<c xmlns='http://jabber.org/protocol/caps' node='n' ver='0.9'/>"),
+            None
+        );
+    }
+}

@@ -1,0 +1,164 @@
+//! Messages for people who are away: kept, and delivered when they come (XEP-0160 v1.0.1,
+//! <https://xmpp.org/extensions/xep-0160.html>; the delay of XEP-0203).
+//!
+//! Delivered messages stay in the log for the archive; being offline is a mark on the owner's row.
+
+use std::sync::Arc;
+
+use store::messages::{Direction, MessageOwner, NewMessage};
+use store::{JidNo, MessageId, Timestamp};
+use wire::{Stanza, StanzaError, Writer, ns};
+
+use crate::failures::{unreadable, unwritable};
+use crate::router::refuse;
+use crate::server::Server;
+use crate::session::Session;
+use crate::session::mailbox::Outgoing;
+
+/// How many messages wait for one account at most; then the sender is told (§3).
+pub const KEPT_MAX: u64 = 1_000;
+/// How many are read and delivered at a time.
+const PAGE: u32 = 100;
+
+/// Keeps a message for later. The sender hears only of failure.
+pub(super) async fn keep(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza, owner: JidNo) {
+    if !is_worth_keeping(&stanza) {
+        return;
+    }
+    let waiting = server.store.read(move |reader| reader.offline_count(owner)).await;
+    match waiting {
+        Ok(count) if count < KEPT_MAX => {}
+        Ok(_) => return refuse(server, session, &stanza, &StanzaError::service_unavailable()),
+        Err(error) => return refuse(server, session, &stanza, &unreadable(&error)),
+    }
+    let id = server.store.next_message();
+    let mark = MessageOwner {
+        owner,
+        peer: session.no,
+        archive_id: id.0.to_string(),
+        direction: Direction::In,
+        offline: true,
+        archived: false,
+    };
+    let message = NewMessage {
+        id,
+        created: server.clock.now(),
+        sender: session.no,
+        recipient: owner,
+        stanza: stanza.bytes().to_vec(),
+        owners: vec![mark],
+    };
+    let pending = server.store.write(store::messages::append(message));
+    server.metrics.offline.add(1);
+    if let Err(error) = pending.await {
+        refuse(server, session, &stanza, &unwritable(&error));
+    }
+}
+
+/// §3: chat states alone and what its sender does not want stored are not kept.
+fn is_worth_keeping(stanza: &Stanza) -> bool {
+    let document = stanza.document();
+    let root = document.root();
+    let is_forbidden = root.child("no-store", ns::HINTS).is_some();
+    let has_content = root
+        .children()
+        .any(|child| !matches!(child.ns(), CHAT_STATES | ns::HINTS) && !child.is("thread", ns::CLIENT));
+    !is_forbidden && has_content
+}
+
+/// XEP-0085.
+const CHAT_STATES: &str = "http://jabber.org/protocol/chatstates";
+
+/// Delivers what waits to a session, oldest first. Two sessions that come at once do not both get it.
+pub(crate) async fn deliver(server: &Arc<Server>, session: &Arc<Session>) {
+    if !server.flushing.lock().insert(session.no) {
+        return;
+    }
+    let delivered = flush(server, session).await;
+    server.flushing.lock().remove(&session.no);
+    if let Err(error) = delivered {
+        tracing::warn!(%error, "offline messages were not delivered");
+    }
+}
+
+async fn flush(server: &Arc<Server>, session: &Arc<Session>) -> Result<(), store::ReadError> {
+    let owner = session.no;
+    loop {
+        let page = server
+            .store
+            .read(move |reader| reader.offline_messages(owner, PAGE, None))
+            .await?;
+        if page.is_empty() {
+            return Ok(());
+        }
+        let mut sent: Vec<MessageId> = Vec::with_capacity(page.len());
+        for message in page {
+            let stanza = with_delay(&message.stanza, session.jid.domain(), message.created);
+            if session.send(Outgoing::Stanza(stanza.into())).is_err() {
+                break;
+            }
+            sent.push(message.id);
+        }
+        if sent.is_empty() {
+            return Ok(());
+        }
+        server.metrics.messages.add(sent.len() as u64);
+        if server
+            .store
+            .write(store::messages::delivered(owner, sent))
+            .await
+            .is_err()
+        {
+            // They come again at the next login: twice is better than never.
+            return Ok(());
+        }
+    }
+}
+
+/// Adds XEP-0203's mark to a stored message, which ends with its end tag.
+fn with_delay(stanza: &[u8], from: &str, at: Timestamp) -> Vec<u8> {
+    const END: &[u8] = b"</message>";
+    let Some(content) = stanza.strip_suffix(END) else {
+        return stanza.to_vec();
+    };
+    let mut delay = Writer::new();
+    delay
+        .open("delay")
+        .ns(ns::DELAY)
+        .attr("from", from)
+        .attr("stamp", &format::datetime::to_text(at.0))
+        .close();
+    [content, &delay.finish(), END].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn is_kept(content: &str) -> bool {
+        let stanza = std::format!("<message to='a@b' type='chat'>{content}</message>");
+        is_worth_keeping(&Stanza::parse(stanza.into_bytes()).unwrap())
+    }
+
+    #[test]
+    fn chat_states_alone_are_not_kept() {
+        assert!(is_kept(
+            "<body>hi</body><active xmlns='http://jabber.org/protocol/chatstates'/>"
+        ));
+        assert!(is_kept("<received xmlns='urn:xmpp:receipts' id='1'/>"));
+        assert!(!is_kept(
+            "<composing xmlns='http://jabber.org/protocol/chatstates'/><thread>1</thread>"
+        ));
+        assert!(!is_kept("<body>hi</body><no-store xmlns='urn:xmpp:hints'/>"));
+    }
+
+    #[test]
+    fn the_delay_stands_inside_the_message() {
+        let marked = with_delay(b"<message><body>hi</body></message>", "example.org", Timestamp(0));
+        assert_eq!(
+            String::from_utf8(marked).unwrap(),
+            "<message><body>hi</body><delay xmlns='urn:xmpp:delay' from='example.org' stamp='1970-01-01T00:00:00Z'/></message>"
+        );
+    }
+}

@@ -1,0 +1,114 @@
+//! Fan-out: pubsub events become messages to the sessions that are to have them.
+//!
+//! XEP-0060 §7.1.2 and §12, XEP-0163 §4, <https://xmpp.org/extensions/xep-0163.html>. A message's bytes are made once for
+//! all; each recipient costs a look at the registry and a place in a mailbox. Who may read and what happened is decided in
+//! `pubsub` and `social`; how it is written stands in `message`.
+
+mod message;
+mod plan;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, OnceLock, Weak};
+
+use bus::{Event, EventSink};
+use parking_lot::Mutex;
+use store::JidNo;
+use tokio::sync::Notify;
+
+use crate::server::Server;
+use plan::Plan;
+
+/// How many recipients are served in one go before others get their turn.
+const SLICE: usize = 64;
+/// How many events of one owner may wait for their fan-out before its publishers wait too.
+const QUEUE_MAX: usize = 256;
+
+/// Takes the events of every owner and delivers them, each owner's in their order.
+#[derive(Default)]
+pub struct Notifier {
+    server: OnceLock<Weak<Server>>,
+    /// Owners whose fan-out is under way, with what follows.
+    busy: Mutex<HashMap<JidNo, VecDeque<Event>>>,
+    shorter: Notify,
+}
+
+impl Notifier {
+    pub(crate) fn serve(&self, server: &Arc<Server>) {
+        // Set once, by the server that was just built.
+        let _ = self.server.set(Arc::downgrade(server));
+    }
+
+    /// Waits while too many events of an owner wait already: publishers slow down, nothing is lost.
+    pub async fn ready(&self, owner: JidNo) {
+        loop {
+            let shorter = self.shorter.notified();
+            tokio::pin!(shorter);
+            shorter.as_mut().enable();
+            if self
+                .busy
+                .lock()
+                .get(&owner)
+                .is_none_or(|queue| queue.len() < QUEUE_MAX)
+            {
+                return;
+            }
+            shorter.await;
+        }
+    }
+
+    fn next(&self, owner: JidNo) -> Option<Event> {
+        let mut busy = self.busy.lock();
+        let queue = busy.get_mut(&owner)?;
+        let next = queue.pop_front();
+        if next.is_none() {
+            busy.remove(&owner);
+        } else if queue.len() + 1 == QUEUE_MAX {
+            self.shorter.notify_waiters();
+        }
+        next
+    }
+}
+
+impl EventSink for Notifier {
+    fn accept(&self, event: &Event) {
+        let Some(server) = self.server.get().and_then(Weak::upgrade) else {
+            return;
+        };
+        let owner = event.view().owner;
+        if let Some(queue) = self.busy.lock().get_mut(&owner) {
+            queue.push_back(event.clone());
+            return;
+        }
+        // Few recipients and everything in memory: now, and the event is out before the publisher's result.
+        let roster = server.rosters.cached(owner);
+        if roster.is_some() || !Plan::needs_roster(event) {
+            let Some(mut plan) = Plan::new(&server, event, roster) else {
+                return;
+            };
+            if plan.len() <= SLICE {
+                plan.deliver(&server, SLICE);
+                return;
+            }
+        }
+        self.busy.lock().insert(owner, VecDeque::from([event.clone()]));
+        let tasks = server.tasks.clone();
+        tasks.spawn(async move { fan_out(&server, owner).await });
+    }
+}
+
+/// Delivers what waits for an owner, slice by slice.
+async fn fan_out(server: &Arc<Server>, owner: JidNo) {
+    while let Some(event) = server.notifier.next(owner) {
+        let roster = if Plan::needs_roster(&event) {
+            server.rosters.of(owner).await.ok()
+        } else {
+            None
+        };
+        let Some(mut plan) = Plan::new(server, &event, roster) else {
+            continue;
+        };
+        while plan.deliver(server, SLICE) {
+            tokio::task::yield_now().await;
+        }
+    }
+}

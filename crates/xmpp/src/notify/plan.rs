@@ -1,0 +1,264 @@
+//! Who gets what of one event: decided once per account and once per kind of client, never by parsing.
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use bus::{AccessModel, Event, HOME, NodeKind, NodeView, SubscriptionState};
+use pubsub::{Reader, Relation, access};
+use social::{HomeRoute, Routes};
+use store::JidNo;
+use wire::Jid;
+
+use super::message;
+use crate::caps::Caps;
+use crate::rosters::{self, Held};
+use crate::server::Server;
+use crate::session::Session;
+use crate::session::mailbox::{Outgoing, SharedOut};
+
+/// The fan-out of one event, some accounts at a time.
+pub(super) struct Plan {
+    view: Arc<NodeView>,
+    /// The node's own event, unless its subscribers are not to be told.
+    own: Option<Arc<SharedOut>>,
+    /// The same in home timelines.
+    home: Option<Arc<SharedOut>>,
+    /// Accounts that are online and may be concerned; served from the end.
+    accounts: Vec<JidNo>,
+    /// Subscribers of virtual nodes, each with what is sent.
+    streams: Vec<(JidNo, Option<Arc<str>>, Arc<SharedOut>)>,
+    only: Option<Jid>,
+    roster: Option<Arc<Held>>,
+    kinds: Kinds,
+}
+
+/// What a kind of client wants of this event, by the address of its capabilities. There are few kinds.
+#[derive(Default)]
+struct Kinds(Vec<(usize, Wants)>);
+
+#[derive(Clone, Copy, Default)]
+struct Wants {
+    node: bool,
+    home: bool,
+}
+
+impl Kinds {
+    fn wants(&mut self, caps: Option<&Arc<Caps>>, node: &str) -> Wants {
+        let Some(caps) = caps else { return Wants::default() };
+        let address = Arc::as_ptr(caps) as usize;
+        if let Some((_, wants)) = self.0.iter().find(|(known, _)| *known == address) {
+            return *wants;
+        }
+        let wants = Wants {
+            node: caps.wants(node),
+            home: caps.wants(HOME),
+        };
+        self.0.push((address, wants));
+        wants
+    }
+}
+
+impl Plan {
+    /// Whether the owner's roster decides who is concerned.
+    pub(super) fn needs_roster(event: &Event) -> bool {
+        let view = event.view();
+        view.kind == NodeKind::Pep || access::needs_relation(view)
+    }
+
+    /// Nothing when nobody is to be told of such an event.
+    pub(super) fn new(server: &Server, event: &Event, roster: Option<Arc<Held>>) -> Option<Plan> {
+        let view = event.view();
+        let routes = server.timelines.routes(event);
+        let is_told = message::is_told(event);
+        if !is_told && matches!(routes.home, HomeRoute::None) && routes.streams.is_empty() {
+            return None;
+        }
+        let only = match event {
+            Event::LastItem { to, .. } => Some(to.jid.clone()),
+            _ => None,
+        };
+        let accounts = match event {
+            Event::LastItem { to, .. } => vec![to.no],
+            _ => concerned(server, view, roster.as_deref()),
+        };
+        let mut streams = Vec::new();
+        let payload = OnceCell::new();
+        for stream in &routes.streams {
+            let out = OnceCell::new();
+            for subscriber in stream.view.subscribers.iter() {
+                if server.registry.is_online(subscriber.no)
+                    && subscriber.state == SubscriptionState::Subscribed
+                {
+                    let out = out.get_or_init(|| message::in_stream(event, stream, &payload));
+                    streams.push((subscriber.no, subscriber.resource.clone(), Arc::clone(out)));
+                }
+            }
+        }
+        if accounts.is_empty() && streams.is_empty() {
+            return None;
+        }
+        let (own, home) = if accounts.is_empty() {
+            (None, None)
+        } else {
+            (
+                is_told.then(|| message::of_node(event)),
+                at_home(event, &routes, &payload),
+            )
+        };
+        let view = view.clone();
+        Some(Plan {
+            view,
+            own,
+            home,
+            accounts,
+            streams,
+            only,
+            roster,
+            kinds: Kinds::default(),
+        })
+    }
+
+    /// How many accounts are to be served.
+    pub(super) fn len(&self) -> usize {
+        self.accounts.len() + self.streams.len()
+    }
+
+    /// Serves up to `count` accounts; false when all are served.
+    pub(super) fn deliver(&mut self, server: &Server, count: usize) -> bool {
+        for _ in 0..count {
+            if let Some(no) = self.accounts.pop() {
+                self.to_account(server, no);
+            } else if let Some((no, resource, out)) = self.streams.pop() {
+                to_subscriber(server, no, resource.as_deref(), &out);
+            } else {
+                return false;
+            }
+        }
+        self.len() > 0
+    }
+
+    fn to_account(&mut self, server: &Server, no: JidNo) {
+        let view = self.view.clone();
+        let subscriptions = view.subscriptions_of(no);
+        let is_owner = no == view.owner && view.kind == NodeKind::Pep;
+        let (is_contact, may_read) = self.standing(&view, no, is_owner);
+        if !may_read {
+            return;
+        }
+        let mut follows = subscriptions
+            .iter()
+            .filter(|one| one.state == SubscriptionState::Subscribed)
+            .peekable();
+        let in_home = self.home.is_some() && (is_owner || follows.peek().is_some());
+        for session in server.registry.sessions(no).iter() {
+            let known = session.routing.priority_and_caps();
+            let priority = known.as_ref().map(|(priority, _)| *priority);
+            let wants = self
+                .kinds
+                .wants(known.as_ref().and_then(|(_, caps)| caps.as_ref()), &view.name);
+            if let Some(only) = &self.only {
+                // The last item, for one address alone.
+                let is_it = only
+                    .resource()
+                    .map_or(priority.is_some_and(|own| own >= 0), |_| *only == session.jid);
+                if is_it {
+                    send(server, session, self.own.as_ref());
+                }
+                continue;
+            }
+            let is_explicit = subscriptions.iter().any(|one| {
+                one.state == SubscriptionState::Subscribed
+                    && match one.resource.as_deref() {
+                        // XEP-0060 §6.1.6: a bare address means the available resources, as for a headline.
+                        None => priority.is_some_and(|own| own >= 0),
+                        Some(resource) => session.jid.resource() == Some(resource),
+                    }
+            });
+            let at_home = in_home && wants.home;
+            if at_home {
+                send(server, session, self.home.as_ref());
+            }
+            // XEP-0163 §4.3.2: each session once, however many reasons there are.
+            if (wants.node && (is_contact || is_explicit)) || (is_explicit && !at_home) {
+                send(server, session, self.own.as_ref());
+            }
+        }
+    }
+
+    /// Whether an account is one of the owner's contacts (or the owner), and whether it may read the node.
+    fn standing(&self, view: &NodeView, no: JidNo, is_owner: bool) -> (bool, bool) {
+        if is_owner {
+            return (true, true);
+        }
+        let roster = self.roster.as_ref().filter(|_| view.kind == NodeKind::Pep);
+        let is_contact = roster.is_some_and(|held| {
+            held.with(|roster| roster.contact(no).is_some_and(|contact| contact.sees_us))
+        });
+        let relation = match (&view.config.access, &self.roster) {
+            (AccessModel::Roster(_), Some(held)) => held.with(|roster| rosters::relation(roster, no)),
+            _ => Relation {
+                has_presence: is_contact,
+                groups: Vec::new(),
+            },
+        };
+        (
+            is_contact,
+            access::may_read(&Reader { no, relation }, view).is_ok(),
+        )
+    }
+}
+
+/// The accounts online that subscribe to a node, own it, or see the presence of its owner; sorted, each once.
+fn concerned(server: &Server, view: &NodeView, roster: Option<&Held>) -> Vec<JidNo> {
+    let mut online = Vec::new();
+    server.registry.online_among(
+        view.subscribers.iter().map(|subscriber| subscriber.no),
+        &mut online,
+    );
+    if view.kind == NodeKind::Pep {
+        if let Some(held) = roster {
+            held.with(|roster| {
+                let seeing = roster
+                    .contacts()
+                    .iter()
+                    .filter(|contact| contact.sees_us)
+                    .map(|contact| contact.no);
+                server.registry.online_among(seeing, &mut online);
+            });
+        }
+        server
+            .registry
+            .online_among(std::iter::once(view.owner), &mut online);
+    }
+    online.sort_unstable();
+    online.dedup();
+    online
+}
+
+fn at_home(event: &Event, routes: &Routes, payload: &OnceCell<Vec<u8>>) -> Option<Arc<SharedOut>> {
+    match routes.home {
+        HomeRoute::None => None,
+        HomeRoute::Publish => message::at_home(event, message::Act::Publish, payload),
+        HomeRoute::Retract => message::at_home(event, message::Act::Retract, payload),
+    }
+}
+
+/// A subscriber of a virtual node: every available session, or the one that subscribed.
+fn to_subscriber(server: &Server, no: JidNo, resource: Option<&str>, out: &Arc<SharedOut>) {
+    for session in server.registry.sessions(no).iter() {
+        let is_meant = match resource {
+            None => session.routing.priority().is_some_and(|priority| priority >= 0),
+            Some(resource) => session.jid.resource() == Some(resource),
+        };
+        if is_meant {
+            send(server, session, Some(out));
+        }
+    }
+}
+
+fn send(server: &Server, session: &Session, out: Option<&Arc<SharedOut>>) {
+    let Some(out) = out else { return };
+    if session.send(Outgoing::Shared(out.clone())).is_ok() {
+        server.metrics.notifications.add(1);
+    }
+}

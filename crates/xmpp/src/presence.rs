@@ -1,0 +1,346 @@
+//! Presence: RFC 6121 §4, <https://www.rfc-editor.org/rfc/rfc6121#section-4>. Who is told that a session comes, changes and
+//! goes; presence directed at somebody. Subscriptions are in `subscriptions`.
+
+pub(crate) mod subscriptions;
+
+use std::sync::Arc;
+
+use store::JidNo;
+use wire::{Jid, Stanza, StanzaError, Writer, ns};
+
+use crate::caps;
+use crate::messages::offline;
+use crate::registry::Available;
+use crate::roster::subscription::Kind;
+use crate::rosters::Held;
+use crate::router::{Place, Routed, refuse};
+use crate::server::Server;
+use crate::session::Session;
+use crate::session::mailbox::{Address, Outgoing, SharedOut};
+
+/// Routes a presence stanza.
+pub(crate) fn route(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza, to: Option<Jid>) -> Routed {
+    let kind = stanza.type_().map(|kind| kind.into_owned());
+    let (server, session) = (server.clone(), session.clone());
+    match (kind.as_deref(), to) {
+        (None, None) => Routed::Later(Box::pin(async move { update(&server, &session, stanza).await })),
+        (Some("unavailable"), None) => Routed::Later(Box::pin(async move {
+            leave(&server, &session, &shared(stanza.bytes())).await
+        })),
+        (None | Some("unavailable"), Some(to)) => {
+            Routed::Later(Box::pin(
+                async move { direct(&server, &session, &stanza, to).await },
+            ))
+        }
+        (Some("probe"), Some(to)) => {
+            Routed::Later(Box::pin(async move { probe(&server, &session, &to).await }))
+        }
+        // §4.7.1: nobody to tell.
+        (Some("probe" | "error"), None) => Routed::Done,
+        (Some("error"), Some(to)) => Routed::Later(Box::pin(async move {
+            if let Some(other) = connected(&server, &to).await {
+                send(&server, &other, Outgoing::Stanza(stanza.shared()));
+            }
+        })),
+        (Some(name), to) => match (Kind::from_type(name), to) {
+            (Some(kind), Some(to)) => Routed::Later(Box::pin(async move {
+                subscriptions::send(&server, &session, kind, stanza, to.into_bare()).await;
+            })),
+            _ => {
+                refuse(&server, &session, &stanza, &StanzaError::bad_request());
+                Routed::Done
+            }
+        },
+    }
+}
+
+/// A presence without `to`, ready for any recipient.
+fn shared(stanza: &[u8]) -> Arc<SharedOut> {
+    const NAME: &[u8] = b"<presence";
+    let rest = stanza.strip_prefix(NAME).unwrap_or_default();
+    Arc::new(SharedOut {
+        address: Address::ToFull,
+        head: [NAME, b" to='"].concat().into(),
+        tail: [b"'", rest].concat().into(),
+    })
+}
+
+/// The presence of a session that is gone without a word.
+fn unavailable(from: &Jid) -> Arc<SharedOut> {
+    let mut writer = Writer::new();
+    writer
+        .open("presence")
+        .attr("from", from.as_str())
+        .attr("type", "unavailable")
+        .close();
+    shared(&writer.finish())
+}
+
+fn send(server: &Server, to: &Session, out: Outgoing) {
+    if to.send(out).is_ok() {
+        server.metrics.presences.add(1);
+    }
+}
+
+/// Sends to every available session of an account.
+fn send_to_account(server: &Server, no: JidNo, out: &Arc<SharedOut>) {
+    for session in server
+        .registry
+        .sessions(no)
+        .iter()
+        .filter(|session| session.routing.is_available())
+    {
+        send(server, session, Outgoing::Shared(out.clone()));
+    }
+}
+
+async fn connected(server: &Server, to: &Jid) -> Option<Arc<Session>> {
+    let no = server.find(to.bare_str()).await?;
+    server.registry.session(no, to.resource()?)
+}
+
+/// §4.2, §4.4: initial presence, and what follows from it; later changes.
+async fn update(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza) {
+    let document = stanza.document();
+    let root = document.root();
+    let priority = match root.child("priority", ns::CLIENT) {
+        None => 0,
+        Some(element) => match element.text().trim().parse::<i8>() {
+            Ok(priority) => priority,
+            // §4.7.2.3: an integer between −128 and +127.
+            Err(_) => return refuse(server, session, &stanza, &StanzaError::bad_request()),
+        },
+    };
+    let roster = match server.rosters.of(session.no).await {
+        Ok(roster) => roster,
+        Err(error) => return refuse(server, session, &stanza, &error),
+    };
+    let out = shared(stanza.bytes());
+    let announced = caps::announced(root);
+    let before = session.routing.available();
+    let becomes_reachable = priority >= 0 && before.as_ref().is_none_or(|before| before.priority < 0);
+    if becomes_reachable {
+        // Before new messages can come, so that the older ones are first; what came meanwhile, afterwards.
+        offline::deliver(server, session).await;
+    }
+    let known = announced
+        .as_ref()
+        .and_then(|announced| server.caps.known(announced));
+    session.routing.set_available(Available {
+        stanza: out.clone(),
+        priority,
+        caps: known.clone(),
+    });
+    if becomes_reachable {
+        offline::deliver(server, session).await;
+    }
+    broadcast(server, session, &roster, &out);
+    if before.is_none() {
+        ask_contacts(server, session, &roster);
+        show_requests(server, session, &roster);
+    }
+    let before = before.and_then(|before| before.caps);
+    match (known, announced) {
+        (Some(known), _) => caps::took_effect(server, session, before, known),
+        (None, Some(announced)) => server.caps.ask(server, session, announced, out, before),
+        (None, None) => {}
+    }
+}
+
+/// §4.2.2, §4.4.2: to the contacts that may see it, and to the account's own resources, this one included.
+fn broadcast(server: &Server, session: &Session, roster: &Held, out: &Arc<SharedOut>) {
+    let mut online = Vec::new();
+    roster.with(|roster| {
+        let seeing = roster
+            .contacts()
+            .iter()
+            .filter(|contact| contact.sees_us)
+            .map(|contact| contact.no);
+        server.registry.online_among(seeing, &mut online);
+    });
+    for no in online {
+        if no != session.no {
+            send_to_account(server, no, out);
+        }
+    }
+    send_to_account(server, session.no, out);
+}
+
+/// §4.3: the probes of initial presence, answered from memory.
+fn ask_contacts(server: &Server, session: &Session, roster: &Held) {
+    let mut online = Vec::new();
+    roster.with(|roster| {
+        let seen = roster
+            .contacts()
+            .iter()
+            .filter(|contact| contact.sees_it)
+            .map(|contact| contact.no);
+        server.registry.online_among(seen, &mut online);
+    });
+    for no in online.into_iter().filter(|no| *no != session.no) {
+        show(server, no, session);
+    }
+    let own = server.registry.sessions(session.no);
+    for other in own.iter().filter(|other| other.id != session.id) {
+        if let Some(presence) = other.routing.available() {
+            send(server, session, Outgoing::Shared(presence.stanza));
+        }
+    }
+}
+
+/// Shows all available resources of an account to a session.
+fn show(server: &Server, no: JidNo, to: &Session) {
+    for other in server.registry.sessions(no).iter() {
+        if let Some(presence) = other.routing.available() {
+            send(server, to, Outgoing::Shared(presence.stanza));
+        }
+    }
+}
+
+/// §3.1.3: requests that wait are delivered whenever the user comes, until they are answered.
+fn show_requests(server: &Server, session: &Session, roster: &Held) {
+    let requests: Vec<_> = roster.with(|roster| {
+        roster
+            .requests()
+            .iter()
+            .map(|request| request.stanza.clone())
+            .collect()
+    });
+    for request in requests {
+        send(server, session, Outgoing::Stanza(request));
+    }
+}
+
+/// §4.5.2: the session says that it is no longer available.
+async fn leave(server: &Arc<Server>, session: &Arc<Session>, out: &Arc<SharedOut>) {
+    let before = session.routing.set_unavailable();
+    let directed = session.routing.take_directed();
+    let Ok(roster) = server.rosters.of(session.no).await else {
+        return;
+    };
+    if before.is_some() {
+        broadcast(server, session, &roster, out);
+        // Itself too, which is no longer among the available ones.
+        send(server, session, Outgoing::Shared(out.clone()));
+    }
+    tell_directed(server, &roster, &directed, out).await;
+}
+
+/// §4.6.3: those whom presence was directed at, unless the broadcast reached them.
+async fn tell_directed(server: &Server, roster: &Held, directed: &[Jid], out: &Arc<SharedOut>) {
+    for to in directed {
+        let Some(no) = server.find(to.bare_str()).await else {
+            continue;
+        };
+        if roster.with(|roster| roster.contact(no).is_some_and(|contact| contact.sees_us)) {
+            continue;
+        }
+        match to.resource() {
+            None => send_to_account(server, no, out),
+            Some(resource) => {
+                if let Some(other) = server.registry.session(no, resource) {
+                    send(server, &other, Outgoing::Shared(out.clone()));
+                }
+            }
+        }
+    }
+}
+
+/// The session ended: what §4.5.3 says of a stream that is closed without a word. `was_bound` is false when a newer
+/// session took its resource, whose presence is then what counts.
+pub(crate) async fn left(server: &Arc<Server>, session: &Arc<Session>, was_bound: bool) {
+    let before = session.routing.set_unavailable();
+    let directed = session.routing.take_directed();
+    if before.is_none() && directed.is_empty() {
+        return;
+    }
+    let resource = session.jid.resource().unwrap_or_default();
+    let is_replaced = !was_bound
+        && server
+            .registry
+            .session(session.no, resource)
+            .is_some_and(|newer| newer.routing.is_available());
+    let Ok(roster) = server.rosters.of(session.no).await else {
+        return;
+    };
+    let out = unavailable(&session.jid);
+    if before.is_some() && !is_replaced {
+        broadcast(server, session, &roster, &out);
+    }
+    tell_directed(server, &roster, &directed, &out).await;
+}
+
+/// §4.6: presence for one address only.
+async fn direct(server: &Arc<Server>, session: &Arc<Session>, stanza: &Stanza, to: Jid) {
+    match server.place(&to) {
+        Place::Account => {}
+        Place::Remote => return refuse(server, session, stanza, &StanzaError::remote_server_not_found()),
+        // The services of this server have no use for it.
+        Place::Domain | Place::Pubsub => return,
+    }
+    // §8.5.1: nobody online of that name, so nobody to tell.
+    let Some(no) = server.find(to.bare_str()).await else {
+        return;
+    };
+    match to.resource() {
+        // §8.5.2.1.2, §8.5.3.1: to the available resources, or to exactly that one.
+        None => {
+            for other in server
+                .registry
+                .sessions(no)
+                .iter()
+                .filter(|other| other.routing.is_available())
+            {
+                send(server, other, Outgoing::Stanza(stanza.shared()));
+            }
+        }
+        Some(resource) => {
+            if let Some(other) = server.registry.session(no, resource) {
+                send(server, &other, Outgoing::Stanza(stanza.shared()));
+            }
+        }
+    }
+    if stanza.type_().is_some() {
+        session.routing.remove_directed(&to);
+        return;
+    }
+    if let Some(oldest) = session.routing.add_directed(to)
+        && let Ok(roster) = server.rosters.of(session.no).await
+    {
+        tell_directed(server, &roster, &[oldest], &unavailable(&session.jid)).await;
+    }
+}
+
+/// §4.3.2: a probe that a client sends by itself; answered only where its account may see the contact.
+async fn probe(server: &Arc<Server>, session: &Arc<Session>, to: &Jid) {
+    let Some(no) = server.find(to.bare_str()).await else {
+        return;
+    };
+    if !server.registry.is_online(no) {
+        return;
+    }
+    let Ok(roster) = server.rosters.of(no).await else {
+        return;
+    };
+    let is_own = no == session.no;
+    if is_own || roster.with(|roster| roster.contact(session.no).is_some_and(|contact| contact.sees_us)) {
+        show(server, no, session);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_shared_presence_is_completed_with_the_recipient() {
+        let out = shared(b"<presence from='romeo@example.org/orchard'><show>away</show></presence>");
+        let session = Session::detached(1, Jid::parse("juliet@example.org/balcony").unwrap(), JidNo(1));
+        session.send(Outgoing::Shared(out)).unwrap();
+        assert_eq!(
+            session.drain(),
+            [b"<presence to='juliet@example.org/balcony' from='romeo@example.org/orchard'><show>away</show></presence>"]
+        );
+    }
+}

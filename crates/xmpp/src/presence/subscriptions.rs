@@ -1,0 +1,220 @@
+//! Presence subscriptions: RFC 6121 §3, <https://www.rfc-editor.org/rfc/rfc6121#section-3>. The tables of Appendix A are in
+//! `roster/subscription`; here is what follows from them: stored, pushed, routed, delivered, answered.
+
+use std::sync::Arc;
+
+use store::roster::{self, PresenceRequest};
+use store::{JidNo, Write};
+use wire::{BareJid, Set, Stanza, StanzaError, Writer};
+
+use super::send_to_account;
+use crate::registry::Available;
+use crate::roster::contact::{Change, Direction, RequestChange};
+use crate::roster::subscription::{Kind, State};
+use crate::rosters::{CONTACTS_MAX, REQUESTS_MAX, put_contact};
+use crate::router::{Place, refuse};
+use crate::server::Server;
+use crate::session::Session;
+use crate::session::mailbox::{Outgoing, SharedOut};
+use crate::xep;
+
+/// An account at this server, or somebody it has to do with.
+#[derive(Clone, Debug)]
+pub(crate) struct Person {
+    /// Its number.
+    pub no: JidNo,
+    /// Its bare address.
+    pub jid: BareJid,
+}
+
+/// A client sends a subscription stanza (§3.1.2, §3.2.2, §3.3.2).
+pub(crate) async fn send(
+    server: &Arc<Server>,
+    session: &Arc<Session>,
+    kind: Kind,
+    stanza: Stanza,
+    to: BareJid,
+) {
+    let own = session.jid.bare();
+    if to == own {
+        return;
+    }
+    if kind == Kind::Subscribe && server.place(&to.clone().into()) == Place::Remote {
+        return refuse(server, session, &stanza, &StanzaError::remote_server_not_found());
+    }
+    let no = match server.number(to.as_str()).await {
+        Ok(no) => no,
+        Err(error) => return refuse(server, session, &stanza, &error),
+    };
+    // §3.1.2: stamped with the bare addresses of both.
+    let stanza = stanza.with(Set::To(own.as_str()), Set::To(to.as_str()));
+    let user = Person {
+        no: session.no,
+        jid: own,
+    };
+    let contact = Person { no, jid: to };
+    if let Err(error) = pass(server, &user, &contact, kind, &stanza).await {
+        refuse(server, session, &stanza, &error);
+    }
+}
+
+/// The user's side of a subscription stanza, then the contact's.
+pub(crate) async fn pass(
+    server: &Arc<Server>,
+    user: &Person,
+    contact: &Person,
+    kind: Kind,
+    stanza: &Stanza,
+) -> Result<(), StanzaError> {
+    let change = apply(server, user, contact, Direction::Out, kind, stanza).await?;
+    if !change.step.passes {
+        return Ok(());
+    }
+    arrive(server, contact, user, kind, stanza).await?;
+    match kind {
+        // §3.1.5: who is granted our presence gets it at once.
+        Kind::Subscribed if !change.before.is_from() => show_to(server, user.no, contact),
+        // §3.2.2: and who loses it sees us go.
+        Kind::Unsubscribed if change.before.is_from() => hide_from(server, user.no, contact),
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Ends every subscription and request between two, once the user's own side has forgotten them (§2.5.2).
+pub(crate) async fn part(
+    server: &Arc<Server>,
+    user: &Person,
+    contact: &Person,
+    before: State,
+) -> Result<(), StanzaError> {
+    if before.is_to() || before.is_pending_out() {
+        let stanza = written(Kind::Unsubscribe, &user.jid, &contact.jid);
+        arrive(server, contact, user, Kind::Unsubscribe, &stanza).await?;
+    }
+    if before.is_from() || before.is_pending_in() {
+        let stanza = written(Kind::Unsubscribed, &user.jid, &contact.jid);
+        arrive(server, contact, user, Kind::Unsubscribed, &stanza).await?;
+    }
+    if before.is_from() {
+        hide_from(server, user.no, contact);
+    }
+    Ok(())
+}
+
+/// A subscription stanza arrives for an account (§3.1.3, §3.1.6, §3.2.3, §3.3.3).
+async fn arrive(
+    server: &Arc<Server>,
+    user: &Person,
+    from: &Person,
+    kind: Kind,
+    stanza: &Stanza,
+) -> Result<(), StanzaError> {
+    // §8.5.1: for who has no account, nothing happens.
+    if server.place(&user.jid.clone().into()) != Place::Account || !server.accounts.exists(&user.jid).await? {
+        return Ok(());
+    }
+    let change = apply(server, user, from, Direction::In, kind, stanza).await?;
+    if change.step.passes {
+        for session in server.registry.sessions(user.no).iter() {
+            // A request is for every available resource (§3.1.3), the rest for those that know the roster.
+            let is_for = match kind {
+                Kind::Subscribe => session.routing.is_available(),
+                Kind::Subscribed | Kind::Unsubscribe | Kind::Unsubscribed => session.routing.is_interested(),
+            };
+            if is_for {
+                super::send(server, session, Outgoing::Stanza(stanza.shared()));
+            }
+        }
+    }
+    if kind == Kind::Unsubscribe && change.before.is_from() {
+        // §3.3.3: who ended the subscription sees us go.
+        hide_from(server, user.no, from);
+    }
+    if let Some(answer) = change.answer {
+        let reply = written(answer, &user.jid, &from.jid);
+        // Only a request is answered so, and an answer never is: this ends here.
+        Box::pin(arrive(server, from, user, answer, &reply)).await?;
+        if !change.before.is_from() {
+            show_to(server, user.no, from);
+        }
+    }
+    Ok(())
+}
+
+/// Changes the roster of `owner`, stores it, and pushes it to whoever knows it.
+async fn apply(
+    server: &Arc<Server>,
+    owner: &Person,
+    other: &Person,
+    way: Direction,
+    kind: Kind,
+    stanza: &Stanza,
+) -> Result<Change, StanzaError> {
+    let bytes = stanza.shared();
+    let now = server.clock.now();
+    let change = server.rosters.change(owner.no, |held| {
+        let is_new = held.contact(other.no).is_none() && held.state(other.no) == State::None;
+        let is_full = held.contacts().len() >= CONTACTS_MAX || held.requests().len() >= REQUESTS_MAX;
+        if is_new && is_full {
+            return Err(StanzaError::resource_constraint());
+        }
+        let change = held.apply(way, kind, other.no, &other.jid, &bytes);
+        let mut writes: Vec<Write> = Vec::new();
+        if let Some(contact) = &change.contact {
+            writes.push(put_contact(owner.no, contact, held.next_version()));
+        }
+        match change.request {
+            RequestChange::Same => {}
+            RequestChange::Added => {
+                let request = PresenceRequest {
+                    contact: other.no,
+                    created: now,
+                    stanza: bytes.to_vec(),
+                };
+                writes.push(roster::add_request(owner.no, request));
+            }
+            RequestChange::Removed => writes.push(roster::remove_request(owner.no, other.no)),
+        }
+        Ok((change, writes))
+    });
+    let change = change.await?;
+    if change.contact.is_some() {
+        xep::roster::push(server, owner.no, other.no, &other.jid).await;
+    }
+    Ok(change)
+}
+
+/// Sends an account's current presence to somebody.
+fn show_to(server: &Server, no: JidNo, to: &Person) {
+    for session in server.registry.sessions(no).iter() {
+        if let Some(Available { stanza, .. }) = session.routing.available() {
+            send_to_account(server, to.no, &stanza);
+        }
+    }
+}
+
+/// Tells somebody that all of an account's resources are gone.
+fn hide_from(server: &Server, no: JidNo, to: &Person) {
+    for session in server
+        .registry
+        .sessions(no)
+        .iter()
+        .filter(|session| session.routing.is_available())
+    {
+        let out: Arc<SharedOut> = super::unavailable(&session.jid);
+        send_to_account(server, to.no, &out);
+    }
+}
+
+/// A subscription stanza that the server makes.
+fn written(kind: Kind, from: &BareJid, to: &BareJid) -> Stanza {
+    let mut writer = Writer::new();
+    writer
+        .open("presence")
+        .attr("from", from.as_str())
+        .attr("to", to.as_str())
+        .attr("type", kind.name())
+        .close();
+    Stanza::parse(writer.finish()).expect("what the writer writes is well-formed")
+}

@@ -1,0 +1,401 @@
+//! One account's roster in memory: contacts sorted by number, and the requests that wait for an answer (RFC 6121 §2, §3).
+//!
+//! Pure: what changes is decided here by the tables of `subscription`; storing and telling is `rosters`' and `presence`'s.
+
+use std::sync::Arc;
+
+use store::JidNo;
+use wire::{BareJid, Writer};
+
+use super::subscription::{Kind, Sees, State, Step, inbound, outbound};
+
+/// One contact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contact {
+    /// Its number.
+    pub no: JidNo,
+    /// Its address.
+    pub jid: BareJid,
+    /// Whether we see its presence.
+    pub sees_it: bool,
+    /// Whether it sees ours.
+    pub sees_us: bool,
+    /// Whether we asked to see it and wait (`ask='subscribe'`).
+    pub is_asked: bool,
+    /// Whether its request is granted in advance (§3.4).
+    pub is_approved: bool,
+    /// The name and groups that the user gave it; none for most.
+    pub details: Option<Box<Details>>,
+}
+
+/// What the user calls a contact.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Details {
+    /// §2.1.2.4
+    pub name: Option<String>,
+    /// §2.1.2.6, as the user ordered them, without repetition.
+    pub groups: Vec<Arc<str>>,
+}
+
+impl Contact {
+    fn new(no: JidNo, jid: BareJid) -> Contact {
+        Contact {
+            no,
+            jid,
+            sees_it: false,
+            sees_us: false,
+            is_asked: false,
+            is_approved: false,
+            details: None,
+        }
+    }
+
+    /// The `subscription` attribute (§2.1.2.5).
+    pub fn subscription(&self) -> &'static str {
+        match (self.sees_it, self.sees_us) {
+            (false, false) => "none",
+            (true, false) => "to",
+            (false, true) => "from",
+            (true, true) => "both",
+        }
+    }
+
+    /// The groups that the user put it into.
+    pub fn groups(&self) -> &[Arc<str>] {
+        self.details.as_ref().map_or(&[], |details| &details.groups)
+    }
+
+    /// Writes `<item/>`.
+    pub fn write(&self, writer: &mut Writer) {
+        writer
+            .open("item")
+            .attr("jid", self.jid.as_str())
+            .attr("subscription", self.subscription());
+        if self.is_asked {
+            writer.attr("ask", "subscribe");
+        }
+        if self.is_approved {
+            writer.attr("approved", "true");
+        }
+        if let Some(details) = &self.details {
+            if let Some(name) = &details.name {
+                writer.attr("name", name);
+            }
+            for group in &details.groups {
+                writer.open("group").text(group).close();
+            }
+        }
+        writer.close();
+    }
+}
+
+/// A request to see our presence that waits for the user (§3.1.3).
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Who asks.
+    pub no: JidNo,
+    /// Their address.
+    pub jid: BareJid,
+    /// The presence stanza as it came, delivered again whenever the user comes.
+    pub stanza: Arc<[u8]>,
+}
+
+/// An account's contacts and the requests that wait.
+#[derive(Debug, Default)]
+pub struct Roster {
+    version: i64,
+    contacts: Vec<Contact>,
+    requests: Vec<Request>,
+}
+
+/// Which way a subscription stanza goes, seen from the roster's owner.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Direction {
+    /// The owner sent it.
+    Out,
+    /// It came for the owner.
+    In,
+}
+
+/// What a subscription stanza did to a roster.
+#[derive(Debug)]
+pub struct Change {
+    /// What the table says.
+    pub step: Step,
+    /// The state before.
+    pub before: State,
+    /// The contact afterwards, if it changed and so is to be stored and pushed.
+    pub contact: Option<Contact>,
+    /// What became of the request that waits.
+    pub request: RequestChange,
+    /// What the server answers by itself.
+    pub answer: Option<Kind>,
+}
+
+/// What became of the request that waits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RequestChange {
+    /// It is as it was.
+    Same,
+    /// It is new.
+    Added,
+    /// It is answered or withdrawn.
+    Removed,
+}
+
+impl Roster {
+    /// From what was stored, in any order.
+    pub fn new(version: i64, mut contacts: Vec<Contact>, mut requests: Vec<Request>) -> Roster {
+        contacts.sort_unstable_by_key(|contact| contact.no);
+        requests.sort_unstable_by_key(|request| request.no);
+        Roster {
+            version,
+            contacts,
+            requests,
+        }
+    }
+
+    /// Grows with every change of a contact (§2.6).
+    pub fn version(&self) -> i64 {
+        self.version
+    }
+
+    /// The version of the change that is being made.
+    pub fn next_version(&mut self) -> i64 {
+        self.version += 1;
+        self.version
+    }
+
+    /// Every contact, sorted by number.
+    pub fn contacts(&self) -> &[Contact] {
+        &self.contacts
+    }
+
+    /// Every request that waits.
+    pub fn requests(&self) -> &[Request] {
+        &self.requests
+    }
+
+    /// One contact.
+    pub fn contact(&self, no: JidNo) -> Option<&Contact> {
+        self.contacts
+            .binary_search_by_key(&no, |contact| contact.no)
+            .ok()
+            .map(|index| &self.contacts[index])
+    }
+
+    /// Puts a contact in place of what was there.
+    pub fn put(&mut self, contact: Contact) {
+        match self
+            .contacts
+            .binary_search_by_key(&contact.no, |contact| contact.no)
+        {
+            Ok(index) => self.contacts[index] = contact,
+            Err(index) => self.contacts.insert(index, contact),
+        }
+    }
+
+    /// Takes a contact out, and its request with it.
+    pub fn remove(&mut self, no: JidNo) -> Option<Contact> {
+        self.requests.retain(|request| request.no != no);
+        let index = self
+            .contacts
+            .binary_search_by_key(&no, |contact| contact.no)
+            .ok()?;
+        Some(self.contacts.remove(index))
+    }
+
+    /// §2.3: the user names a contact or puts it into groups; subscriptions stay.
+    pub fn rename(&mut self, no: JidNo, jid: &BareJid, details: Details) -> Contact {
+        let mut contact = self
+            .contact(no)
+            .cloned()
+            .unwrap_or_else(|| Contact::new(no, jid.clone()));
+        let is_plain = details.name.is_none() && details.groups.is_empty();
+        contact.details = (!is_plain).then(|| Box::new(details));
+        self.put(contact.clone());
+        contact
+    }
+
+    /// The state between the owner and somebody (§A.1).
+    pub fn state(&self, no: JidNo) -> State {
+        let contact = self.contact(no);
+        let to = match contact {
+            Some(contact) if contact.sees_it => Sees::Yes,
+            Some(contact) if contact.is_asked => Sees::Asked,
+            _ => Sees::No,
+        };
+        let from = match contact {
+            Some(contact) if contact.sees_us => Sees::Yes,
+            _ if self.has_request(no) => Sees::Asked,
+            _ => Sees::No,
+        };
+        State::of(to, from)
+    }
+
+    fn has_request(&self, no: JidNo) -> bool {
+        self.requests
+            .binary_search_by_key(&no, |request| request.no)
+            .is_ok()
+    }
+
+    /// Applies a subscription stanza as the tables say, pre-approval (§3.4) and the server's own answers included.
+    pub fn apply(
+        &mut self,
+        way: Direction,
+        kind: Kind,
+        no: JidNo,
+        jid: &BareJid,
+        stanza: &Arc<[u8]>,
+    ) -> Change {
+        let before = self.state(no);
+        let old = self.contact(no).cloned();
+        let mut new = old.clone().unwrap_or_else(|| Contact::new(no, jid.clone()));
+        let mut answer = None;
+        let mut step = match way {
+            Direction::Out => outbound(before, kind),
+            Direction::In => inbound(before, kind),
+        };
+        match (way, kind) {
+            // §3.4.2: a grant in advance, kept until it is used or cancelled.
+            (Direction::Out, Kind::Subscribed) if !step.passes && !before.is_from() => new.is_approved = true,
+            (Direction::Out, Kind::Unsubscribed) => new.is_approved = false,
+            // §3.1.3, §A.3.1: granted already, or in advance, so the server answers.
+            (Direction::In, Kind::Subscribe) if before.is_from() => answer = Some(Kind::Subscribed),
+            (Direction::In, Kind::Subscribe) if new.is_approved => {
+                answer = Some(Kind::Subscribed);
+                let granted = outbound(step.state, Kind::Subscribed).state;
+                step = Step {
+                    passes: false,
+                    state: granted,
+                };
+            }
+            _ => {}
+        }
+        new.sees_it = step.state.is_to();
+        new.sees_us = step.state.is_from();
+        new.is_asked = step.state.is_pending_out();
+        if new.sees_us {
+            new.is_approved = new.is_approved && way == Direction::In;
+        }
+        let request = match (before.is_pending_in(), step.state.is_pending_in()) {
+            (false, true) => {
+                let request = Request {
+                    no,
+                    jid: jid.clone(),
+                    stanza: stanza.clone(),
+                };
+                if let Err(index) = self.requests.binary_search_by_key(&no, |request| request.no) {
+                    self.requests.insert(index, request);
+                }
+                RequestChange::Added
+            }
+            (true, false) => {
+                self.requests.retain(|request| request.no != no);
+                RequestChange::Removed
+            }
+            _ => RequestChange::Same,
+        };
+        let is_new_and_empty = old.is_none() && new == Contact::new(no, jid.clone());
+        let contact = (old.as_ref() != Some(&new) && !is_new_and_empty).then_some(new);
+        if let Some(contact) = &contact {
+            self.put(contact.clone());
+        }
+        Change {
+            step,
+            before,
+            contact,
+            request,
+            answer,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const NURSE: JidNo = JidNo(7);
+
+    fn nurse() -> BareJid {
+        BareJid::parse("nurse@example.org").unwrap()
+    }
+
+    fn apply(roster: &mut Roster, way: Direction, kind: Kind) -> Change {
+        roster.apply(way, kind, NURSE, &nurse(), &Arc::from(&b"<presence/>"[..]))
+    }
+
+    #[test]
+    fn a_request_makes_an_item_and_an_approval_completes_it() {
+        let mut roster = Roster::default();
+        let change = apply(&mut roster, Direction::Out, Kind::Subscribe);
+        assert!(change.contact.unwrap().is_asked);
+        let change = apply(&mut roster, Direction::In, Kind::Subscribed);
+        assert!(change.step.passes);
+        let contact = change.contact.unwrap();
+        assert_eq!((contact.subscription(), contact.is_asked), ("to", false));
+    }
+
+    #[test]
+    fn an_incoming_request_shows_in_no_roster_until_it_is_granted() {
+        let mut roster = Roster::default();
+        let change = apply(&mut roster, Direction::In, Kind::Subscribe);
+        assert!(change.contact.is_none() && change.request == RequestChange::Added);
+        assert!(roster.contacts().is_empty());
+        let again = apply(&mut roster, Direction::In, Kind::Subscribe);
+        assert!(!again.step.passes && again.request == RequestChange::Same);
+        let change = apply(&mut roster, Direction::Out, Kind::Subscribed);
+        assert_eq!(change.contact.unwrap().subscription(), "from");
+        assert!(roster.requests().is_empty());
+    }
+
+    #[test]
+    fn a_request_granted_in_advance_is_answered_by_the_server() {
+        let mut roster = Roster::default();
+        let change = apply(&mut roster, Direction::Out, Kind::Subscribed);
+        assert!(!change.step.passes);
+        assert!(change.contact.unwrap().is_approved);
+        let change = apply(&mut roster, Direction::In, Kind::Subscribe);
+        assert_eq!(
+            (change.answer, change.step.passes),
+            (Some(Kind::Subscribed), false)
+        );
+        assert_eq!(change.contact.unwrap().subscription(), "from");
+        assert!(roster.requests().is_empty());
+        apply(&mut roster, Direction::Out, Kind::Unsubscribed);
+        assert!(!roster.contact(NURSE).unwrap().is_approved);
+    }
+
+    #[test]
+    fn a_request_of_who_sees_us_already_is_answered() {
+        let mut roster = Roster::default();
+        apply(&mut roster, Direction::In, Kind::Subscribe);
+        apply(&mut roster, Direction::Out, Kind::Subscribed);
+        let change = apply(&mut roster, Direction::In, Kind::Subscribe);
+        assert_eq!(
+            (change.answer, change.step.passes),
+            (Some(Kind::Subscribed), false)
+        );
+        assert!(change.contact.is_none());
+    }
+
+    #[test]
+    fn renaming_keeps_the_subscription() {
+        let mut roster = Roster::default();
+        apply(&mut roster, Direction::Out, Kind::Subscribe);
+        let details = Details {
+            name: Some("Nurse".to_owned()),
+            groups: vec![Arc::from("Servants")],
+        };
+        let contact = roster.rename(NURSE, &nurse(), details);
+        assert!(contact.is_asked);
+        let mut writer = Writer::new();
+        contact.write(&mut writer);
+        let written = String::from_utf8(writer.finish()).unwrap();
+        assert_eq!(
+            written,
+            "<item jid='nurse@example.org' subscription='none' ask='subscribe' name='Nurse'><group>Servants</group></item>"
+        );
+    }
+}

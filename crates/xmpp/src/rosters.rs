@@ -1,0 +1,233 @@
+//! Every account's roster: loaded at first need, kept while used, changed in memory and stored in one step.
+//!
+//! A change counts when its write is committed; whoever tells others waits for that. When a write fails, the roster is read
+//! again from the store. Subscription rules are in `roster`.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use lru::LruCache;
+use parking_lot::Mutex;
+use pubsub::{Relation, Relations};
+use store::roster::{RosterItem, Subscription};
+use store::{JidNo, Pending, Store, Ticket, Write};
+use wire::{BareJid, StanzaError};
+
+use crate::failures::{unreadable, unwritable};
+use crate::roster::contact::{Contact, Details, Request, Roster};
+
+/// The most contacts of one account.
+pub const CONTACTS_MAX: usize = 5_000;
+/// The most requests that wait for one account; others are refused until some are answered.
+pub const REQUESTS_MAX: usize = 1_000;
+/// How many rosters are kept that nobody uses at the moment.
+const KEPT: usize = 50_000;
+
+/// One account's roster, shared by whoever works with it.
+#[derive(Default)]
+pub struct Held(Mutex<Roster>);
+
+impl Held {
+    /// Looks at the roster. The closure must be quick: others wait.
+    pub fn with<T>(&self, look: impl FnOnce(&Roster) -> T) -> T {
+        look(&self.0.lock())
+    }
+}
+
+/// The rosters of this server's accounts.
+pub struct Rosters {
+    store: Store,
+    held: Mutex<LruCache<JidNo, Arc<Held>>>,
+    /// The last write of any roster: who reads the store waits for it.
+    last: Mutex<Ticket>,
+}
+
+impl Rosters {
+    pub(crate) fn new(store: Store) -> Rosters {
+        Rosters {
+            store,
+            held: Mutex::new(LruCache::unbounded()),
+            last: Mutex::new(Ticket::NONE),
+        }
+    }
+
+    /// A roster that is in memory.
+    pub fn cached(&self, no: JidNo) -> Option<Arc<Held>> {
+        self.held.lock().get(&no).cloned()
+    }
+
+    /// An account's roster; empty when there is no such account.
+    ///
+    /// # Errors
+    /// `internal-server-error` or `resource-constraint` when the store cannot be read.
+    pub async fn of(&self, no: JidNo) -> Result<Arc<Held>, StanzaError> {
+        if let Some(held) = self.cached(no) {
+            return Ok(held);
+        }
+        let roster = self.load(no).await?;
+        let mut all = self.held.lock();
+        // Whoever came first may have changed it already.
+        let held = all
+            .get_or_insert(no, || Arc::new(Held(Mutex::new(roster))))
+            .clone();
+        // One in use goes to the front again, so that there are never two of the same account.
+        for _ in 0..8 {
+            if all.len() <= KEPT {
+                break;
+            }
+            let Some((oldest, kept)) = all.pop_lru() else {
+                break;
+            };
+            if Arc::strong_count(&kept) > 1 {
+                all.put(oldest, kept);
+            }
+        }
+        Ok(held)
+    }
+
+    /// Drops what is in memory, for an account that is deleted.
+    pub(crate) fn forget(&self, no: JidNo) {
+        self.held.lock().pop(&no);
+    }
+
+    async fn load(&self, no: JidNo) -> Result<Roster, StanzaError> {
+        let last = *self.last.lock();
+        self.store.wait(last).await;
+        let read = self
+            .store
+            .read(move |reader| Ok((reader.roster(no)?, reader.presence_requests(no)?)))
+            .await;
+        let (stored, requests) = read.map_err(|error| unreadable(&error))?;
+        let mut contacts = Vec::with_capacity(stored.items.len());
+        for row in stored.items {
+            let Some(jid) = self.address(row.contact).await? else {
+                continue;
+            };
+            contacts.push(contact_of(row, jid));
+        }
+        let mut waiting = Vec::with_capacity(requests.len());
+        for row in requests {
+            let Some(jid) = self.address(row.contact).await? else {
+                continue;
+            };
+            waiting.push(Request {
+                no: row.contact,
+                jid,
+                stanza: row.stanza.into(),
+            });
+        }
+        Ok(Roster::new(stored.version, contacts, waiting))
+    }
+
+    async fn address(&self, no: JidNo) -> Result<Option<BareJid>, StanzaError> {
+        let name = self
+            .store
+            .jids()
+            .name(no)
+            .await
+            .map_err(|error| unreadable(&error))?;
+        Ok(name.and_then(|name| BareJid::parse(&name).ok()))
+    }
+
+    /// Changes a roster in memory and hands the write in, in one step; resolves when it is stored. `change` returns what
+    /// to store, nothing when nothing changed.
+    ///
+    /// # Errors
+    /// What `change` refuses; an error of the store, after which the roster is as it was stored last.
+    pub async fn change<T>(
+        &self,
+        no: JidNo,
+        change: impl FnOnce(&mut Roster) -> Result<(T, Vec<Write>), StanzaError>,
+    ) -> Result<T, StanzaError> {
+        let held = self.of(no).await?;
+        let (value, pending) = self.step(&held, change)?;
+        if let Some(pending) = pending
+            && let Err(error) = pending.await
+        {
+            let stored = self.load(no).await?;
+            *held.0.lock() = stored;
+            return Err(unwritable(&error));
+        }
+        Ok(value)
+    }
+
+    fn step<T>(
+        &self,
+        held: &Held,
+        change: impl FnOnce(&mut Roster) -> Result<(T, Vec<Write>), StanzaError>,
+    ) -> Result<(T, Option<Pending>), StanzaError> {
+        let mut roster = held.0.lock();
+        let (value, writes) = change(&mut roster)?;
+        if writes.is_empty() {
+            return Ok((value, None));
+        }
+        let pending = self.store.write(Write::all(writes));
+        let mut last = self.last.lock();
+        *last = (*last).max(pending.ticket());
+        Ok((value, Some(pending)))
+    }
+}
+
+/// The write that stores a changed contact.
+pub(crate) fn put_contact(owner: JidNo, contact: &Contact, version: i64) -> Write {
+    store::roster::put(owner, row_of(contact), version)
+}
+
+fn contact_of(row: RosterItem, jid: BareJid) -> Contact {
+    let is_plain = row.name.is_empty() && row.groups.is_empty();
+    let details = || Details {
+        name: Some(row.name).filter(|name| !name.is_empty()),
+        groups: row.groups.into_iter().map(Arc::from).collect(),
+    };
+    Contact {
+        no: row.contact,
+        jid,
+        sees_it: matches!(row.subscription, Subscription::To | Subscription::Both),
+        sees_us: matches!(row.subscription, Subscription::From | Subscription::Both),
+        is_asked: row.ask,
+        is_approved: row.approved,
+        details: (!is_plain).then(|| Box::new(details())),
+    }
+}
+
+fn row_of(contact: &Contact) -> RosterItem {
+    RosterItem {
+        contact: contact.no,
+        name: contact
+            .details
+            .as_ref()
+            .and_then(|details| details.name.clone())
+            .unwrap_or_default(),
+        groups: contact.groups().iter().map(ToString::to_string).collect(),
+        subscription: match (contact.sees_it, contact.sees_us) {
+            (false, false) => Subscription::None,
+            (true, false) => Subscription::To,
+            (false, true) => Subscription::From,
+            (true, true) => Subscription::Both,
+        },
+        ask: contact.is_asked,
+        approved: contact.is_approved,
+    }
+}
+
+impl Relations for Rosters {
+    fn relation(&self, owner: JidNo, actor: JidNo) -> BoxFuture<'_, Relation> {
+        Box::pin(async move {
+            match self.of(owner).await {
+                Ok(held) => held.with(|roster| relation(roster, actor)),
+                // Who cannot be looked up has no relation, which shows less, never more.
+                Err(_) => Relation::default(),
+            }
+        })
+    }
+}
+
+/// How somebody stands to a roster's owner, for access models.
+pub(crate) fn relation(roster: &Roster, actor: JidNo) -> Relation {
+    roster
+        .contact(actor)
+        .map_or_else(Relation::default, |contact| Relation {
+            has_presence: contact.sees_us,
+            groups: contact.groups().to_vec(),
+        })
+}

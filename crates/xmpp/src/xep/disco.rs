@@ -1,0 +1,144 @@
+//! XEP-0030: Service Discovery, <https://xmpp.org/extensions/xep-0030.html>: what domains, accounts, the pubsub service and
+//! nodes are. Every feature comes from the file that implements it.
+
+use format::disco::{Identity, Info};
+use pubsub::NodeInfo;
+use wire::{StanzaError, Writer, ns};
+
+use super::{Xeps, caps, pubsub::errors};
+use crate::iq::{Answer, Answered, Cx, Target};
+use crate::server::Server;
+
+pub(super) fn register(xeps: &mut Xeps) {
+    xeps.xep(30, "2.5.0");
+    for target in [
+        Target::Server,
+        Target::OwnAccount,
+        Target::Account,
+        Target::Pubsub,
+    ] {
+        xeps.get(target, ns::DISCO_INFO, "query", info)
+            .get(target, ns::DISCO_ITEMS, "query", items);
+        if target != Target::Account {
+            xeps.feature(target, ns::DISCO_INFO)
+                .feature(target, ns::DISCO_ITEMS);
+        }
+    }
+}
+
+/// What a domain of this server is.
+pub(crate) fn server_info(server: &Server) -> Info {
+    target_info(server, Target::Server)
+}
+
+fn target_info(server: &Server, target: Target) -> Info {
+    let identities = match target {
+        Target::Server => vec![Identity::new("server", "im", Some("Folkmoot"))],
+        // XEP-0163 §6.1, and XEP-0030's registry for registered accounts.
+        Target::OwnAccount | Target::Account => {
+            vec![
+                Identity::new("account", "registered", None),
+                Identity::new("pubsub", "pep", None),
+            ]
+        }
+        Target::Pubsub => vec![Identity::new("pubsub", "service", Some("Folkmoot"))],
+    };
+    let features = server
+        .xeps
+        .features(target)
+        .iter()
+        .map(|&feature| feature.to_owned())
+        .collect();
+    Info {
+        identities,
+        features,
+        ..Info::default()
+    }
+}
+
+/// §3
+async fn info(cx: Cx) -> Answered {
+    let query = cx.payload();
+    let node = query.attr("node");
+    let mut info = match (node.as_deref(), cx.target) {
+        (None | Some(""), target) => target_info(&cx.server, target),
+        // XEP-0115 §6.2: what the announced hash stands for.
+        (Some(node), Target::Server) if caps::is_own_node(&cx.server, node) => server_info(&cx.server),
+        (Some(_), Target::Server) => return Err(StanzaError::item_not_found()),
+        (Some(node), Target::OwnAccount | Target::Account | Target::Pubsub) => {
+            let found = cx
+                .server
+                .host
+                .node_info(&cx.to, &cx.actor(), node)
+                .await
+                .map_err(errors::on_the_wire)?;
+            node_info(found)
+        }
+    };
+    info.node = node.map(|node| node.into_owned());
+    let mut writer = Writer::new();
+    info.write(&mut writer);
+    Ok(Answer::Payload(writer.finish()))
+}
+
+/// XEP-0060 §5.3, §5.4: a leaf, and its metadata.
+fn node_info(found: NodeInfo) -> Info {
+    Info {
+        identities: vec![Identity::new("pubsub", "leaf", found.title.as_deref())],
+        features: vec![ns::PUBSUB.to_owned()],
+        forms: found.metadata.into_iter().collect(),
+        node: None,
+    }
+}
+
+/// §4
+async fn items(cx: Cx) -> Answered {
+    let query = cx.payload();
+    let node = query.attr("node").filter(|node| !node.is_empty());
+    let mut writer = Writer::new();
+    writer
+        .open("query")
+        .ns(ns::DISCO_ITEMS)
+        .attr_opt("node", node.as_deref());
+    match (node.as_deref(), cx.target) {
+        (None, Target::Server) => {
+            let service = cx.server.settings.pubsub_service(cx.to.domain());
+            writer.open("item").attr("jid", &service).close();
+        }
+        (Some(_), Target::Server) => return Err(StanzaError::item_not_found()),
+        // XEP-0060 §5.2: the nodes that the asker may read.
+        (None, Target::OwnAccount | Target::Account | Target::Pubsub) => {
+            let nodes = cx
+                .server
+                .host
+                .nodes(&cx.to, &cx.actor())
+                .await
+                .map_err(errors::on_the_wire)?;
+            for node in nodes {
+                writer
+                    .open("item")
+                    .attr("jid", cx.to.as_str())
+                    .attr("node", &node.name);
+                writer.attr_opt("name", node.title.as_deref()).close();
+            }
+        }
+        // XEP-0060 §5.5: a node's items.
+        (Some(node), Target::OwnAccount | Target::Account | Target::Pubsub) => {
+            let ids = cx
+                .server
+                .host
+                .item_ids(&cx.to, &cx.actor(), node)
+                .await
+                .map_err(errors::on_the_wire)?;
+            for id in ids {
+                writer
+                    .open("item")
+                    .attr("jid", cx.to.as_str())
+                    .attr("name", &id)
+                    .close();
+            }
+        }
+    }
+    writer.close();
+    Ok(Answer::Payload(writer.finish()))
+}

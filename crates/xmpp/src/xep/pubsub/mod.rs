@@ -1,0 +1,182 @@
+//! XEP-0060: Publish-Subscribe, <https://xmpp.org/extensions/xep-0060.html>, on people's bare addresses (XEP-0163) and on the
+//! pubsub service. Requests are decoded into a closed list, decided in the `pubsub` crate, and answered here.
+
+mod decode;
+mod encode;
+pub(crate) mod errors;
+mod owner;
+
+use bus::Virtual;
+use wire::{StanzaError, ns};
+
+use super::{Xeps, timelines};
+use crate::iq::{Answer, Answered, Cx, Target};
+use decode::Request;
+use errors::on_the_wire;
+
+/// §16.1: what is announced on both kinds of service.
+const FEATURES: [&str; 33] = [
+    "http://jabber.org/protocol/pubsub",
+    "http://jabber.org/protocol/pubsub#access-authorize",
+    "http://jabber.org/protocol/pubsub#access-open",
+    "http://jabber.org/protocol/pubsub#access-presence",
+    "http://jabber.org/protocol/pubsub#access-roster",
+    "http://jabber.org/protocol/pubsub#access-whitelist",
+    "http://jabber.org/protocol/pubsub#config-node",
+    "http://jabber.org/protocol/pubsub#config-node-max",
+    "http://jabber.org/protocol/pubsub#create-and-configure",
+    "http://jabber.org/protocol/pubsub#create-nodes",
+    "http://jabber.org/protocol/pubsub#delete-items",
+    "http://jabber.org/protocol/pubsub#delete-nodes",
+    "http://jabber.org/protocol/pubsub#instant-nodes",
+    "http://jabber.org/protocol/pubsub#item-ids",
+    "http://jabber.org/protocol/pubsub#last-published",
+    "http://jabber.org/protocol/pubsub#manage-subscriptions",
+    "http://jabber.org/protocol/pubsub#member-affiliation",
+    "http://jabber.org/protocol/pubsub#meta-data",
+    "http://jabber.org/protocol/pubsub#modify-affiliations",
+    "http://jabber.org/protocol/pubsub#multi-items",
+    "http://jabber.org/protocol/pubsub#outcast-affiliation",
+    "http://jabber.org/protocol/pubsub#persistent-items",
+    "http://jabber.org/protocol/pubsub#publish",
+    "http://jabber.org/protocol/pubsub#publish-only-affiliation",
+    "http://jabber.org/protocol/pubsub#publish-options",
+    "http://jabber.org/protocol/pubsub#publisher-affiliation",
+    "http://jabber.org/protocol/pubsub#purge-nodes",
+    "http://jabber.org/protocol/pubsub#retract-items",
+    "http://jabber.org/protocol/pubsub#retrieve-affiliations",
+    "http://jabber.org/protocol/pubsub#retrieve-default",
+    "http://jabber.org/protocol/pubsub#retrieve-items",
+    "http://jabber.org/protocol/pubsub#retrieve-subscriptions",
+    "http://jabber.org/protocol/pubsub#subscribe",
+];
+
+/// XEP-0163 §6.1, and what only people's nodes do.
+const PEP_FEATURES: [&str; 4] = [
+    "http://jabber.org/protocol/pubsub#auto-create",
+    "http://jabber.org/protocol/pubsub#filtered-notifications",
+    "http://jabber.org/protocol/pubsub#presence-notifications",
+    "http://jabber.org/protocol/pubsub#presence-subscribe",
+];
+
+pub(super) fn register(xeps: &mut Xeps) {
+    xeps.xep(60, "1.26.0")
+        .xep(163, "1.2.2")
+        .xep(59, "1.0.0")
+        .xep(277, "0.6.5")
+        .xep(472, "0.2.1");
+    for target in [Target::OwnAccount, Target::Account, Target::Pubsub] {
+        xeps.get(target, ns::PUBSUB, "pubsub", ask)
+            .set(target, ns::PUBSUB, "pubsub", ask);
+        xeps.get(target, ns::PUBSUB_OWNER, "pubsub", owner::ask).set(
+            target,
+            ns::PUBSUB_OWNER,
+            "pubsub",
+            owner::ask,
+        );
+    }
+    for target in [Target::OwnAccount, Target::Pubsub] {
+        for feature in FEATURES {
+            xeps.feature(target, feature);
+        }
+        xeps.feature(target, ns::RSM);
+    }
+    for feature in PEP_FEATURES {
+        xeps.feature(Target::OwnAccount, feature);
+    }
+}
+
+/// The virtual node that a request is about, if it is.
+fn virtual_node(cx: &Cx, node: &str) -> Option<Virtual> {
+    match cx.target {
+        Target::Pubsub => Virtual::on_service(node),
+        Target::OwnAccount | Target::Account => Virtual::on_account(node),
+        Target::Server => None,
+    }
+}
+
+async fn ask(cx: Cx) -> Answered {
+    let request = decode::decode(cx.verb, cx.payload())?;
+    let (host, actor) = (&cx.server.host, cx.actor());
+    match request {
+        Request::Publish { node, items, options } => {
+            if let Some(no) = cx.server.store.jids().number_cached(cx.to.as_str()) {
+                cx.server.notifier.ready(no).await;
+            }
+            let accepted = host
+                .publish(&cx.to, &actor, &node, items, options.as_ref())
+                .await
+                .map_err(on_the_wire)?;
+            Answer::later(async move {
+                let ids = accepted.durable.await.map_err(on_the_wire)?;
+                Ok(Answer::Payload(encode::published(&node, &ids)))
+            })
+        }
+        Request::Retract { node, ids, notify } => {
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+            done(host.retract(&cx.to, &actor, &node, &ids, notify).await)
+        }
+        Request::Create { node, config } => {
+            let accepted = host
+                .create(&cx.to, &actor, node.as_deref(), config.as_ref())
+                .await
+                .map_err(on_the_wire)?;
+            Answer::later(async move {
+                let name = accepted.durable.await.map_err(on_the_wire)?;
+                // §8.1.2: the name is told only to who did not choose it.
+                Ok(if node.is_some() {
+                    Answer::Empty
+                } else {
+                    Answer::Payload(encode::created(&name))
+                })
+            })
+        }
+        Request::Subscribe { node, jid } => {
+            let accepted = host
+                .subscribe(&cx.to, &actor, &node, &jid)
+                .await
+                .map_err(on_the_wire)?;
+            Answer::later(async move {
+                let subscription = accepted.durable.await.map_err(on_the_wire)?;
+                Ok(Answer::Payload(encode::subscribed(&subscription)))
+            })
+        }
+        Request::Unsubscribe { node, jid, subid } => done(
+            host.unsubscribe(&cx.to, &actor, &node, &jid, subid.as_deref())
+                .await,
+        ),
+        Request::Items { node, query } => match virtual_node(&cx, &node) {
+            Some(which) => timelines::items(&cx, &node, &which, query).await,
+            None => {
+                let page = host
+                    .items(&cx.to, &actor, &node, query)
+                    .await
+                    .map_err(on_the_wire)?;
+                Ok(Answer::Payload(encode::items(&node, &page)))
+            }
+        },
+        Request::Subscriptions { node } => {
+            let all = host
+                .subscriptions(&cx.to, &actor, node.as_deref())
+                .await
+                .map_err(on_the_wire)?;
+            Ok(Answer::Payload(encode::subscriptions(node.as_deref(), &all)))
+        }
+        Request::Affiliations { node } => {
+            let all = host
+                .own_affiliations(&cx.to, &actor, node.as_deref())
+                .await
+                .map_err(on_the_wire)?;
+            Ok(Answer::Payload(encode::own_affiliations(node.as_deref(), &all)))
+        }
+    }
+}
+
+/// The answer to a change that tells nothing but that it is done.
+fn done(accepted: Result<pubsub::Accepted<()>, pubsub::PubsubError>) -> Answered {
+    let accepted = accepted.map_err(on_the_wire)?;
+    Answer::later(async move {
+        accepted.durable.await.map_err(on_the_wire)?;
+        Ok::<_, StanzaError>(Answer::Empty)
+    })
+}
