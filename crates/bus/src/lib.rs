@@ -1,1 +1,17 @@
-//! bus
+//! What the parts of the server tell each other: nodes, items, and the closed list of events.
+//!
+//! Nothing here decides. The rules are in `pubsub`; who delivers an event is the business of its [`EventSink`].
+
+pub mod config;
+pub mod event;
+pub mod item;
+pub mod node;
+pub mod owner;
+
+pub use config::{AccessModel, ItemReply, MaxItems, NodeConfig, NotificationType, PublishModel, SendLast};
+pub use event::{Event, EventSink, LastItemTo, PublishKind};
+pub use item::Item;
+pub use node::{
+    Affiliation, HOME, MICROBLOG, NodeKind, NodeView, SubId, Subscriber, SubscriptionState, Virtual,
+};
+pub use owner::{Owner, Shard, owner_of};

@@ -1,1 +1,15 @@
-//! pubsub
+//! Nodes, access and items: the rules of publish-subscribe, and the owners that apply them.
+//!
+//! Specifications: [XEP-0060](https://xmpp.org/extensions/xep-0060.html),
+//! [XEP-0163](https://xmpp.org/extensions/xep-0163.html). People's nodes, the pubsub service's and virtual ones share
+//! these rules. Who is online, and how an event becomes stanzas, is not known here.
+
+pub mod access;
+mod error;
+pub mod form;
+mod host;
+pub mod profile;
+
+pub use access::{Actor, Reader, Relation, Relations};
+pub use error::PubsubError;
+pub use host::{Accepted, Host, ItemsPage, ItemsQuery, NewItem, NodeInfo, Settings, Subscription};

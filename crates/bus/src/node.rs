@@ -1,0 +1,243 @@
+//! A node and who stands how to it: the words of [XEP-0060](https://xmpp.org/extensions/xep-0060.html) §4.
+//!
+//! What may be done with them is decided in `pubsub`.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use store::{JidNo, NodeNo, Timestamp};
+use wire::BareJid;
+
+use crate::config::NodeConfig;
+
+/// The node of a person's posts on their bare JID, and of the public stream on the pubsub service (XEP-0277).
+pub const MICROBLOG: &str = "urn:xmpp:microblog:0";
+/// The node of a person's home timeline on their bare JID.
+pub const HOME: &str = "urn:x-folkmoot:home:0";
+/// What the name of a hash tag's node begins with.
+const TAG_PREFIX: &str = "tag/";
+
+/// What sort of node it is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum NodeKind {
+    /// On a person's bare JID (XEP-0163).
+    Pep,
+    /// On the pubsub service.
+    Service,
+    /// Without items of its own: it shows those of other nodes.
+    Virtual(Virtual),
+}
+
+/// The nodes whose items are other nodes' items.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Virtual {
+    /// What the followed people post.
+    Home,
+    /// Everything public of this server.
+    PublicStream,
+    /// What carries a hash tag; casefolded, without `#`.
+    Tag(Arc<str>),
+}
+
+impl Virtual {
+    /// The virtual node of this name on a person's bare JID.
+    #[must_use]
+    pub fn on_account(name: &str) -> Option<Virtual> {
+        (name == HOME).then_some(Virtual::Home)
+    }
+
+    /// The virtual node of this name on the pubsub service.
+    #[must_use]
+    pub fn on_service(name: &str) -> Option<Virtual> {
+        if name == MICROBLOG {
+            return Some(Virtual::PublicStream);
+        }
+        let tag = name.strip_prefix(TAG_PREFIX).filter(|tag| !tag.is_empty())?;
+        Some(Virtual::Tag(Arc::from(format::hashtag::fold(tag))))
+    }
+
+    /// The node's name on the wire.
+    #[must_use]
+    pub fn name(&self) -> Arc<str> {
+        match self {
+            Virtual::Home => Arc::from(HOME),
+            Virtual::PublicStream => Arc::from(MICROBLOG),
+            Virtual::Tag(tag) => Arc::from(std::format!("{TAG_PREFIX}{tag}")),
+        }
+    }
+}
+
+/// How somebody stands to a node (XEP-0060 §4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Affiliation {
+    /// May do everything.
+    Owner,
+    /// May publish, and retract what they published.
+    Publisher,
+    /// May publish, but not read.
+    PublishOnly,
+    /// May read a node that is closed to others.
+    Member,
+    /// Nothing in particular.
+    None,
+    /// May do nothing.
+    Outcast,
+}
+
+impl Affiliation {
+    /// The word on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Affiliation::Owner => "owner",
+            Affiliation::Publisher => "publisher",
+            Affiliation::PublishOnly => "publish-only",
+            Affiliation::Member => "member",
+            Affiliation::None => "none",
+            Affiliation::Outcast => "outcast",
+        }
+    }
+}
+
+/// A word that is not in the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown word")]
+pub struct UnknownWord;
+
+impl FromStr for Affiliation {
+    type Err = UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, UnknownWord> {
+        Ok(match word {
+            "owner" => Affiliation::Owner,
+            "publisher" => Affiliation::Publisher,
+            "publish-only" => Affiliation::PublishOnly,
+            "member" => Affiliation::Member,
+            "none" => Affiliation::None,
+            "outcast" => Affiliation::Outcast,
+            _ => return Err(UnknownWord),
+        })
+    }
+}
+
+/// How far a subscription has come (XEP-0060 §4.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SubscriptionState {
+    /// An owner has to agree first.
+    Pending,
+    /// In force.
+    Subscribed,
+}
+
+impl SubscriptionState {
+    /// The word on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SubscriptionState::Pending => "pending",
+            SubscriptionState::Subscribed => "subscribed",
+        }
+    }
+}
+
+impl FromStr for SubscriptionState {
+    type Err = UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, UnknownWord> {
+        match word {
+            "pending" => Ok(SubscriptionState::Pending),
+            "subscribed" => Ok(SubscriptionState::Subscribed),
+            _ => Err(UnknownWord),
+        }
+    }
+}
+
+/// Tells one subscription to a node from another of the same address. Its text is what goes on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SubId(pub u64);
+
+impl fmt::Display for SubId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}", self.0)
+    }
+}
+
+impl FromStr for SubId {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        u64::from_str_radix(text, 16).map(SubId).map_err(|_| UnknownWord)
+    }
+}
+
+/// One subscription.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscriber {
+    /// Whose: the number of the bare JID.
+    pub no: JidNo,
+    /// Of this resource alone; `None` for all of the account.
+    pub resource: Option<Arc<str>>,
+    /// Which one.
+    pub subid: SubId,
+    /// Whether it is in force.
+    pub state: SubscriptionState,
+}
+
+/// A node as it is at one moment. Shared; never changed.
+#[derive(Clone, Debug)]
+pub struct NodeView {
+    /// Its number. Virtual nodes that nobody keeps in the database have none of their own: 0.
+    pub no: NodeNo,
+    /// Whose node it is: a person's, or the service's.
+    pub owner: JidNo,
+    /// Whose node it is.
+    pub owner_jid: BareJid,
+    /// Its name.
+    pub name: Arc<str>,
+    /// What sort of node it is.
+    pub kind: NodeKind,
+    /// When it was created.
+    pub created: Timestamp,
+    /// Its configuration.
+    pub config: Arc<NodeConfig>,
+    /// Affiliations other than none, sorted by number. The owner of a PEP node is not listed.
+    pub affiliations: Arc<[(JidNo, Affiliation)]>,
+    /// Subscriptions, sorted by number, then resource.
+    pub subscribers: Arc<[Subscriber]>,
+}
+
+impl NodeView {
+    /// How somebody stands to the node. A person is the owner of every node on their own JID.
+    #[must_use]
+    pub fn affiliation(&self, no: JidNo) -> Affiliation {
+        if self.kind == NodeKind::Pep && no == self.owner {
+            return Affiliation::Owner;
+        }
+        self.affiliations
+            .binary_search_by_key(&no, |(no, _)| *no)
+            .map_or(Affiliation::None, |at| self.affiliations[at].1)
+    }
+
+    /// All subscriptions of one account.
+    #[must_use]
+    pub fn subscriptions_of(&self, no: JidNo) -> &[Subscriber] {
+        let from = self.subscribers.partition_point(|subscriber| subscriber.no < no);
+        let count = self.subscribers[from..].partition_point(|subscriber| subscriber.no == no);
+        &self.subscribers[from..from + count]
+    }
+
+    /// Whether one account has a subscription in force.
+    #[must_use]
+    pub fn is_subscribed(&self, no: JidNo) -> bool {
+        self.subscriptions_of(no)
+            .iter()
+            .any(|one| one.state == SubscriptionState::Subscribed)
+    }
+
+    /// Whether it holds a person's posts.
+    #[must_use]
+    pub fn is_microblog(&self) -> bool {
+        self.kind == NodeKind::Pep && &*self.name == MICROBLOG
+    }
+}

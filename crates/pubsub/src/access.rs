@@ -1,0 +1,150 @@
+//! Who may do what with a node: [XEP-0060](https://xmpp.org/extensions/xep-0060.html) §4.1 and §4.5.
+//!
+//! Pure rules over a node's snapshot. Every path that yields an item asks [`may_read`].
+
+use std::sync::Arc;
+
+use bus::{AccessModel, Affiliation, NodeKind, NodeView, PublishModel, SubscriptionState, Virtual};
+use store::{BoxFuture, JidNo};
+use wire::Jid;
+
+use crate::error::PubsubError;
+
+/// Who asks for something.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    /// The address that asks, usually a full JID.
+    pub jid: Jid,
+    /// The number of its bare JID.
+    pub no: JidNo,
+}
+
+/// How a node's owner's roster knows somebody.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Relation {
+    /// Whether they are subscribed to the owner's presence (`from` or `both` in the owner's roster).
+    pub has_presence: bool,
+    /// The groups of the owner's roster that hold them.
+    pub groups: Vec<Arc<str>>,
+}
+
+/// Where relations come from: the rosters.
+pub trait Relations: Send + Sync {
+    /// How `owner`'s roster knows `actor`. Never asked about oneself.
+    fn relation(&self, owner: JidNo, actor: JidNo) -> BoxFuture<'_, Relation>;
+}
+
+/// Somebody who wants to read, with what their right depends on.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    /// The number of the bare JID.
+    pub no: JidNo,
+    /// How the node's owner's roster knows them; the default when [`needs_relation`] says that it does not matter.
+    pub relation: Relation,
+}
+
+/// Whether the right to read this node depends on the owner's roster.
+#[must_use]
+pub fn needs_relation(view: &NodeView) -> bool {
+    matches!(view.config.access, AccessModel::Presence | AccessModel::Roster(_))
+}
+
+/// Whether somebody may read the node's items, and be notified of them.
+///
+/// # Errors
+/// The refusal that the reader is to be told.
+pub fn may_read(reader: &Reader, view: &NodeView) -> Result<(), PubsubError> {
+    if let NodeKind::Virtual(which) = &view.kind {
+        return match which {
+            Virtual::Home if reader.no != view.owner => Err(PubsubError::Forbidden),
+            Virtual::Home | Virtual::PublicStream | Virtual::Tag(_) => Ok(()),
+        };
+    }
+    match view.affiliation(reader.no) {
+        Affiliation::Owner | Affiliation::Publisher | Affiliation::Member => return Ok(()),
+        Affiliation::PublishOnly | Affiliation::Outcast => return Err(PubsubError::Forbidden),
+        Affiliation::None => {}
+    }
+    match &view.config.access {
+        AccessModel::Open => Ok(()),
+        AccessModel::Presence if reader.relation.has_presence => Ok(()),
+        AccessModel::Presence => Err(PubsubError::PresenceRequired),
+        AccessModel::Roster(allowed)
+            if reader.relation.groups.iter().any(|group| allowed.contains(group)) =>
+        {
+            Ok(())
+        }
+        AccessModel::Roster(_) => Err(PubsubError::NotInRosterGroup),
+        AccessModel::Authorize => match view.subscriptions_of(reader.no) {
+            [] => Err(PubsubError::ItemsNeedSubscription),
+            some if some.iter().any(|one| one.state == SubscriptionState::Subscribed) => Ok(()),
+            _ => Err(PubsubError::PendingSubscription),
+        },
+        AccessModel::Whitelist => Err(PubsubError::ClosedNode),
+    }
+}
+
+/// In which state a new subscription begins (§6.1.1, §6.1.2).
+///
+/// # Errors
+/// The refusal that the subscriber is to be told.
+pub fn may_subscribe(reader: &Reader, view: &NodeView) -> Result<SubscriptionState, PubsubError> {
+    match may_read(reader, view) {
+        Ok(()) => Ok(SubscriptionState::Subscribed),
+        Err(PubsubError::ItemsNeedSubscription | PubsubError::PendingSubscription) => {
+            Ok(SubscriptionState::Pending)
+        }
+        Err(refusal) => Err(refusal),
+    }
+}
+
+/// Whether somebody may publish (§7.1).
+///
+/// # Errors
+/// The refusal that the publisher is to be told (§7.1.3.1).
+pub fn may_publish(no: JidNo, view: &NodeView) -> Result<(), PubsubError> {
+    if matches!(view.kind, NodeKind::Virtual(_)) {
+        return Err(PubsubError::NotAllowed);
+    }
+    let is_allowed = match view.affiliation(no) {
+        Affiliation::Owner | Affiliation::Publisher | Affiliation::PublishOnly => true,
+        Affiliation::Outcast => false,
+        Affiliation::Member | Affiliation::None => match view.config.publish_model {
+            PublishModel::Open => true,
+            PublishModel::Subscribers => view.is_subscribed(no),
+            PublishModel::Publishers => false,
+        },
+    };
+    if is_allowed {
+        Ok(())
+    } else {
+        Err(PubsubError::Forbidden)
+    }
+}
+
+/// Whether somebody may retract an item that `publisher` published (§7.2): owners any, others their own.
+///
+/// # Errors
+/// The refusal that they are to be told (§7.2.3.1).
+pub fn may_retract(no: JidNo, view: &NodeView, publisher: JidNo) -> Result<(), PubsubError> {
+    match view.affiliation(no) {
+        Affiliation::Owner => Ok(()),
+        Affiliation::Outcast => Err(PubsubError::Forbidden),
+        _ if no == publisher => Ok(()),
+        _ => Err(PubsubError::Forbidden),
+    }
+}
+
+/// Whether somebody may configure, purge and delete the node (§8).
+///
+/// # Errors
+/// `Forbidden`, or `NotAllowed` for a virtual node.
+pub fn may_administer(no: JidNo, view: &NodeView) -> Result<(), PubsubError> {
+    if matches!(view.kind, NodeKind::Virtual(_)) {
+        return Err(PubsubError::NotAllowed);
+    }
+    match view.affiliation(no) {
+        Affiliation::Owner => Ok(()),
+        _ => Err(PubsubError::Forbidden),
+    }
+}

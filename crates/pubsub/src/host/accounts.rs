@@ -1,0 +1,155 @@
+//! The beginning and the end of an account, as far as nodes are concerned.
+
+use std::sync::Arc;
+
+use bus::{AccessModel, Event, MICROBLOG, NodeConfig, NodeKind};
+use store::{BoxFuture, JidNo, Write, WriteError};
+use tokio::sync::oneshot;
+use wire::BareJid;
+
+use super::Host;
+use super::publish::create_write;
+use super::retract::Telling;
+use super::state::{Node, NodeState, Owner};
+use super::steps::Deliver;
+use crate::access::Actor;
+use crate::error::PubsubError;
+
+/// Items retracted in one step of a deletion.
+const SLICE: u32 = 64;
+
+impl Host {
+    /// Stores a new account together with its node of posts, which `access` may read: both or neither.
+    ///
+    /// # Errors
+    /// At once when the address is not one of ours or nothing can be stored now; later what `account` reports, such
+    /// as that the name is taken.
+    pub async fn found_account(
+        &self,
+        owner: &BareJid,
+        access: AccessModel,
+        account: Write,
+    ) -> Result<BoxFuture<'static, Result<(), WriteError>>, PubsubError> {
+        // The number is given now: there is no account yet.
+        self.inner.store.jids().number(owner.as_str()).await?;
+        let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
+        let config = NodeConfig::microblog(access);
+        let view = Arc::new(self.new_view(&owner, Arc::from(MICROBLOG), NodeKind::Pep, config));
+        let (report, outcome) = oneshot::channel();
+        let reported = store::Write::all(vec![account, create_write(&view)]);
+        self.with_nodes(&owner, |state| {
+            if state.nodes.contains_key(MICROBLOG) {
+                // Somebody has this name, or is about to have it.
+                let _ = report.send(Err(WriteError::Exists));
+                return Ok::<(), PubsubError>(());
+            }
+            let queued = self.queue(reported)?;
+            let node = Node::created(Arc::clone(&view), queued.ticket);
+            state.nodes.insert(Arc::clone(&view.name), NodeState::Ready(node));
+            let events = vec![Event::NodeCreated { view }];
+            self.finish_telling(
+                &owner,
+                state,
+                queued,
+                Deliver::WhenStored,
+                events,
+                Vec::new(),
+                report,
+            );
+            Ok(())
+        })
+        .await??;
+        Ok(Box::pin(async move {
+            outcome.await.unwrap_or(Err(WriteError::Closed))
+        }))
+    }
+
+    /// Ends an account: retracts its posts, ends its subscriptions, deletes its nodes, each with its notifications;
+    /// then erases its rows. Can be called again after a restart, as long as the account is there.
+    ///
+    /// # Errors
+    /// When something cannot be read or stored; what was done until then stays done.
+    pub async fn delete_account(&self, owner: &BareJid) -> Result<(), PubsubError> {
+        let Some(owner) = self.owner(owner).await? else {
+            return Ok(());
+        };
+        let actor = Actor {
+            jid: owner.jid.clone().into(),
+            no: owner.no,
+        };
+        self.retract_all(&owner, &actor).await?;
+        self.unsubscribe_everywhere(&owner, &actor).await?;
+        let names = self
+            .with_nodes(&owner, |state| state.nodes.keys().cloned().collect::<Vec<_>>())
+            .await?;
+        for name in names {
+            match self.delete(&owner.jid, &actor, &name).await {
+                Ok(deleted) => deleted.durable.await?,
+                Err(PubsubError::NodeNotFound) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let erased = self
+            .inner
+            .store
+            .write(store::accounts::erase(owner.no, self.inner.clock.now()));
+        match erased.await {
+            Ok(_) | Err(WriteError::NotFound) => Ok(()),
+            Err(error) => Err(PubsubError::from(&error)),
+        }
+    }
+
+    /// Retracts the account's posts, so that they leave the public stream and the tags before everybody's eyes.
+    async fn retract_all(&self, owner: &Arc<Owner>, actor: &Actor) -> Result<(), PubsubError> {
+        while let Some(view) = self.view(&owner.jid, MICROBLOG).await? {
+            let no = view.no;
+            let ids = self
+                .inner
+                .store
+                .read(move |reader| reader.item_ids(no, SLICE))
+                .await?;
+            if ids.is_empty() {
+                break;
+            }
+            let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+            let retracted = self
+                .retract_from(owner, actor, MICROBLOG, &ids, Telling::Always)
+                .await?;
+            retracted.durable.await?;
+        }
+        Ok(())
+    }
+
+    async fn unsubscribe_everywhere(&self, owner: &Arc<Owner>, actor: &Actor) -> Result<(), PubsubError> {
+        let no = owner.no;
+        let rows = self
+            .inner
+            .store
+            .read(move |reader| reader.subscriptions_of(no))
+            .await?;
+        let mut owners: Vec<JidNo> = rows.iter().map(|row| row.owner).collect();
+        owners.sort_unstable();
+        owners.dedup();
+        let addresses = self.addresses(&owners).await?;
+        for row in rows {
+            let Some(at) = addresses.get(&row.owner) else {
+                continue;
+            };
+            let resource = row.subscription.resource.as_str();
+            let jid = if resource.is_empty() {
+                actor.jid.clone()
+            } else {
+                owner
+                    .jid
+                    .with_resource(resource)
+                    .map_err(|_| PubsubError::Storage)?
+            };
+            match self.unsubscribe(at, actor, &row.name, &jid, None).await {
+                Ok(ended) => ended.durable.await?,
+                Err(PubsubError::NodeNotFound | PubsubError::NotSubscribed) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,305 @@
+//! Reading what is stored about an owner and its nodes into memory, once, before anything is decided about them.
+
+use std::sync::Arc;
+
+use bus::{Affiliation, Item, NodeConfig, NodeKind, NodeView, SubId, Subscriber, SubscriptionState};
+use store::{NodeNo, PostId, ReadError, Reader, Ticket};
+use wire::BareJid;
+
+use super::Host;
+use super::state::{HEADS, Head, Heads, Marks, Node, NodeState, Owner, OwnerKind, OwnerState};
+use crate::error::PubsubError;
+use crate::profile::microblog::{self, Links};
+
+/// Nodes listed by one query.
+const PAGE: u32 = 1_000;
+
+/// What has to be read before a decision.
+enum Missing {
+    Nodes { generation: u64, after: Ticket },
+    Details { generation: u64, view: Arc<NodeView> },
+}
+
+/// What is stored about one node besides its row.
+struct Details {
+    affiliations: Vec<(store::JidNo, String)>,
+    subscriptions: Vec<store::subscriptions::Subscription>,
+    heads: Vec<Head>,
+    is_whole: bool,
+}
+
+impl Host {
+    /// Runs `act` under the owner's lock once all that is stored about the node of this name is in memory.
+    pub(super) async fn with<T>(
+        &self,
+        owner: &Arc<Owner>,
+        name: &str,
+        act: impl FnOnce(&mut OwnerState) -> T,
+    ) -> Result<T, PubsubError> {
+        loop {
+            let missing = {
+                let mut state = owner.state.lock();
+                match state.missing(name) {
+                    None => return Ok(act(&mut state)),
+                    Some(missing) => missing,
+                }
+            };
+            self.load(owner, missing).await?;
+        }
+    }
+
+    /// Runs `act` under the owner's lock once the list of its nodes is in memory.
+    pub(super) async fn with_nodes<T>(
+        &self,
+        owner: &Arc<Owner>,
+        act: impl FnOnce(&mut OwnerState) -> T,
+    ) -> Result<T, PubsubError> {
+        loop {
+            let missing = {
+                let mut state = owner.state.lock();
+                match state.missing_nodes() {
+                    None => return Ok(act(&mut state)),
+                    Some(missing) => missing,
+                }
+            };
+            self.load(owner, missing).await?;
+        }
+    }
+
+    async fn load(&self, owner: &Arc<Owner>, missing: Missing) -> Result<(), PubsubError> {
+        match missing {
+            Missing::Nodes { generation, after } => {
+                self.inner.store.wait(after).await;
+                let no = owner.no;
+                let rows = self.inner.store.read(move |reader| all_nodes(reader, no)).await?;
+                let mut state = owner.state.lock();
+                if state.generation == generation && !state.is_loaded {
+                    for view in rows.into_iter().filter_map(|row| listed(owner, row)) {
+                        state
+                            .nodes
+                            .insert(Arc::clone(&view.name), NodeState::Listed(view));
+                    }
+                    state.is_loaded = true;
+                }
+            }
+            Missing::Details { generation, view } => {
+                let no = view.no;
+                let details = self.inner.store.read(move |reader| details(reader, no)).await?;
+                let node = ready(&view, details);
+                let mut state = owner.state.lock();
+                let is_same = state.generation == generation
+                    && matches!(state.nodes.get(&view.name), Some(NodeState::Listed(listed)) if listed.no == no);
+                if is_same {
+                    state.nodes.insert(Arc::clone(&view.name), NodeState::Ready(node));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A stored item as it is delivered, with its marks.
+    pub(super) async fn stored_item(
+        &self,
+        view: &Arc<NodeView>,
+        id: &str,
+    ) -> Result<Option<(Item, Marks)>, PubsubError> {
+        let (node, asked) = (view.no, id.to_owned());
+        let found = self
+            .inner
+            .store
+            .read(move |reader| {
+                let Some(item) = reader.item(node, &asked)? else {
+                    return Ok(None);
+                };
+                let tags = reader.tags(item.post_id)?;
+                Ok(Some((item, tags)))
+            })
+            .await?;
+        let Some((row, tags)) = found else { return Ok(None) };
+        let marks = Marks {
+            publisher: row.publisher,
+            tags: tags.into_iter().map(Arc::from).collect(),
+            in_public: row.in_public,
+        };
+        let mut items = self.deliverable(view, vec![row]).await?;
+        Ok(items.pop().map(|item| (item, marks)))
+    }
+
+    /// Stored rows of one node as they are delivered, in their order.
+    pub(super) async fn deliverable(
+        &self,
+        view: &NodeView,
+        rows: Vec<store::items::Item>,
+    ) -> Result<Vec<Item>, PubsubError> {
+        let mut publishers: Vec<_> = rows
+            .iter()
+            .map(|row| row.publisher)
+            .filter(|no| *no != view.owner)
+            .collect();
+        publishers.sort_unstable();
+        publishers.dedup();
+        let addresses = match publishers.as_slice() {
+            [] => Default::default(),
+            some => self.addresses(some).await?,
+        };
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                let publisher_jid = addresses.get(&row.publisher).unwrap_or(&view.owner_jid).clone();
+                self.item(view, row, publisher_jid)
+            })
+            .collect())
+    }
+
+    fn item(&self, view: &NodeView, row: store::items::Item, publisher_jid: BareJid) -> Item {
+        let payload = match &*row.payload {
+            [] => None,
+            _ if view.is_microblog() => Some(microblog::decorated(
+                &row.payload,
+                &self.links(view, &row.item_id, row.post_id),
+            )),
+            _ => Some(row.payload),
+        };
+        Item {
+            id: row.item_id.into(),
+            post_id: row.post_id,
+            created: row.created,
+            modified: row.modified,
+            publisher: row.publisher,
+            publisher_jid,
+            payload,
+            entry: None,
+        }
+    }
+
+    /// What the links of a post are made from.
+    pub(super) fn links<'a>(&'a self, view: &'a NodeView, id: &'a str, post_id: PostId) -> Links<'a> {
+        let settings = &self.inner.settings;
+        Links {
+            site_url: &settings.site_url,
+            main_domain: settings.domains.first().map_or("", String::as_str),
+            pubsub_prefix: &settings.pubsub_prefix,
+            owner: &view.owner_jid,
+            post_id,
+            item: id,
+        }
+    }
+}
+
+impl OwnerState {
+    fn missing_nodes(&self) -> Option<Missing> {
+        (!self.is_loaded).then(|| Missing::Nodes {
+            generation: self.generation,
+            after: self.last_ticket.unwrap_or(Ticket::NONE),
+        })
+    }
+
+    fn missing(&self, name: &str) -> Option<Missing> {
+        self.missing_nodes().or_else(|| match self.nodes.get(name) {
+            Some(NodeState::Listed(view)) => Some(Missing::Details {
+                generation: self.generation,
+                view: Arc::clone(view),
+            }),
+            Some(NodeState::Ready(_)) | None => None,
+        })
+    }
+}
+
+pub(super) fn all_nodes(reader: &Reader, owner: store::JidNo) -> Result<Vec<store::nodes::Node>, ReadError> {
+    let mut nodes = Vec::new();
+    loop {
+        let after = nodes
+            .last()
+            .map_or(String::new(), |last: &store::nodes::Node| last.name.clone());
+        let mut page = reader.nodes(owner, &after, PAGE)?;
+        let is_last = page.len() < PAGE as usize;
+        nodes.append(&mut page);
+        if is_last {
+            return Ok(nodes);
+        }
+    }
+}
+
+/// What is stored of a kind of node: its word in the database.
+pub(super) fn kind_word(kind: &NodeKind) -> &'static str {
+    match kind {
+        NodeKind::Pep => "pep",
+        NodeKind::Service => "service",
+        NodeKind::Virtual(_) => "virtual",
+    }
+}
+
+/// A node as its row tells; `None` for a virtual node, which is kept elsewhere.
+fn listed(owner: &Owner, row: store::nodes::Node) -> Option<Arc<NodeView>> {
+    let kind = match owner.kind {
+        OwnerKind::Account => NodeKind::Pep,
+        OwnerKind::Service if bus::Virtual::on_service(&row.name).is_some() => return None,
+        OwnerKind::Service => NodeKind::Service,
+    };
+    Some(Arc::new(NodeView {
+        no: row.no,
+        owner: owner.no,
+        owner_jid: owner.jid.clone(),
+        name: row.name.into(),
+        kind,
+        created: row.created,
+        config: Arc::new(NodeConfig::from_text(&row.config)),
+        affiliations: Arc::from([]),
+        subscribers: Arc::from([]),
+    }))
+}
+
+fn details(reader: &Reader, node: NodeNo) -> Result<Details, ReadError> {
+    let limit = HEADS as u32 + 1;
+    let ids = reader.item_ids(node, limit)?;
+    let numbers = reader.newest_post_ids(node, limit, None)?;
+    let is_whole = ids.len() <= HEADS;
+    let mut heads: Vec<_> = ids
+        .into_iter()
+        .zip(numbers)
+        .take(HEADS)
+        .map(|(id, post_id)| Head {
+            post_id,
+            id: id.into(),
+            marks: None,
+        })
+        .collect();
+    heads.reverse();
+    Ok(Details {
+        affiliations: reader.affiliations(node)?,
+        subscriptions: reader.subscriptions(node)?,
+        heads,
+        is_whole,
+    })
+}
+
+fn ready(view: &Arc<NodeView>, details: Details) -> Node {
+    let affiliations = details
+        .affiliations
+        .into_iter()
+        // A word of a newer program gives no rights.
+        .map(|(no, word)| (no, word.parse().unwrap_or(Affiliation::None)))
+        .collect();
+    let subscribers = details.subscriptions.into_iter().map(subscriber).collect();
+    Node {
+        view: Arc::new(NodeView {
+            affiliations,
+            subscribers,
+            ..NodeView::clone(view)
+        }),
+        heads: Heads::new(details.heads, details.is_whole),
+        last: None,
+        last_ticket: Ticket::NONE,
+        epoch: 0,
+    }
+}
+
+/// A stored subscription as it is in memory.
+pub(super) fn subscriber(row: store::subscriptions::Subscription) -> Subscriber {
+    Subscriber {
+        no: row.no,
+        resource: (!row.resource.is_empty()).then(|| row.resource.into()),
+        subid: row.subid.parse().unwrap_or(SubId(0)),
+        state: row.state.parse().unwrap_or(SubscriptionState::Pending),
+    }
+}

@@ -1,0 +1,273 @@
+//! Creating, configuring, purging and deleting nodes: [XEP-0060](https://xmpp.org/extensions/xep-0060.html) §8.
+//!
+//! The events of what changes or removes a node wait for the commit, and whatever is published meanwhile waits behind
+//! them; the decision itself counts from the step on.
+
+use std::sync::Arc;
+
+use bus::{Affiliation, Event, MaxItems, NodeConfig, NodeKind, NodeView};
+use format::form::DataForm;
+use store::Write;
+use wire::BareJid;
+
+use super::publish::{create_write, default_config, one_write};
+use super::state::{Heads, Node, NodeState, OwnerKind};
+use super::steps::Deliver;
+use super::{Accepted, Host, check_name};
+use crate::access::{Actor, may_administer};
+use crate::error::PubsubError;
+use crate::form::{self, Options, Site};
+
+impl Host {
+    /// Creates a node; without a name, one is made up (§8.1).
+    ///
+    /// # Errors
+    /// `NodeExists`; `Forbidden` on somebody else's account and for strangers on the service; the form's errors.
+    pub async fn create(
+        &self,
+        owner: &BareJid,
+        actor: &Actor,
+        node: Option<&str>,
+        config: Option<&DataForm>,
+    ) -> Result<Accepted<Arc<str>>, PubsubError> {
+        let name: Arc<str> = match node {
+            Some(name) => {
+                check_name(name)?;
+                Arc::from(name)
+            }
+            None => Arc::from(format!(
+                "{:x}",
+                self.inner.store.post_ids().next(self.inner.clock.now()).0
+            )),
+        };
+        if self.virtual_at(owner, &name).is_some() {
+            return Err(PubsubError::NodeExists);
+        }
+        let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
+        let (kind, site) = match owner.kind {
+            OwnerKind::Account if actor.no != owner.no => return Err(PubsubError::Forbidden),
+            OwnerKind::Account => (NodeKind::Pep, Site::Account),
+            OwnerKind::Service if !self.is_ours(actor.jid.domain()) => return Err(PubsubError::Forbidden),
+            OwnerKind::Service => (NodeKind::Service, Site::Service),
+        };
+        let options = config.map(|form| Options::parse(form, site)).transpose()?;
+        self.with(&owner, &name, |state| {
+            if state.nodes.contains_key(&name) {
+                return Err(PubsubError::NodeExists);
+            }
+            let mut owned = state.nodes.values();
+            let limit = self.inner.settings.nodes_per_owner;
+            if owned
+                .by_ref()
+                .filter(|node| is_owned_by(node.view(), actor))
+                .take(limit)
+                .count()
+                == limit
+            {
+                return Err(PubsubError::MaxNodes);
+            }
+            let mut config = default_config(kind.clone(), &name);
+            if let Some(options) = &options {
+                options.apply(&mut config);
+            }
+            let mut view = self.new_view(&owner, Arc::clone(&name), kind.clone(), config);
+            let mut writes = vec![create_write(&view)];
+            if kind == NodeKind::Service {
+                view.affiliations = Arc::from([(actor.no, Affiliation::Owner)]);
+                let word = Affiliation::Owner.as_str().to_owned();
+                writes.push(store::affiliations::set(view.no, actor.no, word));
+            }
+            let view = Arc::new(view);
+            let queued = self.queue(one_write(writes))?;
+            let node = Node::created(Arc::clone(&view), queued.ticket);
+            state.nodes.insert(Arc::clone(&name), NodeState::Ready(node));
+            let events = vec![Event::NodeCreated { view }];
+            Ok(self.finish(
+                &owner,
+                state,
+                queued,
+                Deliver::First,
+                events,
+                Vec::new(),
+                Arc::clone(&name),
+            ))
+        })
+        .await?
+    }
+
+    /// Changes a node's configuration; fields that the form does not name stay (§8.2.4).
+    ///
+    /// # Errors
+    /// `Forbidden` to all but owners; the form's errors.
+    pub async fn configure(
+        &self,
+        owner: &BareJid,
+        actor: &Actor,
+        node: &str,
+        form: &DataForm,
+    ) -> Result<Accepted<()>, PubsubError> {
+        check_name(node)?;
+        if self.virtual_at(owner, node).is_some() {
+            return Err(PubsubError::NotAllowed);
+        }
+        let site = if self.is_service(owner) {
+            Site::Service
+        } else {
+            Site::Account
+        };
+        let options = Options::parse(form, site)?;
+        let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
+        self.with(&owner, node, |state| {
+            let node = state.node(node).ok_or(PubsubError::NodeNotFound)?;
+            may_administer(actor.no, &node.view)?;
+            let old = Arc::clone(&node.view.config);
+            let mut config = NodeConfig::clone(&old);
+            options.apply(&mut config);
+            let view = NodeView {
+                config: Arc::new(config),
+                ..NodeView::clone(&node.view)
+            };
+            let queued = self.queue(self.configure_write(&view, &old))?;
+            let view = Arc::new(view);
+            node.view = Arc::clone(&view);
+            node.last_ticket = queued.ticket;
+            if let MaxItems::Count(count) = view.config.max_items {
+                node.trim(count as usize);
+            }
+            let events = vec![Event::NodeConfigured { view, old }];
+            Ok(self.finish(&owner, state, queued, Deliver::WhenStored, events, Vec::new(), ()))
+        })
+        .await?
+    }
+
+    fn configure_write(&self, view: &NodeView, old: &NodeConfig) -> Write {
+        let access = view.config.access.as_str().to_owned();
+        let mut writes = vec![store::nodes::configure(view.no, access, view.config.to_text())];
+        let is_fewer = match (view.config.max_items, old.max_items) {
+            (MaxItems::Count(now), MaxItems::Count(before)) => now < before,
+            (MaxItems::Count(_), MaxItems::Max) => true,
+            (MaxItems::Max, _) => false,
+        };
+        if let (true, MaxItems::Count(count)) = (is_fewer, view.config.max_items) {
+            writes.push(store::items::trim(
+                view.no,
+                u64::from(count),
+                self.inner.clock.now(),
+            ));
+        }
+        one_write(writes)
+    }
+
+    /// A node's configuration as a form to fill in (§8.2.1).
+    ///
+    /// # Errors
+    /// `Forbidden` to all but owners.
+    pub async fn config_form(
+        &self,
+        owner: &BareJid,
+        actor: &Actor,
+        node: &str,
+    ) -> Result<DataForm, PubsubError> {
+        check_name(node)?;
+        if self.virtual_at(owner, node).is_some() {
+            return Err(PubsubError::NotAllowed);
+        }
+        let view = self.view(owner, node).await?.ok_or(PubsubError::NodeNotFound)?;
+        may_administer(actor.no, &view)?;
+        Ok(form::config_form(&view.config, site_of(&view)))
+    }
+
+    /// The configuration that a node gets here by default, as a form (§8.3).
+    #[must_use]
+    pub fn default_form(&self, owner: &BareJid) -> DataForm {
+        if self.is_service(owner) {
+            form::config_form(&NodeConfig::service(), Site::Service)
+        } else {
+            form::config_form(&NodeConfig::pep(), Site::Account)
+        }
+    }
+
+    /// Deletes a node with its items and subscriptions (§8.4).
+    ///
+    /// # Errors
+    /// `Forbidden` to all but owners.
+    pub async fn delete(
+        &self,
+        owner: &BareJid,
+        actor: &Actor,
+        node: &str,
+    ) -> Result<Accepted<()>, PubsubError> {
+        check_name(node)?;
+        if self.virtual_at(owner, node).is_some() {
+            return Err(PubsubError::NotAllowed);
+        }
+        let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
+        self.with(&owner, node, |state| {
+            let ready = state.node(node).ok_or(PubsubError::NodeNotFound)?;
+            may_administer(actor.no, &ready.view)?;
+            let view = Arc::clone(&ready.view);
+            let queued = self.queue(store::nodes::delete(view.no, self.inner.clock.now()))?;
+            state.nodes.remove(node);
+            *self.inner.last_item_write.lock() = queued.ticket;
+            let events = vec![Event::NodeDeleted { view }];
+            Ok(self.finish(&owner, state, queued, Deliver::WhenStored, events, Vec::new(), ()))
+        })
+        .await?
+    }
+
+    /// Removes all items of a node (§8.5).
+    ///
+    /// # Errors
+    /// `Forbidden` to all but owners; `Unsupported` where items are not kept.
+    pub async fn purge(
+        &self,
+        owner: &BareJid,
+        actor: &Actor,
+        node: &str,
+    ) -> Result<Accepted<()>, PubsubError> {
+        check_name(node)?;
+        if self.virtual_at(owner, node).is_some() {
+            return Err(PubsubError::NotAllowed);
+        }
+        let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
+        self.with(&owner, node, |state| {
+            let node = state.node(node).ok_or(PubsubError::NodeNotFound)?;
+            may_administer(actor.no, &node.view)?;
+            if !node.view.config.persist_items {
+                return Err(PubsubError::Unsupported("persistent-items"));
+            }
+            let view = Arc::clone(&node.view);
+            let queued = self.queue(store::items::purge(view.no, self.inner.clock.now()))?;
+            node.heads = Heads::empty();
+            node.epoch += 1;
+            node.last = None;
+            node.last_ticket = queued.ticket;
+            *self.inner.last_item_write.lock() = queued.ticket;
+            let events = vec![Event::Purged { view }];
+            Ok(self.finish(&owner, state, queued, Deliver::WhenStored, events, Vec::new(), ()))
+        })
+        .await?
+    }
+}
+
+impl Node {
+    /// Only the newest `count` items stay.
+    fn trim(&mut self, count: usize) {
+        self.heads.evict(count);
+        let last = self.last.take();
+        let is_kept = |item: &Arc<bus::Item>| self.heads.iter().any(|head| head.post_id == item.post_id);
+        self.last = last.filter(|item| !self.heads.is_whole() || is_kept(item));
+    }
+}
+
+fn is_owned_by(view: &NodeView, actor: &Actor) -> bool {
+    view.owner == actor.no || view.affiliation(actor.no) == Affiliation::Owner
+}
+
+/// Which rules a node's configuration follows.
+pub(super) fn site_of(view: &NodeView) -> Site {
+    match view.kind {
+        NodeKind::Pep => Site::Account,
+        NodeKind::Service | NodeKind::Virtual(_) => Site::Service,
+    }
+}

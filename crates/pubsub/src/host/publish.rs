@@ -1,0 +1,583 @@
+//! Publishing: [XEP-0060](https://xmpp.org/extensions/xep-0060.html) §7.1.
+//!
+//! In the ordinary case everything is decided from memory. Only an id that may belong to an older item makes the
+//! database be asked first.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bus::{AccessModel, Event, Item, MICROBLOG, MaxItems, NodeConfig, NodeKind, NodeView, PublishKind};
+use format::form::DataForm;
+use store::{PostId, Ticket, Timestamp, Write};
+use wire::BareJid;
+
+use super::load::kind_word;
+use super::state::{Head, Heads, Known, Marks, Node, NodeState, Owner, OwnerKind, OwnerState};
+use super::steps::{Deliver, Queued, Touched};
+use super::{Accepted, Host, MAX_NAME, check_name};
+use crate::access::{Actor, may_publish, may_retract};
+use crate::error::PubsubError;
+use crate::form::{Options, Site};
+use crate::profile::microblog::{Draft, Stamp};
+
+/// Items that one request may publish.
+const MAX_BATCH: usize = 100;
+
+/// An item to be published.
+#[derive(Clone, Debug, Default)]
+pub struct NewItem {
+    /// The publisher's choice; one is made up if there is none.
+    pub id: Option<String>,
+    /// One self-contained element.
+    pub payload: Option<Vec<u8>>,
+}
+
+/// An item that passed all checks that need no node.
+struct Checked {
+    id: Option<Arc<str>>,
+    body: Body,
+    /// Bytes of the payload as it came.
+    size: usize,
+}
+
+enum Body {
+    Plain(Arc<[u8]>),
+    Microblog(Draft),
+}
+
+/// What the database said about an id.
+struct Asked {
+    epoch: u64,
+    found: Option<(PostId, Marks)>,
+}
+
+/// What came of a try.
+enum Tried {
+    Done(Accepted<Vec<Arc<str>>>),
+    Ask {
+        view: Arc<NodeView>,
+        id: Arc<str>,
+        epoch: u64,
+        after: Ticket,
+    },
+}
+
+/// A request, as it is tried.
+struct Request<'a> {
+    owner: &'a Arc<Owner>,
+    actor: &'a Actor,
+    node: &'a str,
+    options: Option<&'a Options>,
+    asked: &'a HashMap<Arc<str>, Asked>,
+}
+
+/// Where an item will be: its number, and what was there before.
+struct Place {
+    id: Arc<str>,
+    post_id: PostId,
+    before: Option<Marks>,
+}
+
+impl Host {
+    /// Publishes items, and creates the person's node if it is not there (XEP-0163 §3).
+    ///
+    /// # Errors
+    /// Every refusal of §7.1.3 and, for publish-options that the node does not meet, of §7.1.5.
+    pub async fn publish(
+        &self,
+        owner: &BareJid,
+        actor: &Actor,
+        node: &str,
+        items: Vec<NewItem>,
+        options: Option<&DataForm>,
+    ) -> Result<Accepted<Vec<Arc<str>>>, PubsubError> {
+        check_name(node)?;
+        if self.virtual_at(owner, node).is_some() {
+            return Err(PubsubError::NotAllowed);
+        }
+        let site = if self.is_service(owner) {
+            Site::Service
+        } else {
+            Site::Account
+        };
+        let options = options.map(|form| Options::parse(form, site)).transpose()?;
+        let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
+        let mut checked = self.check(&owner, node, items)?;
+        let mut asked = HashMap::new();
+        loop {
+            let request = Request {
+                owner: &owner,
+                actor,
+                node,
+                options: options.as_ref(),
+                asked: &asked,
+            };
+            let tried = self
+                .with(&owner, node, |state| {
+                    self.try_publish(&request, state, &mut checked)
+                })
+                .await??;
+            match tried {
+                Tried::Done(accepted) => return Ok(accepted),
+                Tried::Ask {
+                    view,
+                    id,
+                    epoch,
+                    after,
+                } => {
+                    self.inner.store.wait(after).await;
+                    let found = self.marks_of(&view, &id).await?;
+                    asked.insert(id, Asked { epoch, found });
+                }
+            }
+        }
+    }
+
+    /// What the database knows about an item id, without its payload.
+    pub(super) async fn marks_of(
+        &self,
+        view: &NodeView,
+        id: &str,
+    ) -> Result<Option<(PostId, Marks)>, PubsubError> {
+        let (node, id) = (view.no, id.to_owned());
+        let found = self.inner.store.read(move |reader| {
+            let Some(item) = reader.item(node, &id)? else {
+                return Ok(None);
+            };
+            let tags = reader.tags(item.post_id)?.into_iter().map(Arc::from).collect();
+            let marks = Marks {
+                publisher: item.publisher,
+                tags,
+                in_public: item.in_public,
+            };
+            Ok(Some((item.post_id, marks)))
+        });
+        Ok(found.await?)
+    }
+
+    fn check(&self, owner: &Owner, node: &str, items: Vec<NewItem>) -> Result<Vec<Checked>, PubsubError> {
+        if items.is_empty() {
+            return Err(PubsubError::ItemRequired);
+        }
+        if items.len() > MAX_BATCH {
+            return Err(PubsubError::TooManyItems);
+        }
+        let is_microblog = owner.kind == OwnerKind::Account && node == MICROBLOG;
+        let mut checked: Vec<Checked> = Vec::with_capacity(items.len());
+        for item in items {
+            let id: Option<Arc<str>> = item.id.filter(|id| !id.is_empty()).map(Arc::from);
+            if id.as_ref().is_some_and(|id| id.len() > MAX_NAME) {
+                return Err(PubsubError::InvalidName("item id too long"));
+            }
+            if id.is_some() && checked.iter().any(|other| other.id == id) {
+                return Err(PubsubError::InvalidName("the same item id twice"));
+            }
+            let size = item.payload.as_ref().map_or(0, Vec::len);
+            if size > self.inner.settings.payload_bytes {
+                return Err(PubsubError::PayloadTooBig);
+            }
+            let body = match item.payload {
+                Some(payload) if is_microblog => Body::Microblog(Draft::read(payload, id.as_deref())?),
+                None if is_microblog => return Err(PubsubError::PayloadRequired),
+                payload => Body::Plain(payload.unwrap_or_default().into()),
+            };
+            checked.push(Checked { id, body, size });
+        }
+        Ok(checked)
+    }
+
+    fn try_publish(
+        &self,
+        request: &Request<'_>,
+        state: &mut OwnerState,
+        checked: &mut Vec<Checked>,
+    ) -> Result<Tried, PubsubError> {
+        let (view, is_created) = self.target(request, state)?;
+        may_publish(request.actor.no, &view)?;
+        let limit = view
+            .config
+            .max_payload_size
+            .map_or(usize::MAX, |size| size as usize);
+        if checked.iter().any(|item| item.size > limit) {
+            return Err(PubsubError::PayloadTooBig);
+        }
+        if checked.iter().any(|item| item.size > 0)
+            && !view.config.persist_items
+            && !view.config.deliver_payloads
+        {
+            return Err(PubsubError::ItemForbidden);
+        }
+        let now = self.inner.clock.now();
+        let empty = Heads::empty();
+        let (heads, epoch) = state
+            .node(request.node)
+            .map_or((&empty, 0), |node| (&node.heads, node.epoch));
+        let mut places = Vec::with_capacity(checked.len());
+        for item in checked.iter() {
+            match self.place(request, &view, heads, epoch, item.id.as_ref(), now)? {
+                Ok(place) => places.push(place),
+                Err(ask) => return Ok(ask),
+            }
+        }
+        self.apply(
+            request,
+            state,
+            view,
+            is_created,
+            std::mem::take(checked),
+            places,
+            now,
+        )
+        .map(Tried::Done)
+    }
+
+    /// The node, and whether it has yet to be created.
+    fn target(
+        &self,
+        request: &Request<'_>,
+        state: &mut OwnerState,
+    ) -> Result<(Arc<NodeView>, bool), PubsubError> {
+        if let Some(node) = state.node(request.node) {
+            if let Some(options) = request.options {
+                options.check(&node.view.config)?;
+            }
+            return Ok((Arc::clone(&node.view), false));
+        }
+        let owner = request.owner;
+        if owner.kind != OwnerKind::Account || request.actor.no != owner.no {
+            return Err(PubsubError::NodeNotFound);
+        }
+        if state.nodes.len() >= self.inner.settings.nodes_per_owner {
+            return Err(PubsubError::MaxNodes);
+        }
+        let mut config = default_config(NodeKind::Pep, request.node);
+        if let Some(options) = request.options {
+            options.apply(&mut config);
+        }
+        Ok((
+            Arc::new(self.new_view(owner, request.node.into(), NodeKind::Pep, config)),
+            true,
+        ))
+    }
+
+    pub(super) fn new_view(
+        &self,
+        owner: &Owner,
+        name: Arc<str>,
+        kind: NodeKind,
+        config: NodeConfig,
+    ) -> NodeView {
+        NodeView {
+            no: self.inner.store.next_node(),
+            owner: owner.no,
+            owner_jid: owner.jid.clone(),
+            name,
+            kind,
+            created: self.inner.clock.now(),
+            config: Arc::new(config),
+            affiliations: Arc::from([]),
+            subscribers: Arc::from([]),
+        }
+    }
+
+    /// Finds out whether an item is new. The inner error is the question that has to be answered first.
+    fn place(
+        &self,
+        request: &Request<'_>,
+        view: &Arc<NodeView>,
+        heads: &Heads,
+        epoch: u64,
+        id: Option<&Arc<str>>,
+        now: Timestamp,
+    ) -> Result<Result<Place, Tried>, PubsubError> {
+        let new = |id: Option<&Arc<str>>| {
+            let post_id = self.inner.store.post_ids().next(now);
+            let id = id.map_or_else(|| Arc::from(format!("{:x}", post_id.0)), Arc::clone);
+            Place {
+                id,
+                post_id,
+                before: None,
+            }
+        };
+        let Some(id) = id.filter(|_| view.config.persist_items) else {
+            return Ok(Ok(new(id)));
+        };
+        let needs_marks = view.is_microblog() || request.actor.no != view.owner;
+        let existing = match heads.find(id) {
+            Known::New => None,
+            Known::Item(Head {
+                post_id,
+                marks: Some(marks),
+                ..
+            }) => Some((post_id, Some(marks))),
+            Known::Item(Head { post_id, .. }) if !needs_marks => Some((post_id, None)),
+            unknown => match request.asked.get(id) {
+                Some(asked) if !heads.may_have_changed(id, asked.epoch) => {
+                    asked.found.clone().map(|(post_id, marks)| (post_id, Some(marks)))
+                }
+                _ => {
+                    let after = if let Known::Ask(after) = unknown {
+                        after
+                    } else {
+                        Ticket::NONE
+                    };
+                    let (view, id) = (Arc::clone(view), Arc::clone(id));
+                    return Ok(Err(Tried::Ask {
+                        view,
+                        id,
+                        epoch,
+                        after,
+                    }));
+                }
+            },
+        };
+        let Some((post_id, before)) = existing else {
+            return Ok(Ok(new(Some(id))));
+        };
+        // Who may publish does not therefore replace what others published.
+        if let Some(before) = &before {
+            may_retract(request.actor.no, view, before.publisher)?;
+        }
+        let unmarked = || Marks {
+            publisher: request.actor.no,
+            tags: Arc::from([]),
+            in_public: false,
+        };
+        Ok(Ok(Place {
+            id: Arc::clone(id),
+            post_id,
+            before: Some(before.unwrap_or_else(unmarked)),
+        }))
+    }
+
+    /// The step: everything is decided.
+    #[expect(clippy::too_many_arguments, reason = "one step, in one place")]
+    fn apply(
+        &self,
+        request: &Request<'_>,
+        state: &mut OwnerState,
+        view: Arc<NodeView>,
+        is_created: bool,
+        checked: Vec<Checked>,
+        places: Vec<Place>,
+        now: Timestamp,
+    ) -> Result<Accepted<Vec<Arc<str>>>, PubsubError> {
+        let mut writes = Vec::with_capacity(places.len() + 1);
+        let mut events = Vec::with_capacity(places.len() + 1);
+        let mut touched = Vec::with_capacity(places.len());
+        let mut heads = Vec::with_capacity(places.len());
+        let mut ids = Vec::with_capacity(places.len());
+        let mut last = None;
+        if is_created {
+            writes.push(create_write(&view));
+            events.push(Event::NodeCreated {
+                view: Arc::clone(&view),
+            });
+        }
+        for (item, place) in checked.into_iter().zip(places) {
+            let made = self.make(request.actor, &view, item.body, place, now);
+            if view.config.persist_items {
+                writes.push(store::items::put(made.row));
+            }
+            touched.push(made.touched);
+            heads.push(made.head);
+            last = Some(Arc::clone(&made.item));
+            ids.push(Arc::clone(&made.item.id));
+            events.push(made.event);
+        }
+        let queued = self.queue(one_write(writes))?;
+        if is_created {
+            let node = Node::created(Arc::clone(&view), queued.ticket);
+            state.nodes.insert(Arc::clone(&view.name), NodeState::Ready(node));
+        }
+        if let Some(node) = state.node(request.node) {
+            node.last = last;
+            if view.config.persist_items {
+                let evicted = node.put(heads, &queued);
+                events.extend(evicted.into_iter().map(|head| gone(&view, head)));
+                *self.inner.last_item_write.lock() = queued.ticket;
+            }
+        }
+        Ok(self.finish(request.owner, state, queued, Deliver::First, events, touched, ids))
+    }
+
+    fn make(&self, actor: &Actor, view: &Arc<NodeView>, body: Body, place: Place, now: Timestamp) -> Made {
+        let Place { id, post_id, before } = place;
+        let created = if before.is_some() {
+            post_id.timestamp()
+        } else {
+            now
+        };
+        let publisher_jid = actor.jid.bare();
+        let (stored, delivered, entry, tags) = match body {
+            Body::Plain(payload) => {
+                let delivered = (!payload.is_empty()).then(|| Arc::clone(&payload));
+                (payload, delivered, None, Arc::from([]))
+            }
+            Body::Microblog(draft) => {
+                let stamp = Stamp {
+                    id: &id,
+                    owner: &view.owner_jid,
+                    publisher: &publisher_jid,
+                    created,
+                    modified: now,
+                };
+                let post = draft.finish(&stamp, &self.links(view, &id, post_id));
+                (post.payload, Some(post.delivered), post.entry, post.tags)
+            }
+        };
+        let in_public = view.is_microblog() && view.config.access == AccessModel::Open && entry.is_some();
+        let marks = Marks {
+            publisher: actor.no,
+            tags: Arc::clone(&tags),
+            in_public,
+        };
+        let row = store::items::NewItem {
+            post_id,
+            node: view.no,
+            item_id: (*id).to_owned(),
+            created,
+            modified: now,
+            publisher: actor.no,
+            origin: None,
+            audience: 0,
+            in_public,
+            payload: stored,
+            tags: tags.iter().map(|tag| (**tag).to_owned()).collect(),
+            keep_history: view.is_microblog(),
+            max_items: match view.config.max_items {
+                MaxItems::Max => None,
+                MaxItems::Count(count) => Some(u64::from(count)),
+            },
+        };
+        let item = Arc::new(Item {
+            id: Arc::clone(&id),
+            post_id,
+            created,
+            modified: now,
+            publisher: actor.no,
+            publisher_jid,
+            payload: delivered,
+            entry,
+        });
+        let left = before
+            .as_ref()
+            .map(|before| &before.tags)
+            .into_iter()
+            .flat_map(|tags| tags.iter());
+        let event = Event::Published {
+            view: Arc::clone(view),
+            item: Arc::clone(&item),
+            kind: if before.is_some() {
+                PublishKind::Edit
+            } else {
+                PublishKind::New
+            },
+            left_tags: left.filter(|tag| !tags.contains(tag)).cloned().collect(),
+            tags,
+            in_public,
+            was_public: before.is_some_and(|before| before.in_public),
+        };
+        Made {
+            row,
+            touched: Touched::Item {
+                view: Arc::clone(view),
+                id: Arc::clone(&id),
+                post_id,
+                marks: marks.clone(),
+            },
+            head: Head {
+                post_id,
+                id,
+                marks: Some(marks),
+            },
+            item,
+            event,
+        }
+    }
+}
+
+/// All that follows from one item.
+struct Made {
+    row: store::items::NewItem,
+    touched: Touched,
+    head: Head,
+    item: Arc<Item>,
+    event: Event,
+}
+
+impl Node {
+    /// A node that was just created.
+    pub(super) fn created(view: Arc<NodeView>, ticket: Ticket) -> Node {
+        Node {
+            view,
+            heads: Heads::empty(),
+            last: None,
+            last_ticket: ticket,
+            epoch: 0,
+        }
+    }
+
+    /// Items were published; gives those that had to go for them.
+    fn put(&mut self, heads: Vec<Head>, queued: &Queued) -> Vec<Head> {
+        self.last_ticket = queued.ticket;
+        let mut evicted = Vec::new();
+        for head in heads {
+            self.epoch += 1;
+            self.heads.put(head, self.epoch, queued.ticket);
+            if let MaxItems::Count(count) = self.view.config.max_items {
+                evicted.extend(self.heads.evict(count as usize));
+            }
+        }
+        evicted
+    }
+}
+
+/// An item that made room for a newer one. Subscribers are not told (XEP-0060 §16.4.4, `discard-oldest`).
+fn gone(view: &Arc<NodeView>, head: Head) -> Event {
+    let (tags, in_public) = match head.marks {
+        Some(marks) => (marks.tags, marks.in_public),
+        None => (Arc::from([]), view.is_microblog()),
+    };
+    Event::Retracted {
+        view: Arc::clone(view),
+        id: head.id,
+        post_id: head.post_id,
+        tags,
+        in_public,
+        notify: false,
+    }
+}
+
+/// The configuration of a node that is created without one.
+pub(super) fn default_config(kind: NodeKind, name: &str) -> NodeConfig {
+    match kind {
+        NodeKind::Pep if name == MICROBLOG => NodeConfig::microblog(AccessModel::Open),
+        NodeKind::Pep => NodeConfig::pep(),
+        NodeKind::Service | NodeKind::Virtual(_) => NodeConfig::service(),
+    }
+}
+
+/// Stores a node's row.
+pub(super) fn create_write(view: &NodeView) -> Write {
+    store::nodes::create(store::nodes::Node {
+        no: view.no,
+        owner: view.owner,
+        name: (*view.name).to_owned(),
+        kind: kind_word(&view.kind).to_owned(),
+        access: view.config.access.as_str().to_owned(),
+        config: view.config.to_text(),
+        created: view.created,
+    })
+}
+
+/// One write of several parts, without wrapping a single one.
+pub(super) fn one_write(mut parts: Vec<Write>) -> Write {
+    match (parts.len(), parts.pop()) {
+        (1, Some(only)) => only,
+        (_, last) => {
+            parts.extend(last);
+            Write::all(parts)
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Retracting items: [XEP-0060](https://xmpp.org/extensions/xep-0060.html) §7.2.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bus::{Event, NodeView};
+use store::{PostId, Ticket};
+use wire::BareJid;
+
+use super::publish::one_write;
+use super::state::{Head, Known, Marks, Owner, OwnerState};
+use super::steps::{Deliver, Touched};
+use super::{Accepted, Host, check_name};
+use crate::access::{Actor, may_retract};
+use crate::error::PubsubError;
+
+/// Items that one request may retract.
+const MAX_BATCH: usize = 100;
+
+type Asked = HashMap<String, (u64, Option<(PostId, Marks)>)>;
+
+enum Tried {
+    Done(Accepted<()>),
+    Ask {
+        view: Arc<NodeView>,
+        id: String,
+        epoch: u64,
+        after: Ticket,
+    },
+}
+
+/// Whether subscribers are told where the node's configuration does not say so (`notify` of §7.2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Telling {
+    /// As the node is configured, or as the request asks.
+    AsAsked(bool),
+    /// In any case: the node goes with its items.
+    Always,
+}
+
+impl Host {
+    /// Retracts items. With `notify`, subscribers are told even where the node is not configured to tell them.
+    ///
+    /// # Errors
+    /// Every refusal of §7.2.3.
+    pub async fn retract(
+        &self,
+        owner: &BareJid,
+        actor: &Actor,
+        node: &str,
+        ids: &[&str],
+        notify: bool,
+    ) -> Result<Accepted<()>, PubsubError> {
+        check_name(node)?;
+        if self.virtual_at(owner, node).is_some() {
+            return Err(PubsubError::NotAllowed);
+        }
+        if ids.is_empty() || ids.contains(&"") {
+            return Err(PubsubError::ItemRequired);
+        }
+        if ids.len() > MAX_BATCH {
+            return Err(PubsubError::TooManyItems);
+        }
+        let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
+        self.retract_from(&owner, actor, node, ids, Telling::AsAsked(notify))
+            .await
+    }
+
+    pub(super) async fn retract_from(
+        &self,
+        owner: &Arc<Owner>,
+        actor: &Actor,
+        node: &str,
+        ids: &[&str],
+        telling: Telling,
+    ) -> Result<Accepted<()>, PubsubError> {
+        let mut asked = Asked::new();
+        loop {
+            let tried = self
+                .with(owner, node, |state| {
+                    self.try_retract(owner, state, actor, node, ids, telling, &asked)
+                })
+                .await??;
+            match tried {
+                Tried::Done(accepted) => return Ok(accepted),
+                Tried::Ask {
+                    view,
+                    id,
+                    epoch,
+                    after,
+                } => {
+                    self.inner.store.wait(after).await;
+                    let found = self.marks_of(&view, &id).await?;
+                    asked.insert(id, (epoch, found));
+                }
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one step, in one place")]
+    fn try_retract(
+        &self,
+        owner: &Arc<Owner>,
+        state: &mut OwnerState,
+        actor: &Actor,
+        name: &str,
+        ids: &[&str],
+        telling: Telling,
+        asked: &Asked,
+    ) -> Result<Tried, PubsubError> {
+        let node = state.node(name).ok_or(PubsubError::NodeNotFound)?;
+        let view = Arc::clone(&node.view);
+        let mut found: Vec<(PostId, &str, Marks)> = Vec::with_capacity(ids.len());
+        for id in ids {
+            let (post_id, marks) = match node.heads.find(id) {
+                Known::New => return Err(PubsubError::ItemNotFound),
+                Known::Item(Head {
+                    post_id,
+                    marks: Some(marks),
+                    ..
+                }) => (post_id, marks),
+                unknown => match asked.get(*id) {
+                    Some((epoch, answer)) if !node.heads.may_have_changed(id, *epoch) => {
+                        answer.clone().ok_or(PubsubError::ItemNotFound)?
+                    }
+                    _ => {
+                        let after = if let Known::Ask(after) = unknown {
+                            after
+                        } else {
+                            Ticket::NONE
+                        };
+                        return Ok(Tried::Ask {
+                            view,
+                            id: (*id).to_owned(),
+                            epoch: node.epoch,
+                            after,
+                        });
+                    }
+                },
+            };
+            may_retract(actor.no, &view, marks.publisher)?;
+            if !found.iter().any(|(_, other, _)| other == id) {
+                found.push((post_id, id, marks));
+            }
+        }
+        let writes = found
+            .iter()
+            .map(|(_, id, _)| store::items::retract(view.no, (*id).to_owned()))
+            .collect();
+        let queued = self.queue(one_write(writes))?;
+        let notify = match telling {
+            Telling::Always => true,
+            Telling::AsAsked(asked) => asked || view.config.notify_retract,
+        };
+        let mut events = Vec::with_capacity(found.len());
+        let mut touched = Vec::with_capacity(found.len());
+        for (post_id, id, marks) in found {
+            node.epoch += 1;
+            node.heads.remove(id, node.epoch, queued.ticket);
+            node.last.take_if(|last| &*last.id == id);
+            let id: Arc<str> = Arc::from(id);
+            events.push(Event::Retracted {
+                view: Arc::clone(&view),
+                id: Arc::clone(&id),
+                post_id,
+                tags: Arc::clone(&marks.tags),
+                in_public: marks.in_public,
+                notify,
+            });
+            touched.push(Touched::Item {
+                view: Arc::clone(&view),
+                id,
+                post_id,
+                marks,
+            });
+        }
+        node.last_ticket = queued.ticket;
+        *self.inner.last_item_write.lock() = queued.ticket;
+        Ok(Tried::Done(self.finish(
+            owner,
+            state,
+            queued,
+            Deliver::First,
+            events,
+            touched,
+            (),
+        )))
+    }
+}

@@ -1,0 +1,317 @@
+//! Subscriptions to virtual nodes: the public stream and hash tags.
+//!
+//! A virtual node has no items and no configuration, so all there is to remember is who subscribed. Full JIDs'
+//! subscriptions last as long as their session and are kept in memory only; bare JIDs' are stored, in a node row made
+//! at the first of them. Every view with subscribers is in memory, for those who route events. Nobody is told of these
+//! subscriptions, so there are no events about them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bus::{AccessModel, NodeConfig, NodeKind, NodeView, Subscriber, SubscriptionState, Virtual};
+use parking_lot::RwLock;
+use store::{JidNo, NodeNo};
+use tokio::sync::oneshot;
+use wire::{BareJid, Jid};
+
+use super::load::{all_nodes, subscriber};
+use super::publish::{create_write, one_write};
+use super::steps::Queued;
+use super::subscribe::{find, told, with_subscriber};
+use super::{Accepted, Host, Subscription};
+use crate::access::Actor;
+use crate::error::PubsubError;
+
+/// Subscriptions to virtual nodes that one account may have.
+const MAX_SUBSCRIPTIONS: usize = 1_000;
+/// The number of a node without a row.
+const NO_ROW: NodeNo = NodeNo(0);
+
+/// All virtual nodes with subscribers.
+#[derive(Default)]
+pub(super) struct Virtuals(RwLock<Tables>);
+
+#[derive(Default)]
+struct Tables {
+    /// By the service's address, then the node's name.
+    views: HashMap<Arc<str>, HashMap<Arc<str>, Arc<NodeView>>>,
+    /// The same for each subscriber, once for each subscription.
+    of: HashMap<JidNo, Vec<(Arc<str>, Arc<str>)>>,
+}
+
+impl Tables {
+    fn view(&self, service: &str, name: &str) -> Option<&Arc<NodeView>> {
+        self.views.get(service)?.get(name)
+    }
+
+    fn set(&mut self, view: NodeView) {
+        let of_service = self.views.entry(Arc::from(view.owner_jid.as_str())).or_default();
+        if view.subscribers.is_empty() && view.no == NO_ROW {
+            of_service.remove(&view.name);
+        } else {
+            of_service.insert(Arc::clone(&view.name), Arc::new(view));
+        }
+    }
+
+    fn add(&mut self, view: &NodeView, subscriber: &Subscriber) {
+        let place = (Arc::from(view.owner_jid.as_str()), Arc::clone(&view.name));
+        self.of.entry(subscriber.no).or_default().push(place);
+        self.set(with_subscriber(view, subscriber.clone()));
+    }
+
+    fn remove(&mut self, service: &str, name: &str, gone: &Subscriber) {
+        if let Some(all) = self.of.get_mut(&gone.no) {
+            if let Some(at) = all
+                .iter()
+                .position(|(at, node)| **at == *service && **node == *name)
+            {
+                all.swap_remove(at);
+            }
+            if all.is_empty() {
+                self.of.remove(&gone.no);
+            }
+        }
+        if let Some(view) = self.view(service, name) {
+            let left = view
+                .subscribers
+                .iter()
+                .filter(|one| *one != gone)
+                .cloned()
+                .collect();
+            let view = NodeView {
+                subscribers: left,
+                ..NodeView::clone(view)
+            };
+            self.set(view);
+        }
+    }
+}
+
+impl Host {
+    /// Reads the stored subscriptions of virtual nodes. Once, before use.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn start(&self) -> Result<(), PubsubError> {
+        for domain in &self.inner.settings.domains {
+            let name = format!("{}{domain}", self.inner.settings.pubsub_prefix);
+            let service = BareJid::parse(&name).map_err(|_| PubsubError::InvalidName("service address"))?;
+            let owner = self.inner.store.jids().number(service.as_str()).await?;
+            let read = self.inner.store.read(move |reader| {
+                let rows = all_nodes(reader, owner)?.into_iter();
+                rows.filter(|row| Virtual::on_service(&row.name).is_some())
+                    .map(|row| {
+                        let subscriptions = reader.subscriptions(row.no)?;
+                        Ok((row, subscriptions))
+                    })
+                    .collect::<Result<Vec<_>, store::ReadError>>()
+            });
+            let rows = read.await?;
+            let mut tables = self.inner.virtuals.0.write();
+            for (row, subscriptions) in rows {
+                let Some(which) = Virtual::on_service(&row.name) else {
+                    continue;
+                };
+                let view = self.empty_view(&service, owner, &which);
+                let mut view = NodeView {
+                    no: row.no,
+                    created: row.created,
+                    ..view
+                };
+                tables.set(view.clone());
+                for subscriber in subscriptions.into_iter().map(subscriber) {
+                    tables.add(&view, &subscriber);
+                    view = with_subscriber(&view, subscriber);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A virtual node that somebody subscribes to; `None` when nobody does.
+    #[must_use]
+    pub fn virtual_view(&self, service: &str, name: &str) -> Option<Arc<NodeView>> {
+        let tables = self.inner.virtuals.0.read();
+        tables
+            .view(service, name)
+            .filter(|view| !view.subscribers.is_empty())
+            .cloned()
+    }
+
+    /// The virtual nodes at this address that an account subscribes to.
+    pub(super) fn virtual_views_of(&self, service: &BareJid, no: JidNo) -> Vec<Arc<NodeView>> {
+        let tables = self.inner.virtuals.0.read();
+        let mut views: Vec<_> = tables
+            .of
+            .get(&no)
+            .into_iter()
+            .flatten()
+            .filter(|(at, _)| **at == *service.as_str())
+            .filter_map(|(at, name)| tables.view(at, name).cloned())
+            .collect();
+        views.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        views.dedup_by(|a, b| a.name == b.name);
+        views
+    }
+
+    /// A virtual node without subscribers.
+    pub(super) fn empty_view(&self, owner_jid: &BareJid, owner: JidNo, which: &Virtual) -> NodeView {
+        NodeView {
+            no: NO_ROW,
+            owner,
+            owner_jid: owner_jid.clone(),
+            name: which.name(),
+            kind: NodeKind::Virtual(which.clone()),
+            created: self.inner.clock.now(),
+            config: Arc::new(NodeConfig::microblog(match which {
+                Virtual::Home => AccessModel::Whitelist,
+                Virtual::PublicStream | Virtual::Tag(_) => AccessModel::Open,
+            })),
+            affiliations: Arc::from([]),
+            subscribers: Arc::from([]),
+        }
+    }
+
+    pub(super) async fn subscribe_virtual(
+        &self,
+        service: &BareJid,
+        actor: &Actor,
+        which: &Virtual,
+        jid: &Jid,
+    ) -> Result<Accepted<Subscription>, PubsubError> {
+        if *which == Virtual::Home {
+            // One's own sessions get it by announcing that they want it.
+            return Err(PubsubError::Unsupported("subscribe"));
+        }
+        let owner = self.inner.store.jids().number(service.as_str()).await?;
+        let mut tables = self.inner.virtuals.0.write();
+        let there = tables.view(service.as_str(), &which.name());
+        let mut view = there.map_or_else(
+            || self.empty_view(service, owner, which),
+            |view| NodeView::clone(view),
+        );
+        let (subscriber, is_new) = match find(&view, actor.no, jid.resource(), None) {
+            Ok(there) => (there.clone(), false),
+            Err(_) => (
+                self.new_subscriber(actor, jid, SubscriptionState::Subscribed),
+                true,
+            ),
+        };
+        if is_new
+            && tables
+                .of
+                .get(&actor.no)
+                .is_some_and(|all| all.len() >= MAX_SUBSCRIPTIONS)
+        {
+            return Err(PubsubError::NotAllowed);
+        }
+        let subscription = told(&view, &subscriber, jid);
+        if subscriber.resource.is_some() {
+            if is_new {
+                tables.add(&view, &subscriber);
+            }
+            return Ok(Accepted::at_once(subscription));
+        }
+        let mut writes = Vec::new();
+        let is_row_new = view.no == NO_ROW;
+        if is_row_new {
+            view.no = self.inner.store.next_node();
+            writes.push(create_write(&view));
+        }
+        writes.push(self.put_write(&view, &subscriber));
+        let queued = self.queue(one_write(writes))?;
+        if is_new {
+            tables.add(&view, &subscriber);
+        }
+        drop(tables);
+        let host = self.clone();
+        Ok(self.when_stored(queued, subscription, move || {
+            let mut tables = host.inner.virtuals.0.write();
+            tables.remove(view.owner_jid.as_str(), &view.name, &subscriber);
+            if is_row_new && let Some(now) = tables.view(view.owner_jid.as_str(), &view.name) {
+                let now = NodeView {
+                    no: NO_ROW,
+                    ..NodeView::clone(now)
+                };
+                tables.set(now);
+            }
+        }))
+    }
+
+    pub(super) fn unsubscribe_virtual(
+        &self,
+        service: &BareJid,
+        actor: &Actor,
+        which: &Virtual,
+        jid: &Jid,
+        subid: Option<&str>,
+    ) -> Result<Accepted<()>, PubsubError> {
+        let mut tables = self.inner.virtuals.0.write();
+        let view = tables
+            .view(service.as_str(), &which.name())
+            .ok_or(PubsubError::NotSubscribed)?;
+        let view = Arc::clone(view);
+        let subscriber = find(&view, actor.no, jid.resource(), subid)?.clone();
+        if subscriber.resource.is_some() {
+            tables.remove(service.as_str(), &view.name, &subscriber);
+            return Ok(Accepted::at_once(()));
+        }
+        let queued = self.queue(store::subscriptions::remove(view.no, actor.no, String::new()))?;
+        tables.remove(service.as_str(), &view.name, &subscriber);
+        drop(tables);
+        let host = self.clone();
+        Ok(self.when_stored(queued, (), move || {
+            let mut tables = host.inner.virtuals.0.write();
+            let now = tables
+                .view(view.owner_jid.as_str(), &view.name)
+                .map(|now| NodeView::clone(now));
+            tables.add(
+                &now.unwrap_or(NodeView {
+                    subscribers: Arc::from([]),
+                    ..NodeView::clone(&view)
+                }),
+                &subscriber,
+            );
+        }))
+    }
+
+    /// Ends the temporary subscriptions of a session that has ended.
+    pub fn session_ended(&self, no: JidNo, resource: &str) {
+        let mut tables = self.inner.virtuals.0.write();
+        let Some(places) = tables.of.get(&no).cloned() else {
+            return;
+        };
+        for (service, name) in places {
+            let found = tables
+                .view(&service, &name)
+                .map(|view| find(view, no, Some(resource), None).cloned());
+            if let Some(Ok(subscriber)) = found {
+                tables.remove(&service, &name, &subscriber);
+            }
+        }
+    }
+
+    /// An answer that waits for a write that belongs to no owner's step; `undo` runs where it fails.
+    fn when_stored<T: Send + 'static>(
+        &self,
+        queued: Queued,
+        value: T,
+        undo: impl FnOnce() + Send + 'static,
+    ) -> Accepted<T> {
+        let (done, outcome) = oneshot::channel();
+        self.inner.tasks.spawn(async move {
+            let result = queued.pending.await.map(drop).map_err(|error| {
+                tracing::warn!(%error, "a subscription could not be stored");
+                undo();
+                PubsubError::from(&error)
+            });
+            // Whoever asked may have gone.
+            let _ = done.send(result);
+        });
+        Accepted {
+            durable: Box::pin(
+                async move { outcome.await.unwrap_or(Err(PubsubError::Storage)).map(|()| value) },
+            ),
+        }
+    }
+}

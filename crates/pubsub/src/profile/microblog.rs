@@ -1,0 +1,240 @@
+//! Posts: [XEP-0277](https://xmpp.org/extensions/xep-0277.html) and
+//! [XEP-0472](https://xmpp.org/extensions/xep-0472.html).
+//!
+//! What belongs to the post for good (its id, times, author, tags) is added before it is stored. Links are made when
+//! it is delivered or read, from the settings of the day. What the author's client wrote always stays as it is.
+
+use std::sync::Arc;
+
+use bus::MICROBLOG;
+use format::atom::{Amend, Entry};
+use format::uri::{XmppUri, percent_encode};
+use format::{datetime, hashtag};
+use store::{PostId, Timestamp};
+use wire::{BareJid, Document, Element, Limits, Writer, ns};
+
+use crate::error::PubsubError;
+
+/// The item that holds the feed's own data (XEP-0277 §6).
+pub const FEED_ITEM: &str = "0";
+
+/// A post, or the feed's data, as its publisher sent it.
+pub struct Draft {
+    document: Document,
+    /// `None` for the feed's data.
+    entry: Option<Entry>,
+    /// Tags found in the text where the publisher's client named none.
+    found: Vec<String>,
+}
+
+/// What is stamped on a post.
+pub struct Stamp<'a> {
+    /// The item's id.
+    pub id: &'a str,
+    /// Whose blog it is.
+    pub owner: &'a BareJid,
+    /// Who publishes.
+    pub publisher: &'a BareJid,
+    /// When it was published first.
+    pub created: Timestamp,
+    /// Now.
+    pub modified: Timestamp,
+}
+
+/// What a post's links are made from.
+pub struct Links<'a> {
+    /// Where the pages are.
+    pub site_url: &'a str,
+    /// The domain whose people need no domain in their pages' addresses.
+    pub main_domain: &'a str,
+    /// What precedes a domain in the name of its pubsub service.
+    pub pubsub_prefix: &'a str,
+    /// Whose blog it is.
+    pub owner: &'a BareJid,
+    /// The post's number.
+    pub post_id: PostId,
+    /// The item's id.
+    pub item: &'a str,
+}
+
+/// A post ready to be stored and delivered.
+pub struct Post {
+    /// What is stored: the publisher's bytes and what belongs to the post for good.
+    pub payload: Arc<[u8]>,
+    /// What is delivered: the same with links.
+    pub delivered: Arc<[u8]>,
+    /// Its typed value; `None` for the feed's data.
+    pub entry: Option<Arc<Entry>>,
+    /// Its tags, folded.
+    pub tags: Arc<[Arc<str>]>,
+}
+
+impl Draft {
+    /// Reads an item's payload. Item `0` is the feed's data, every other an entry.
+    ///
+    /// # Errors
+    /// `InvalidPayload`.
+    pub fn read(payload: Vec<u8>, id: Option<&str>) -> Result<Draft, PubsubError> {
+        let document = Document::parse_within(payload, &Limits::SERVER)
+            .map_err(|_| PubsubError::InvalidPayload("not a self-contained element"))?;
+        let root = document.root();
+        if id == Some(FEED_ITEM) {
+            if !root.is("feed", ns::ATOM) {
+                return Err(PubsubError::InvalidPayload("item 0 is an Atom feed"));
+            }
+            return Ok(Draft {
+                document,
+                entry: None,
+                found: Vec::new(),
+            });
+        }
+        let entry = Entry::parse(root).map_err(|_| PubsubError::InvalidPayload("not an Atom entry"))?;
+        let found = if entry.categories.is_empty() {
+            hashtag::find(&entry.all_text())
+        } else {
+            Vec::new()
+        };
+        Ok(Draft {
+            document,
+            entry: Some(entry),
+            found,
+        })
+    }
+
+    /// Adds what is missing.
+    #[must_use]
+    pub fn finish(self, stamp: &Stamp<'_>, links: &Links<'_>) -> Post {
+        let Draft {
+            document,
+            entry,
+            found,
+        } = self;
+        let Some(mut entry) = entry else {
+            let payload = Arc::clone(document.bytes());
+            return Post {
+                delivered: Arc::clone(&payload),
+                payload,
+                entry: None,
+                tags: Arc::from([]),
+            };
+        };
+        let id = tag_uri(stamp);
+        let payload = lasting(document.root(), &entry, &found, stamp, &id)
+            .finish()
+            .into();
+        let mut with_links = lasting(document.root(), &entry, &found, stamp, &id);
+        links.add(&mut with_links);
+        let delivered = with_links.finish().into();
+        let tags = tags(&entry, &found);
+        entry.id.get_or_insert(id);
+        entry.published.get_or_insert(stamp.created.0);
+        entry.updated.get_or_insert(stamp.modified.0);
+        Post {
+            payload,
+            delivered,
+            entry: Some(Arc::new(entry)),
+            tags,
+        }
+    }
+}
+
+/// The entry with what belongs to it for good.
+fn lasting<'d>(
+    root: Element<'d>,
+    entry: &'d Entry,
+    found: &[String],
+    stamp: &Stamp<'_>,
+    id: &str,
+) -> Amend<'d> {
+    let mut amend = Amend::new(root, entry);
+    if entry.titles.is_empty() && !(entry.contents.is_empty() && entry.summaries.is_empty()) {
+        // RFC 4287 §4.1.2 demands a title, and a short post's text lives in it.
+        let mut title = Writer::new();
+        title
+            .open("title")
+            .ns(ns::ATOM)
+            .attr("type", "text")
+            .text(&entry.text())
+            .close();
+        amend.raw(&title.finish());
+    }
+    amend
+        .id(id)
+        .published(stamp.created.0)
+        .updated(stamp.modified.0)
+        .author(None, stamp.publisher);
+    for tag in found {
+        amend.category(tag);
+    }
+    amend
+}
+
+/// A post's Atom id (RFC 4151): the same over all edits.
+fn tag_uri(stamp: &Stamp<'_>) -> String {
+    format!(
+        "tag:{},{}:{}/posts/{}",
+        stamp.owner.domain(),
+        datetime::date(stamp.created.0),
+        percent_encode(stamp.owner.node().unwrap_or_default()),
+        percent_encode(stamp.id),
+    )
+}
+
+/// The tags under which a post is found: its categories, else what its text names.
+fn tags(entry: &Entry, found: &[String]) -> Arc<[Arc<str>]> {
+    let mut tags: Vec<Arc<str>> = Vec::new();
+    let named = entry
+        .categories
+        .iter()
+        .map(|category| hashtag::fold(&category.term));
+    for tag in named.chain(found.iter().cloned()).filter(|tag| !tag.is_empty()) {
+        if tags.len() < hashtag::MAX_TAGS && !tags.iter().any(|other| **other == *tag) {
+            tags.push(tag.into());
+        }
+    }
+    tags.into()
+}
+
+impl Links<'_> {
+    fn add(&self, amend: &mut Amend<'_>) {
+        amend.alternate_page(&self.page());
+        amend.alternate_uri(&XmppUri::of_item(self.owner.clone(), MICROBLOG, self.item));
+        if let Ok(service) = BareJid::parse(&format!("{}{}", self.pubsub_prefix, self.owner.domain())) {
+            amend.comments(&XmppUri::of_node(
+                service,
+                &format!("{MICROBLOG}:comments/{}", self.post_id.0),
+            ));
+        }
+    }
+
+    /// The address of the post's page.
+    #[must_use]
+    pub fn page(&self) -> String {
+        let name = percent_encode(self.owner.node().unwrap_or_default());
+        let domain = self.owner.domain();
+        if domain == self.main_domain {
+            format!("{}/@{name}/{}", self.site_url, self.post_id.0)
+        } else {
+            format!(
+                "{}/@{name}@{}/{}",
+                self.site_url,
+                percent_encode(domain),
+                self.post_id.0
+            )
+        }
+    }
+}
+
+/// A stored post as it is delivered. What is no entry stays as it is.
+#[must_use]
+pub fn decorated(payload: &Arc<[u8]>, links: &Links<'_>) -> Arc<[u8]> {
+    let Ok(document) = Document::parse(Arc::clone(payload)) else {
+        return Arc::clone(payload);
+    };
+    let Ok(entry) = Entry::parse(document.root()) else {
+        return Arc::clone(payload);
+    };
+    let mut amend = Amend::new(document.root(), &entry);
+    links.add(&mut amend);
+    amend.finish().into()
+}

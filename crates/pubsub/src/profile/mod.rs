@@ -1,0 +1,3 @@
+//! What certain nodes demand of their items, and add to them.
+
+pub mod microblog;
