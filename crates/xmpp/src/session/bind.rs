@@ -23,7 +23,7 @@ pub(super) async fn bind(
     features.open("bind").ns(ns::BIND).close();
     // COMPAT: RFC 3921 clients ask for it; <optional/> keeps the others from it.
     features.open("session").ns(ns::SESSION).open("optional").close().close();
-    features.raw(server.stream_features(domain).as_ref());
+    features.raw(&server.stream_features());
     negotiation.stream.send(&features.finish()).await?;
     loop {
         let stanza = match negotiation.stream.next().await? {

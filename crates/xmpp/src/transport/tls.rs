@@ -298,3 +298,6 @@ impl<S: Socket> Transport for Tls<S> {
         Box::new(self.socket)
     }
 }
+
+#[cfg(test)]
+mod tests;
