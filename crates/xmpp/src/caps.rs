@@ -13,12 +13,13 @@ use format::caps::Caps as Announced;
 use format::disco::Info;
 use lru::LruCache;
 use parking_lot::Mutex;
+use store::JidNo;
 use wire::{Element, Stanza, Writer, ns};
 
 use crate::presence::subscriptions::Person;
 use crate::server::Server;
 use crate::session::Session;
-use crate::session::mailbox::{Outgoing, SharedOut};
+use crate::session::mailbox::SharedOut;
 
 /// How many kinds of clients are kept in memory.
 const KEPT: NonZeroUsize = NonZeroUsize::new(4_096).expect("not zero");
@@ -107,7 +108,7 @@ impl CapsCache {
 
     /// Resolves a hash that is not known in memory: from the store, or by asking the client. It takes effect if `presence`
     /// is still the session's last; `before` is what the session had until now.
-    pub(crate) fn ask(
+    pub(crate) async fn ask(
         &self,
         server: &Arc<Server>,
         session: &Arc<Session>,
@@ -115,54 +116,35 @@ impl CapsCache {
         presence: Arc<SharedOut>,
         before: Option<Arc<Caps>>,
     ) {
-        let id = format!("caps-{}", self.ids.fetch_add(1, Ordering::Relaxed));
-        let asked = Asked {
-            id,
-            announced,
-            presence,
-            before,
-        };
-        let (server, session) = (server.clone(), session.clone());
-        let tasks = server.tasks.clone();
-        tasks.spawn(async move {
-            let ver = asked.announced.ver.clone();
-            let stored = server.store.read(move |reader| reader.caps(HASH, &ver)).await;
-            match stored {
-                Ok(Some(stored)) => {
-                    let caps = server
-                        .caps
-                        .keep(&asked.announced.ver, Caps::of(stored.features.lines()));
-                    // Not waited for: if it is lost, the kind is forgotten a little earlier.
-                    drop(server.store.write(store::caps::touch(
-                        HASH.into(),
-                        asked.announced.ver,
-                        server.clock.now(),
-                    )));
-                    settle(&server, &session, &asked.presence, asked.before, caps);
-                }
-                // When the store cannot be read, the client still can be asked.
-                Ok(None) | Err(_) => server.caps.send_question(&session, asked),
-            }
-        });
-    }
-
-    /// §6.2: the question, put by the session's server.
-    fn send_question(&self, session: &Session, asked: Asked) {
-        let mut writer = Writer::new();
-        writer.open("iq").attr("type", "get").attr("id", &asked.id);
-        writer
-            .attr("from", session.jid.domain())
-            .attr("to", session.jid.as_str());
-        writer
-            .open("query")
-            .ns(ns::DISCO_INFO)
-            .attr("node", &asked.announced.info_node())
-            .close()
-            .close();
-        self.asked.lock().insert(session.id, asked);
-        if session.send(Outgoing::Stanza(writer.finish().into())).is_err() {
-            self.forget(session);
+        let ver = announced.ver.clone();
+        // When the store cannot be read, the client still can be asked.
+        let stored = server
+            .store
+            .read(move |reader| reader.caps(HASH, &ver))
+            .await
+            .ok()
+            .flatten();
+        if let Some(stored) = stored {
+            let caps = self.keep(&announced.ver, Caps::of(stored.features.lines()));
+            // Not waited for: if it is lost, the kind is forgotten a little earlier.
+            drop(
+                server
+                    .store
+                    .write(store::caps::touch(HASH.into(), announced.ver, server.clock.now())),
+            );
+            return settle(server, session, &presence, before, caps);
         }
+        let id = format!("caps-{}", self.ids.fetch_add(1, Ordering::Relaxed));
+        session.reply(question(session, &id, &announced));
+        self.asked.lock().insert(
+            session.id,
+            Asked {
+                id,
+                announced,
+                presence,
+                before,
+            },
+        );
     }
 
     /// A session is gone, and with it its answer.
@@ -208,6 +190,20 @@ impl CapsCache {
         };
         settle(server, session, &asked.presence, asked.before, caps);
     }
+}
+
+/// §6.2: the question, put by the session's server.
+fn question(session: &Session, id: &str, announced: &Announced) -> Vec<u8> {
+    let mut writer = Writer::new();
+    writer.open("iq").attr("type", "get").attr("id", id);
+    writer
+        .attr("from", session.jid.domain())
+        .attr("to", session.jid.as_str());
+    writer
+        .open("query")
+        .ns(ns::DISCO_INFO)
+        .attr("node", &announced.info_node());
+    writer.finish()
 }
 
 /// `category/type/lang/name` a line.
@@ -279,6 +275,27 @@ pub(crate) fn took_effect(
             }
         }
     });
+}
+
+/// The account sees somebody's presence from now on, and gets the last items that it may see with it.
+pub(crate) fn sees(server: &Arc<Server>, account: JidNo, owner: &Person) {
+    for session in server.registry.sessions(account).iter() {
+        let Some(caps) = session.routing.caps().filter(|caps| !caps.wants_nothing()) else {
+            continue;
+        };
+        let (server, session, owner) = (server.clone(), session.clone(), owner.jid.clone());
+        let tasks = server.tasks.clone();
+        tasks.spawn(async move {
+            let actor = pubsub::Actor {
+                jid: session.jid.clone(),
+                no: session.no,
+            };
+            server
+                .host
+                .send_last_items(&owner, &actor, &|node: &str| caps.wants(node))
+                .await;
+        });
+    }
 }
 
 #[cfg(test)]

@@ -142,7 +142,7 @@ async fn update(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza) {
     let before = before.and_then(|before| before.caps);
     match (known, announced) {
         (Some(known), _) => caps::took_effect(server, session, before, known),
-        (None, Some(announced)) => server.caps.ask(server, session, announced, out, before),
+        (None, Some(announced)) => server.caps.ask(server, session, announced, out, before).await,
         (None, None) => {}
     }
 }

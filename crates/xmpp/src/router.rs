@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use store::JidNo;
-use wire::{Jid, Kind, Stanza, StanzaError, StreamCondition, StreamError, error_reply};
+use wire::{Jid, Kind, Set, Stanza, StanzaError, StreamCondition, StreamError, error_reply};
 
 use crate::failures::unreadable;
 use crate::server::Server;
@@ -116,7 +116,14 @@ pub async fn ended(server: &Arc<Server>, session: &Arc<Session>) {
 
 /// Returns an error to the sender, unless the stanza is itself an error or a result (RFC 6120 §8.3.1).
 pub(crate) fn refuse(server: &Server, session: &Session, stanza: &Stanza, error: &StanzaError) {
-    if let Some(reply) = error_reply(stanza, error) {
+    // Where it named nobody, the account answers in its own name (RFC 6120 §8.1.2.1).
+    let is_own = stanza.kind() == Kind::Iq && stanza.to().is_none();
+    let reply = if is_own {
+        error_reply(&stanza.with(Set::Keep, Set::To(session.jid.bare_str())), error)
+    } else {
+        error_reply(stanza, error)
+    };
+    if let Some(reply) = reply {
         server.metrics.errors.add(1);
         session.reply(reply);
     }

@@ -8,6 +8,7 @@ use store::{JidNo, Write};
 use wire::{BareJid, Set, Stanza, StanzaError, Writer};
 
 use super::send_to_account;
+use crate::caps;
 use crate::registry::Available;
 use crate::roster::contact::{Change, Direction, RequestChange};
 use crate::roster::subscription::{Kind, State};
@@ -126,6 +127,10 @@ async fn arrive(
                 super::send(server, session, Outgoing::Stanza(stanza.shared()));
             }
         }
+    }
+    if kind == Kind::Subscribed && change.step.passes && change.step.state.is_to() {
+        // XEP-0163 §4.3.3
+        caps::sees(server, user.no, from);
     }
     if kind == Kind::Unsubscribe && change.before.is_from() {
         // §3.3.3: who ended the subscription sees us go.
