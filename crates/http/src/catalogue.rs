@@ -126,7 +126,9 @@ impl Catalogue {
         no_client: "Folkmoot is running",
         no_client_explained: "The web client was not built into this program. Use any XMPP app with an account here, \
                               or build the web client first (make web) and the program again.",
-        months: ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],
+        months: [
+            "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+        ],
     };
 }
 

@@ -18,14 +18,21 @@ pub(crate) fn etag_of(bytes: &[u8]) -> String {
 
 /// Whether the reader's copy is still good (§13.2.2: `If-None-Match` decides where it is given).
 pub(crate) fn is_unchanged(headers: &HeaderMap, etag: &str, modified: Option<Timestamp>) -> bool {
-    let mut tags = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok()).peekable();
+    let mut tags = headers
+        .get_all(header::IF_NONE_MATCH)
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .peekable();
     if tags.peek().is_some() {
         return tags.flat_map(|line| line.split(',')).any(|tag| {
             let tag = tag.trim();
             tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag
         });
     }
-    let since = headers.get(header::IF_MODIFIED_SINCE).and_then(|value| value.to_str().ok()).and_then(read_http_date);
+    let since = headers
+        .get(header::IF_MODIFIED_SINCE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(read_http_date);
     match (since, modified) {
         // The header has whole seconds.
         (Some(since), Some(modified)) => modified.0 / 1_000 <= since,
@@ -67,15 +74,34 @@ mod tests {
     #[test]
     fn a_tag_decides_before_a_date() {
         let headers = |pairs: &[(&'static str, &str)]| -> HeaderMap {
-            pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+            pairs
+                .iter()
+                .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+                .collect()
         };
         let (tag, modified) = ("\"a\"", Some(Timestamp(784_111_777_123)));
-        assert!(is_unchanged(&headers(&[("if-none-match", "\"b\", W/\"a\"")]), tag, modified));
+        assert!(is_unchanged(
+            &headers(&[("if-none-match", "\"b\", W/\"a\"")]),
+            tag,
+            modified
+        ));
         assert!(is_unchanged(&headers(&[("if-none-match", "*")]), tag, modified));
         let date = "Sun, 06 Nov 1994 08:49:37 GMT";
-        assert!(is_unchanged(&headers(&[("if-modified-since", date)]), tag, modified));
-        assert!(!is_unchanged(&headers(&[("if-none-match", "\"b\""), ("if-modified-since", date)]), tag, modified));
-        assert!(!is_unchanged(&headers(&[("if-modified-since", "Sun, 06 Nov 1994 08:49:36 GMT")]), tag, modified));
+        assert!(is_unchanged(
+            &headers(&[("if-modified-since", date)]),
+            tag,
+            modified
+        ));
+        assert!(!is_unchanged(
+            &headers(&[("if-none-match", "\"b\""), ("if-modified-since", date)]),
+            tag,
+            modified
+        ));
+        assert!(!is_unchanged(
+            &headers(&[("if-modified-since", "Sun, 06 Nov 1994 08:49:36 GMT")]),
+            tag,
+            modified
+        ));
         assert!(!is_unchanged(&headers(&[]), tag, modified));
     }
 }

@@ -5,7 +5,9 @@ use store::Timestamp;
 use crate::catalogue::Catalogue;
 
 const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
 
 /// A moment in HTTP's form (RFC 9110 §5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
 pub(crate) fn http_date(at: Timestamp) -> String {
@@ -30,7 +32,8 @@ pub(crate) fn read_http_date(text: &str) -> Option<i64> {
     let month = parts.next()?;
     let month = MONTHS.iter().position(|name| *name == month)? as i64 + 1;
     let year: i64 = parts.next()?.parse().ok()?;
-    let [hour, minute, second] = [parts.next()?, parts.next()?, parts.next()?].map(|part| part.parse::<i64>().ok());
+    let [hour, minute, second] =
+        [parts.next()?, parts.next()?, parts.next()?].map(|part| part.parse::<i64>().ok());
     if parts.next()? != "GMT" || !(1..=31).contains(&day) || !(1970..=9_999).contains(&year) {
         return None;
     }
@@ -56,10 +59,15 @@ impl CivilTime {
         let shifted = days + 719_468;
         let era = shifted.div_euclid(146_097);
         let day_of_era = shifted.rem_euclid(146_097);
-        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let year_of_era =
+            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let month_from_march = (5 * day_of_year + 2) / 153;
-        let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+        let month = if month_from_march < 10 {
+            month_from_march + 3
+        } else {
+            month_from_march - 9
+        };
         Self {
             year: year_of_era + era * 400 + i64::from(month <= 2),
             month: month as u8,
@@ -73,14 +81,31 @@ impl CivilTime {
 
 /// RFC 3339, as Atom and HTML want it.
 pub(crate) fn iso(at: Timestamp) -> String {
-    let CivilTime { year, month, day, hour, minute, second } = CivilTime::of(at);
+    let CivilTime {
+        year,
+        month,
+        day,
+        hour,
+        minute,
+        second,
+    } = CivilTime::of(at);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
 /// For people: `6 Nov 1994, 08:49`.
 pub(crate) fn for_people(at: Timestamp, text: &Catalogue) -> String {
-    let CivilTime { year, month, day, hour, minute, .. } = CivilTime::of(at);
-    format!("{day} {} {year}, {hour:02}:{minute:02} UTC", text.months[usize::from(month) - 1])
+    let CivilTime {
+        year,
+        month,
+        day,
+        hour,
+        minute,
+        ..
+    } = CivilTime::of(at);
+    format!(
+        "{day} {} {year}, {hour:02}:{minute:02} UTC",
+        text.months[usize::from(month) - 1]
+    )
 }
 
 /// Days from 1970-01-01 to a date.
@@ -105,9 +130,17 @@ mod tests {
         assert_eq!(http_date(at), "Sun, 06 Nov 1994 08:49:37 GMT");
         assert_eq!(read_http_date("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777));
         for second in (0..4_000_000_000_i64).step_by(7_654_321) {
-            assert_eq!(read_http_date(&http_date(Timestamp(second * 1_000))), Some(second));
+            assert_eq!(
+                read_http_date(&http_date(Timestamp(second * 1_000))),
+                Some(second)
+            );
         }
-        for bad in ["", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun, 99 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49 GMT"] {
+        for bad in [
+            "",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun, 99 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 08:49 GMT",
+        ] {
             assert_eq!(read_http_date(bad), None, "{bad}");
         }
     }

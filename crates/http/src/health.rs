@@ -16,10 +16,19 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 /// `/healthz`: 200 when the database takes writes, 503 when it does not.
 pub(crate) async fn healthz(State(site): State<Arc<Site>>) -> Response {
     let is_well = site.content.store.is_gate_open();
-    let (status, text) =
-        if is_well { (StatusCode::OK, "ok\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "the database does not take writes\n") };
+    let (status, text) = if is_well {
+        (StatusCode::OK, "ok\n")
+    } else {
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the database does not take writes\n",
+        )
+    };
     let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8")),
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/plain; charset=utf-8"),
+        ),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ];
     (status, headers, text).into_response()
@@ -27,7 +36,12 @@ pub(crate) async fn healthz(State(site): State<Arc<Site>>) -> Response {
 
 /// `/metrics`, for the networks that may read it.
 pub(crate) async fn metrics(State(site): State<Arc<Site>>, client: axum::Extension<Client>) -> Response {
-    if !site.settings.metrics_allow.iter().any(|network| network.contains(client.address)) {
+    if !site
+        .settings
+        .metrics_allow
+        .iter()
+        .any(|network| network.contains(client.address))
+    {
         return answer::forbidden(&site);
     }
     let mut text = site.requests.render();

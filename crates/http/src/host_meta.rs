@@ -14,7 +14,11 @@ use crate::site::Site;
 const WEBSOCKET: &str = "urn:xmpp:alt-connections:websocket";
 
 /// `/.well-known/host-meta`
-pub(crate) async fn xml(State(site): State<Arc<Site>>, client: axum::Extension<Client>, headers: HeaderMap) -> Response {
+pub(crate) async fn xml(
+    State(site): State<Arc<Site>>,
+    client: axum::Extension<Client>,
+    headers: HeaderMap,
+) -> Response {
     let url = websocket_url(&site.settings.site_url, &client, &headers);
     let url = render::attribute(&url);
     let body = format!(
@@ -25,7 +29,11 @@ pub(crate) async fn xml(State(site): State<Arc<Site>>, client: axum::Extension<C
 }
 
 /// `/.well-known/host-meta.json`
-pub(crate) async fn json(State(site): State<Arc<Site>>, client: axum::Extension<Client>, headers: HeaderMap) -> Response {
+pub(crate) async fn json(
+    State(site): State<Arc<Site>>,
+    client: axum::Extension<Client>,
+    headers: HeaderMap,
+) -> Response {
     let url = websocket_url(&site.settings.site_url, &client, &headers);
     let body = serde_json::json!({ "links": [{ "rel": WEBSOCKET, "href": url }] });
     answer("application/json", body.to_string())
@@ -36,9 +44,15 @@ fn answer(content_type: &'static str, body: String) -> Response {
         (header::CONTENT_TYPE, HeaderValue::from_static(content_type)),
         // XEP-0156 §2: any web page may read it.
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
-        (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300")),
+        (
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("public, max-age=300"),
+        ),
         (header::VARY, HeaderValue::from_static("Host, X-Forwarded-Proto")),
-        (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("cross-origin")),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            HeaderValue::from_static("cross-origin"),
+        ),
     ];
     (headers, body).into_response()
 }
@@ -49,13 +63,19 @@ fn answer(content_type: &'static str, body: String) -> Response {
 /// that same port and scheme: a page under HTTPS may not open a plain WebSocket.
 fn websocket_url(site_url: &str, client: &Client, headers: &HeaderMap) -> String {
     let (scheme, authority) = site_url.split_once("://").unwrap_or(("http", site_url));
-    let asked = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let asked = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or_default();
     let (is_secure, authority) = if host_of(asked) == host_of(authority) && !client.is_proxied {
         (client.is_secure, asked)
     } else {
         (scheme == "https", authority)
     };
-    format!("{}://{authority}/xmpp-websocket", if is_secure { "wss" } else { "ws" })
+    format!(
+        "{}://{authority}/xmpp-websocket",
+        if is_secure { "wss" } else { "ws" }
+    )
 }
 
 /// The host of `host:port`, brackets kept.
@@ -79,14 +99,36 @@ mod tests {
 
     #[test]
     fn the_address_is_one_that_the_page_may_open() {
-        let (plain, secure) = (Client::direct([127, 0, 0, 1].into(), false), Client::direct([127, 0, 0, 1].into(), true));
+        let (plain, secure) = (
+            Client::direct([127, 0, 0, 1].into(), false),
+            Client::direct([127, 0, 0, 1].into(), true),
+        );
         let site = "http://localhost:5280";
-        assert_eq!(url(site, "localhost:5280", plain), "ws://localhost:5280/xmpp-websocket");
-        assert_eq!(url(site, "localhost:5443", secure), "wss://localhost:5443/xmpp-websocket");
+        assert_eq!(
+            url(site, "localhost:5280", plain),
+            "ws://localhost:5280/xmpp-websocket"
+        );
+        assert_eq!(
+            url(site, "localhost:5443", secure),
+            "wss://localhost:5443/xmpp-websocket"
+        );
         // Whatever else a client writes into Host is not repeated.
-        assert_eq!(url(site, "evil.example", secure), "ws://localhost:5280/xmpp-websocket");
-        assert_eq!(url("https://a.example", "a.example", plain), "ws://a.example/xmpp-websocket");
-        let proxied = Client { is_proxied: true, is_secure: false, ..plain };
-        assert_eq!(url("https://a.example", "a.example", proxied), "wss://a.example/xmpp-websocket");
+        assert_eq!(
+            url(site, "evil.example", secure),
+            "ws://localhost:5280/xmpp-websocket"
+        );
+        assert_eq!(
+            url("https://a.example", "a.example", plain),
+            "ws://a.example/xmpp-websocket"
+        );
+        let proxied = Client {
+            is_proxied: true,
+            is_secure: false,
+            ..plain
+        };
+        assert_eq!(
+            url("https://a.example", "a.example", proxied),
+            "wss://a.example/xmpp-websocket"
+        );
     }
 }

@@ -17,12 +17,17 @@ impl Limiter {
     /// Allows so many in a minute, all of them at once if need be.
     pub(crate) fn new(per_minute: u32) -> Self {
         let per_minute = NonZeroU32::new(per_minute).unwrap_or(NonZeroU32::MIN);
-        Self { buckets: RateLimiter::keyed(Quota::per_minute(per_minute)), clock: DefaultClock::default() }
+        Self {
+            buckets: RateLimiter::keyed(Quota::per_minute(per_minute)),
+            clock: DefaultClock::default(),
+        }
     }
 
     /// Counts one request; `Err` is how long to wait.
     pub(crate) fn check(&self, address: IpAddr) -> Result<(), Duration> {
-        self.buckets.check_key(&address).map_err(|until| until.wait_time_from(self.clock.now()))
+        self.buckets
+            .check_key(&address)
+            .map_err(|until| until.wait_time_from(self.clock.now()))
     }
 
     /// Drops the buckets that are full again.

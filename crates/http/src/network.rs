@@ -26,8 +26,14 @@ impl Network {
     /// This machine itself.
     pub fn loopback() -> [Self; 2] {
         [
-            Self { address: Ipv4Addr::new(127, 0, 0, 0).into(), bits: 8 },
-            Self { address: Ipv6Addr::LOCALHOST.into(), bits: 128 },
+            Self {
+                address: Ipv4Addr::new(127, 0, 0, 0).into(),
+                bits: 8,
+            },
+            Self {
+                address: Ipv6Addr::LOCALHOST.into(),
+                bits: 128,
+            },
         ]
     }
 
@@ -94,7 +100,11 @@ pub struct Client {
 impl Client {
     /// The client of a connection without a proxy.
     pub fn direct(address: IpAddr, is_secure: bool) -> Self {
-        Self { address: address.to_canonical(), is_secure, is_proxied: false }
+        Self {
+            address: address.to_canonical(),
+            is_secure,
+            is_proxied: false,
+        }
     }
 
     /// The client of one request on that connection, as its headers and `trusted` say.
@@ -107,20 +117,35 @@ impl Client {
             return self;
         }
         let mut found = None;
-        let lines: Vec<_> = headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok()).collect();
+        let lines: Vec<_> = headers
+            .get_all("x-forwarded-for")
+            .iter()
+            .filter_map(|line| line.to_str().ok())
+            .collect();
         for part in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
-            let Some(address) = forwarded_address(part.trim()) else { break };
+            let Some(address) = forwarded_address(part.trim()) else {
+                break;
+            };
             found = Some(address);
             if !is_trusted(address) {
                 break;
             }
         }
         let Some(address) = found else { return self };
-        let proto = headers.get("x-forwarded-proto").and_then(|value| value.to_str().ok());
+        let proto = headers
+            .get("x-forwarded-proto")
+            .and_then(|value| value.to_str().ok());
         let is_secure = proto.map_or(self.is_secure, |proto| {
-            proto.rsplit(',').next().is_some_and(|last| last.trim().eq_ignore_ascii_case("https"))
+            proto
+                .rsplit(',')
+                .next()
+                .is_some_and(|last| last.trim().eq_ignore_ascii_case("https"))
         });
-        Self { address, is_secure, is_proxied: true }
+        Self {
+            address,
+            is_secure,
+            is_proxied: true,
+        }
     }
 
     /// What counts as one client in rate limits: the address, or its /64 of IPv6.
@@ -145,7 +170,11 @@ fn forwarded_address(part: &str) -> Option<IpAddr> {
     if let Ok(socket) = part.parse::<std::net::SocketAddr>() {
         return Some(socket.ip().to_canonical());
     }
-    part.strip_prefix('[')?.strip_suffix(']')?.parse::<Ipv6Addr>().ok().map(|address| IpAddr::V6(address).to_canonical())
+    part.strip_prefix('[')?
+        .strip_suffix(']')?
+        .parse::<Ipv6Addr>()
+        .ok()
+        .map(|address| IpAddr::V6(address).to_canonical())
 }
 
 #[cfg(test)]
@@ -175,7 +204,15 @@ mod tests {
         }
         assert!(network("0.0.0.0/0").contains(address("203.0.113.9")));
         assert!(network("::/0").contains(address("2001:db8::1")));
-        for bad in ["", "10.0.0.0/33", "::/129", "10.0.0", "a/8", "10.0.0.0/-1", "10.0.0.0/8/8"] {
+        for bad in [
+            "",
+            "10.0.0.0/33",
+            "::/129",
+            "10.0.0",
+            "a/8",
+            "10.0.0.0/-1",
+            "10.0.0.0/8/8",
+        ] {
             assert!(bad.parse::<Network>().is_err(), "{bad}");
         }
     }
@@ -196,16 +233,38 @@ mod tests {
         let client = forwarded(&["203.0.113.9"], Some("https"), "192.0.2.1");
         assert_eq!(client, Client::direct(address("192.0.2.1"), false));
         let client = forwarded(&["203.0.113.9"], Some("https"), "10.0.0.1");
-        assert_eq!(client, Client { address: address("203.0.113.9"), is_secure: true, is_proxied: true });
+        assert_eq!(
+            client,
+            Client {
+                address: address("203.0.113.9"),
+                is_secure: true,
+                is_proxied: true
+            }
+        );
     }
 
     #[test]
     fn what_the_client_wrote_itself_is_passed_over() {
-        assert_eq!(forwarded(&["1.1.1.1, 203.0.113.9, 10.0.0.2"], None, "10.0.0.1").address, address("203.0.113.9"));
-        assert_eq!(forwarded(&["1.1.1.1", "203.0.113.9"], None, "10.0.0.1").address, address("203.0.113.9"));
-        assert_eq!(forwarded(&["[2001:db8::1]:443"], None, "10.0.0.1").address, address("2001:db8::1"));
-        assert_eq!(forwarded(&["unknown"], None, "10.0.0.1"), Client::direct(address("10.0.0.1"), false));
-        assert_eq!(forwarded(&["1.1.1.1, garbage, 10.9.9.9"], None, "10.0.0.1").address, address("10.9.9.9"));
+        assert_eq!(
+            forwarded(&["1.1.1.1, 203.0.113.9, 10.0.0.2"], None, "10.0.0.1").address,
+            address("203.0.113.9")
+        );
+        assert_eq!(
+            forwarded(&["1.1.1.1", "203.0.113.9"], None, "10.0.0.1").address,
+            address("203.0.113.9")
+        );
+        assert_eq!(
+            forwarded(&["[2001:db8::1]:443"], None, "10.0.0.1").address,
+            address("2001:db8::1")
+        );
+        assert_eq!(
+            forwarded(&["unknown"], None, "10.0.0.1"),
+            Client::direct(address("10.0.0.1"), false)
+        );
+        assert_eq!(
+            forwarded(&["1.1.1.1, garbage, 10.9.9.9"], None, "10.0.0.1").address,
+            address("10.9.9.9")
+        );
     }
 
     #[test]

@@ -88,22 +88,41 @@ struct MessageTemplate<'a> {
 }
 
 fn frame(site: &Site, is_public_stream: bool) -> Frame<'_> {
-    Frame { title: site.domain(), style: STYLE_PATH.as_str(), is_public_stream }
+    Frame {
+        title: site.domain(),
+        style: STYLE_PATH.as_str(),
+        is_public_stream,
+    }
 }
 
 /// The page of a list of posts.
 pub(crate) fn timeline(site: &Site, page: &TimelinePage) -> Result<String, askama::Error> {
-    TimelineTemplate { site: frame(site, page.is_public_stream), text: &Catalogue::ENGLISH, page }.render()
+    TimelineTemplate {
+        site: frame(site, page.is_public_stream),
+        text: &Catalogue::ENGLISH,
+        page,
+    }
+    .render()
 }
 
 /// The page of one post.
 pub(crate) fn post(site: &Site, page: &PostPage) -> Result<String, askama::Error> {
-    PostTemplate { site: frame(site, false), text: &Catalogue::ENGLISH, page }.render()
+    PostTemplate {
+        site: frame(site, false),
+        text: &Catalogue::ENGLISH,
+        page,
+    }
+    .render()
 }
 
 /// The page that only says something.
 pub(crate) fn message(site: &Site, page: &MessagePage) -> Result<String, askama::Error> {
-    MessageTemplate { site: frame(site, false), text: &Catalogue::ENGLISH, page }.render()
+    MessageTemplate {
+        site: frame(site, false),
+        text: &Catalogue::ENGLISH,
+        page,
+    }
+    .render()
 }
 
 /// Text as it stands in an attribute's quotes.

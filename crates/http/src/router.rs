@@ -29,18 +29,35 @@ pub fn router(site: Arc<Site>) -> Router {
         .route("/{handle}/feed.atom", get(feed::person))
         .route("/{handle}/{post}", get(pages::post))
         .route("/assets/{*path}", get(web_client::file));
-    let client = ["/", "/home", "/signup", "/signin", "/settings", "/invite/{token}", "/welcome/{token}", "/app", "/app/{*path}"]
-        .into_iter()
-        .fold(own, |router, path| router.route(path, get(web_client::index)));
+    let client = [
+        "/",
+        "/home",
+        "/signup",
+        "/signin",
+        "/settings",
+        "/invite/{token}",
+        "/welcome/{token}",
+        "/app",
+        "/app/{*path}",
+    ]
+    .into_iter()
+    .fold(own, |router, path| router.route(path, get(web_client::index)));
     client
         .fallback(|State(site): State<Arc<Site>>| async move { answer::not_found(&site) })
-        .method_not_allowed_fallback(|State(site): State<Arc<Site>>| async move { answer::method_not_allowed(&site) })
+        .method_not_allowed_fallback(|State(site): State<Arc<Site>>| async move {
+            answer::method_not_allowed(&site)
+        })
         .layer(middleware::from_fn_with_state(site.clone(), each_request))
         .with_state(site)
 }
 
 /// What happens around every request: limits before it, guarding headers and a count after it.
-async fn each_request(State(site): State<Arc<Site>>, client: axum::Extension<Client>, request: Request, next: Next) -> Response {
+async fn each_request(
+    State(site): State<Arc<Site>>,
+    client: axum::Extension<Client>,
+    request: Request,
+    next: Next,
+) -> Response {
     let mut response = match refusal(&site, &client, &request) {
         Some(response) => response,
         None => match tokio::time::timeout(site.settings.patience, next.run(request)).await {
@@ -79,8 +96,14 @@ async fn style(headers: HeaderMap) -> Response {
         return StatusCode::NOT_MODIFIED.into_response();
     }
     let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8")),
-        (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable")),
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/css; charset=utf-8"),
+        ),
+        (
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("public, max-age=31536000, immutable"),
+        ),
     ];
     (headers, render::STYLE).into_response()
 }

@@ -37,8 +37,6 @@ pub struct Content {
     pub store: store::Store,
     /// The nodes and their rules.
     pub host: pubsub::Host,
-    /// The public stream and the tags.
-    pub timelines: social::Timelines,
     /// Writes the whole text of `/metrics` (OpenMetrics), the site's own lines not included.
     pub metrics: Box<dyn Fn() -> String + Send + Sync>,
 }
@@ -57,7 +55,13 @@ impl Site {
     pub fn new(settings: Settings, content: Content) -> Arc<Self> {
         let limiter = settings.requests_per_minute.map(Limiter::new);
         let client = WebClient::new(&settings);
-        Arc::new(Self { settings, content, limiter, client, requests: Requests::default() })
+        Arc::new(Self {
+            settings,
+            content,
+            limiter,
+            client,
+            requests: Requests::default(),
+        })
     }
 
     /// Forgets addresses that have been quiet; to be called about once a minute.
@@ -93,7 +97,9 @@ impl Requests {
         );
         for (class, counter) in self.0.iter().enumerate().skip(1) {
             let count = counter.load(Ordering::Relaxed);
-            out.push_str(&format!("folkmoot_http_responses_total{{class=\"{class}xx\"}} {count}\n"));
+            out.push_str(&format!(
+                "folkmoot_http_responses_total{{class=\"{class}xx\"}} {count}\n"
+            ));
         }
         out
     }

@@ -60,9 +60,16 @@ impl File {
     fn new(path: &str, bytes: Cow<'static, [u8]>) -> Self {
         let content_type = content_type(path);
         let is_text = !content_type.starts_with("image/") || content_type == "image/svg+xml";
-        let gzip = (is_text && bytes.len() >= WORTH_COMPRESSING).then(|| compress(&bytes)).flatten();
+        let gzip = (is_text && bytes.len() >= WORTH_COMPRESSING)
+            .then(|| compress(&bytes))
+            .flatten();
         let etag = etag_of(&bytes);
-        Self { bytes, gzip, content_type, etag }
+        Self {
+            bytes,
+            gzip,
+            content_type,
+            etag,
+        }
     }
 
     fn answer(&self, headers: &HeaderMap, cache: &'static str) -> Response {
@@ -70,7 +77,9 @@ impl File {
             StatusCode::NOT_MODIFIED.into_response()
         } else if let Some(gzip) = self.gzip.as_ref().filter(|_| accepts_gzip(headers)) {
             let mut response = gzip.clone().into_response();
-            response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            response
+                .headers_mut()
+                .insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             response
         } else {
             match &self.bytes {
@@ -107,7 +116,9 @@ pub(crate) async fn file(State(site): State<Arc<Site>>, uri: Uri, headers: Heade
     let path = uri.path().trim_start_matches('/');
     match site.client.files.get(path) {
         // Vite writes a hash of the content into the names below assets/.
-        Some(file) if path.starts_with("assets/") => file.answer(&headers, "public, max-age=31536000, immutable"),
+        Some(file) if path.starts_with("assets/") => {
+            file.answer(&headers, "public, max-age=31536000, immutable")
+        }
         Some(file) => file.answer(&headers, "public, max-age=3600"),
         None => answer::not_found(&site),
     }
@@ -115,7 +126,10 @@ pub(crate) async fn file(State(site): State<Arc<Site>>, uri: Uri, headers: Heade
 
 /// What the client's page may load: its own files, and sockets of this site.
 fn client_policy(settings: &Settings) -> String {
-    let (scheme, authority) = settings.site_url.split_once("://").unwrap_or(("https", &settings.site_url));
+    let (scheme, authority) = settings
+        .site_url
+        .split_once("://")
+        .unwrap_or(("https", &settings.site_url));
     let socket = if scheme == "https" { "wss" } else { "ws" };
     format!(
         "default-src 'self'; connect-src 'self' {socket}://{authority}; img-src 'self' data: blob:; \
@@ -192,7 +206,10 @@ mod tests {
     fn the_index_learns_about_its_server() {
         let page = "<head><meta name=\"folkmoot-domain\" content=\"\" />\n<meta charset=\"utf-8\"></head>";
         let page = fill_index(page, &settings());
-        assert!(page.contains("<meta name=\"folkmoot-domain\" content=\"example.org\">\n<meta charset"), "{page}");
+        assert!(
+            page.contains("<meta name=\"folkmoot-domain\" content=\"example.org\">\n<meta charset"),
+            "{page}"
+        );
         assert!(page.contains("<meta name=\"folkmoot-pubsub\" content=\"pubsub.example.org\">\n"));
         assert_eq!(page.matches("folkmoot-").count(), 5);
     }

@@ -1,0 +1,177 @@
+//! Atom feeds (RFC 4287) of a person, a tag and everybody.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use format::hashtag;
+use http::HeaderMap;
+use store::Timestamp;
+
+use crate::answer;
+use crate::catalogue::{Catalogue, fill};
+use crate::conditional;
+use crate::content::{self, Found, Page, Part, Source};
+use crate::date;
+use crate::pages::{absolute, refused};
+use crate::person::{Person, path_of, read_handle};
+use crate::post::{self, excerpt, to_html};
+use crate::render::{attribute, escaped};
+use crate::site::Site;
+
+const ATOM: &str = "application/atom+xml; charset=utf-8";
+/// Readers ask every few minutes at most.
+const CACHE: &str = "public, max-age=60";
+
+const TEXT: &Catalogue = &Catalogue::ENGLISH;
+
+/// What a feed is about.
+struct Head {
+    title: String,
+    /// The path of the page that shows the same.
+    path: String,
+    /// Whose it is, where it is one person's.
+    person: Option<Person>,
+}
+
+/// `/public/feed.atom`
+pub(crate) async fn public(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
+    let head = Head {
+        title: TEXT.public_stream.into(),
+        path: "/public".into(),
+        person: None,
+    };
+    answer(&site, &headers, &Source::Public, head).await
+}
+
+/// `/tag/NAME/feed.atom`
+pub(crate) async fn tag(
+    State(site): State<Arc<Site>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let tag = hashtag::fold(&name);
+    if tag.is_empty() {
+        return answer::bad_request(&site);
+    }
+    let path = post::tag_path(&tag);
+    if tag != name {
+        return Redirect::permanent(&format!("{path}/feed.atom")).into_response();
+    }
+    let head = Head {
+        title: format!("#{tag}"),
+        path,
+        person: None,
+    };
+    answer(&site, &headers, &Source::Tag(tag), head).await
+}
+
+/// `/@NAME/feed.atom`
+pub(crate) async fn person(
+    State(site): State<Arc<Site>>,
+    Path(handle): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let Some(jid) = read_handle(&site, &handle) else {
+        return answer::not_found(&site);
+    };
+    let profile = match content::profile(&site, &jid).await {
+        Ok(profile) => profile,
+        Err(error) => return refused(&site, &error),
+    };
+    let person = Person::new(&site, &jid, profile.name.as_deref());
+    let path = path_of(&site, &jid).unwrap_or_default();
+    let head = Head {
+        title: fill(TEXT.posts_by, &person.handle),
+        path,
+        person: Some(person),
+    };
+    answer(&site, &headers, &Source::Person(jid), head).await
+}
+
+async fn answer(site: &Site, headers: &HeaderMap, source: &Source, head: Head) -> Response {
+    match content::page(site, source, Part::Newest).await {
+        Ok(page) => {
+            let modified = page.posts.iter().map(|found| found.item.modified).max();
+            conditional::answer(
+                headers,
+                ATOM,
+                CACHE,
+                modified,
+                write(site, &head, &page, modified),
+            )
+        }
+        Err(error) => refused(site, &error),
+    }
+}
+
+fn write(site: &Site, head: &Head, page: &Page, modified: Option<Timestamp>) -> String {
+    let page_url = absolute(site, &head.path);
+    let feed_url = format!("{page_url}/feed.atom");
+    // §4.1.1: a feed has its time, also without entries.
+    let updated = date::iso(modified.unwrap_or(Timestamp(0)));
+    let mut out = format!(
+        "<?xml version='1.0' encoding='utf-8'?>\n<feed xmlns='http://www.w3.org/2005/Atom' xml:base='{}/'>\n\
+         <id>{}</id>\n<title>{}</title>\n<updated>{updated}</updated>\n\
+         <link rel='self' type='application/atom+xml' href='{}'/>\n<link rel='alternate' type='text/html' href='{}'/>\n\
+         <generator version='{}'>Folkmoot</generator>\n",
+        attribute(&site.settings.site_url),
+        escaped(&feed_url),
+        escaped(&head.title),
+        attribute(&feed_url),
+        attribute(&page_url),
+        env!("CARGO_PKG_VERSION"),
+    );
+    if let Some(person) = &head.person {
+        author(&mut out, &person.name, &person.handle);
+    }
+    for found in &page.posts {
+        entry(site, found, head.person.as_ref(), &mut out);
+    }
+    out.push_str("</feed>\n");
+    out
+}
+
+fn author(out: &mut String, name: &str, address: &str) {
+    out.push_str(&format!(
+        "<author><name>{}</name><uri>xmpp:{}</uri></author>\n",
+        escaped(name),
+        escaped(address)
+    ));
+}
+
+fn entry(site: &Site, found: &Found, person: Option<&Person>, out: &mut String) {
+    let url = absolute(site, &post::path(site, found));
+    // The author's own id, so that a post read here and over XMPP is known as one.
+    let id = found.entry.id.clone().unwrap_or_else(|| url.clone());
+    let title = excerpt(&found.entry.text());
+    let html: String = [&found.entry.contents, &found.entry.titles]
+        .into_iter()
+        .find_map(|texts| {
+            texts
+                .iter()
+                .find(|text| !matches!(text, format::atom::Text::Plain(_)))
+                .or_else(|| texts.first())
+        })
+        .map(to_html)
+        .unwrap_or_default();
+    out.push_str(&format!(
+        "<entry>\n<id>{}</id>\n<title>{}</title>\n<published>{}</published>\n<updated>{}</updated>\n\
+         <link rel='alternate' type='text/html' href='{}'/>\n",
+        escaped(&id),
+        escaped(&title),
+        date::iso(post::published(found)),
+        date::iso(found.item.modified),
+        attribute(&url),
+    ));
+    let own = Person::new(site, &found.owner, post::author_name(found));
+    let named = person.unwrap_or(&own);
+    author(out, &named.name, found.owner.as_str());
+    for category in &found.entry.categories {
+        out.push_str(&format!("<category term='{}'/>\n", attribute(&category.term)));
+    }
+    out.push_str(&format!(
+        "<content type='html'>{}</content>\n</entry>\n",
+        escaped(&html)
+    ));
+}
