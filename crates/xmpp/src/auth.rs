@@ -95,10 +95,13 @@ impl Auth {
     /// When the database can be neither read nor written.
     pub async fn open(store: Store, clock: Arc<dyn Clock>, settings: &Settings) -> Result<Auth, AuthError> {
         let fresh = random::<32>()?.to_vec();
-        let secret = store.get_or_init(SECRET, fresh).await.map_err(|error| match error {
-            store::meta::InitError::Read(error) => AuthError::Read(error),
-            store::meta::InitError::Write(error) => AuthError::Write(error),
-        })?;
+        let secret = store
+            .get_or_init(SECRET, fresh)
+            .await
+            .map_err(|error| match error {
+                store::meta::InitError::Read(error) => AuthError::Read(error),
+                store::meta::InitError::Write(error) => AuthError::Write(error),
+            })?;
         let limits = settings.limits.clone();
         let an_hour = |units: u32| {
             let units = if settings.is_dev { 0 } else { units };
@@ -137,23 +140,35 @@ impl Auth {
     /// fits, with a salt that stays the same (RFC 5802 §9).
     pub async fn candidate(&self, domain: &str, username: &str, hash: Hash) -> Result<Candidate, AuthError> {
         let jid = BareJid::from_parts(Some(username), domain).ok();
-        let name = jid.as_ref().and_then(BareJid::node).unwrap_or(username).to_owned();
+        let name = jid
+            .as_ref()
+            .and_then(BareJid::node)
+            .unwrap_or(username)
+            .to_owned();
         let found = match jid {
             None => None,
             Some(jid) => {
                 let (domain, localpart) = (jid.domain().to_owned(), name.clone());
                 let read = self.store.read(move |reader| {
-                    let Some(account) = reader.account_named(&domain, &localpart)? else { return Ok(None) };
+                    let Some(account) = reader.account_named(&domain, &localpart)? else {
+                        return Ok(None);
+                    };
                     let credentials = reader.credentials(account.no)?;
                     Ok(Some((account, credentials)))
                 });
-                read.await?.map(|(account, credentials)| (jid, account, credentials))
+                read.await?
+                    .map(|(account, credentials)| (jid, account, credentials))
             }
         };
         if let Some((jid, account, credentials)) = found {
-            let credential = credentials.into_iter().find(|credential| credential.hash == hash.name());
+            let credential = credentials
+                .into_iter()
+                .find(|credential| credential.hash == hash.name());
             if let Some(credential) = credential {
-                return Ok(Candidate { account: Some((jid, account)), keys: keys(hash, credential) });
+                return Ok(Candidate {
+                    account: Some((jid, account)),
+                    keys: keys(hash, credential),
+                });
             }
         }
         let keys = ScramKeys::of_nobody(hash, &self.secret, &name, self.scram_rounds);
@@ -161,7 +176,11 @@ impl Auth {
     }
 
     /// Checks a password sent as it is. Takes as long for unknown names.
-    pub async fn verify(&self, candidate: Candidate, password: String) -> Result<(Candidate, bool), AuthError> {
+    pub async fn verify(
+        &self,
+        candidate: Candidate,
+        password: String,
+    ) -> Result<(Candidate, bool), AuthError> {
         self.hash(move || {
             let fits = candidate.keys.verify_password(&password);
             (candidate, fits)
@@ -177,7 +196,11 @@ impl Auth {
         let (jid, account) = candidate.account.ok_or(Closed::Unknown)?;
         is_open(account.state)?;
         self.note_sign_in(account.no);
-        Ok(Identity { jid, no: account.no, device: None })
+        Ok(Identity {
+            jid,
+            no: account.no,
+            device: None,
+        })
     }
 
     /// Not waited for: if it is lost, a date is old.
@@ -209,8 +232,14 @@ impl Auth {
     }
 
     /// Runs something costly where it holds nobody up.
-    async fn hash<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, AuthError> {
-        let permit = Arc::clone(&self.hashing).acquire_owned().await.map_err(|_| AuthError::Stopping)?;
+    async fn hash<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, AuthError> {
+        let permit = Arc::clone(&self.hashing)
+            .acquire_owned()
+            .await
+            .map_err(|_| AuthError::Stopping)?;
         let running = tokio::task::spawn_blocking(move || {
             let result = work();
             drop(permit);

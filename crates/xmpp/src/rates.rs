@@ -21,10 +21,16 @@ impl Rate {
     /// `units` a `period`, and at most `burst` at once; no units mean no limit.
     pub(crate) fn new(units: u32, period_ms: u32, burst: u32) -> Rate {
         if units == 0 {
-            return Rate { unit_ms: 0.0, burst_ms: 0.0 };
+            return Rate {
+                unit_ms: 0.0,
+                burst_ms: 0.0,
+            };
         }
         let unit_ms = f64::from(period_ms) / f64::from(units);
-        Rate { unit_ms, burst_ms: unit_ms * f64::from(burst.max(1)) }
+        Rate {
+            unit_ms,
+            burst_ms: unit_ms * f64::from(burst.max(1)),
+        }
     }
 
     pub(crate) fn is_unlimited(&self) -> bool {
@@ -67,13 +73,20 @@ impl<K: Hash + Eq> Keyed<K> {
 
     pub(crate) fn new(rate: Rate) -> Keyed<K> {
         // Unbounded, so that nothing is allocated for those who have not come yet; bounded when one is added.
-        Keyed { rate, used: Mutex::new(LruCache::unbounded()) }
+        Keyed {
+            rate,
+            used: Mutex::new(LruCache::unbounded()),
+        }
     }
 
     /// Whether one more is allowed, without counting it.
     pub(crate) fn is_allowed(&self, key: &K, now_ms: u64) -> bool {
         self.rate.is_unlimited()
-            || self.used.lock().get(key).is_none_or(|used| used.debt_ms(&self.rate, now_ms) == 0)
+            || self
+                .used
+                .lock()
+                .get(key)
+                .is_none_or(|used| used.debt_ms(&self.rate, now_ms) == 0)
     }
 
     /// Counts one.
@@ -82,7 +95,8 @@ impl<K: Hash + Eq> Keyed<K> {
             return;
         }
         let mut all = self.used.lock();
-        all.get_or_insert_mut(key, Used::default).charge(&self.rate, now_ms, 1);
+        all.get_or_insert_mut(key, Used::default)
+            .charge(&self.rate, now_ms, 1);
         if all.len() > Self::REMEMBERED.get() {
             all.pop_lru();
         }

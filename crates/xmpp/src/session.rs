@@ -18,14 +18,15 @@ use store::{DeviceId, JidNo};
 use wire::sasl::ChannelBinding;
 use wire::{Jid, StreamCondition, StreamError};
 
-use crate::listen::Peer;
+use crate::listen::{Counted, Peer};
 use crate::registry::Routing;
 use crate::server::Server;
 use closing::{Closing, close};
 use mailbox::{Lane, Mailbox, NotQueued, Outgoing};
 use negotiation::{End, Negotiation, refused};
-use run::Running;
 use stream::Stream;
+
+pub(crate) use run::Running;
 
 /// A bound session. Shared by its own task, the registry and whoever sends to it.
 pub struct Session {
@@ -42,8 +43,21 @@ pub struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(id: u64, jid: Jid, no: JidNo, device: Option<DeviceId>, mailbox_limit: usize) -> Session {
-        Session { id, jid, no, routing: Routing::default(), mailbox: Mailbox::new(mailbox_limit), device }
+    pub(crate) fn new(
+        id: u64,
+        jid: Jid,
+        no: JidNo,
+        device: Option<DeviceId>,
+        mailbox_limit: usize,
+    ) -> Session {
+        Session {
+            id,
+            jid,
+            no,
+            routing: Routing::default(),
+            mailbox: Mailbox::new(mailbox_limit),
+            device,
+        }
     }
 
     /// A session without a connection, for tests; what is sent to it stays until [`Session::drain`].
@@ -78,7 +92,10 @@ impl Session {
 
     /// Takes everything that waits, each as it would be written; for tests with a detached session.
     pub fn drain(&self) -> Vec<Vec<u8>> {
-        match self.mailbox.poll_take(&mut Context::from_waker(Waker::noop()), usize::MAX) {
+        match self
+            .mailbox
+            .poll_take(&mut Context::from_waker(Waker::noop()), usize::MAX)
+        {
             Poll::Pending => Vec::new(),
             Poll::Ready(batch) => {
                 let written = |out: &Outgoing| {
@@ -92,30 +109,33 @@ impl Session {
     }
 }
 
-/// Serves one connection from its first byte to its last. `binding` is there where TLS is already; otherwise the
-/// stream may start it, unless it is a WebSocket's.
-pub(crate) async fn serve(server: Arc<Server>, peer: Peer, mut stream: Stream, binding: Option<ChannelBinding>) {
-    // Boxed apart and freed here, so that an idle session does not carry it.
-    let Some(session) = Box::pin(establish(&server, &peer, &mut stream, binding)).await else { return };
-    if server.shutdown.is_cancelled() {
-        // Whoever closes all sessions then may have done it before this one was there.
-        session.close(StreamError::new(StreamCondition::SystemShutdown));
-    }
-    Running::new(server, session, stream).run().await;
-}
-
-/// Negotiates, and says goodbye where that fails.
-async fn establish(
-    server: &Arc<Server>,
-    peer: &Peer,
-    stream: &mut Stream,
+/// Negotiates on a connection from its first byte; `None` when it ended before there was a session. `binding` is there
+/// where TLS is already; otherwise the stream may start it, unless it is a WebSocket's. The future is large; box it.
+pub(crate) async fn establish(
+    server: Arc<Server>,
+    peer: Peer,
+    mut stream: Stream,
     binding: Option<ChannelBinding>,
-) -> Option<Arc<Session>> {
+    counted: Counted,
+) -> Option<Box<Running>> {
     let is_starttls = binding.is_none() && !stream.is_websocket();
-    let negotiation = Negotiation::new(server, peer, stream, binding.unwrap_or_default(), is_starttls).run();
+    let negotiation = Negotiation::new(
+        &server,
+        &peer,
+        &mut stream,
+        binding.unwrap_or_default(),
+        is_starttls,
+    )
+    .run();
     let end = tokio::select! {
         negotiated = negotiation => match negotiated {
-            Ok(session) => return Some(session),
+            Ok(session) => {
+                if server.shutdown.is_cancelled() {
+                    // Whoever closes all sessions then may have done it before this one was there.
+                    session.close(StreamError::new(StreamCondition::SystemShutdown));
+                }
+                return Some(Box::new(Running::new(server, session, stream, counted)));
+            }
             Err(end) => end,
         },
         () = server.clock.sleep(server.settings.limits.auth_timeout_ms) => refused(StreamCondition::ConnectionTimeout),
@@ -127,7 +147,27 @@ async fn establish(
         End::Broken(broken) => Closing::broken(&broken),
     };
     if let Some(closing) = closing {
-        close(server, stream, closing).await;
+        close(&server, &mut stream, closing).await;
     }
     None
+}
+
+/// Turns a connection away without waiting for anything.
+pub(crate) async fn refuse(server: &Server, mut stream: Stream, error: StreamError) {
+    if closing::write_close(server, &mut stream, Some(&error)).is_ok() && stream.write_end().is_ok() {
+        // What the socket does not take at once is lost with it.
+        let _ = std::future::poll_fn(|cx| Poll::Ready(stream.poll_shutdown(cx))).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_session_is_small() {
+        let sizes = (size_of::<Running>(), size_of::<Stream>(), size_of::<Session>());
+        println!("{sizes:?}");
+        assert!(sizes.0 <= 384 && sizes.2 <= 256, "{sizes:?}");
+    }
 }

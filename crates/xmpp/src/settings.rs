@@ -165,7 +165,10 @@ impl Settings {
             registration: Registration::Invite,
             challenge: Challenge::None,
             default_audience: Audience::Open,
-            reserved_names: DEFAULT_RESERVED_NAMES.iter().map(|&name| name.to_owned()).collect(),
+            reserved_names: DEFAULT_RESERVED_NAMES
+                .iter()
+                .map(|&name| name.to_owned())
+                .collect(),
             scram_rounds: 10_000,
             is_dev: false,
             limits: Limits::default(),
@@ -196,7 +199,26 @@ impl Settings {
 
 /// Names that would mislead people if a person had them, and those that services and paths use.
 const DEFAULT_RESERVED_NAMES: [&str; 22] = [
-    "abuse", "admin", "administrator", "anonymous", "everyone", "folkmoot", "help", "hostmaster", "info", "mailer-daemon",
-    "moderator", "nobody", "postmaster", "press", "root", "security", "service", "staff", "support", "system", "update",
+    "abuse",
+    "admin",
+    "administrator",
+    "anonymous",
+    "everyone",
+    "folkmoot",
+    "help",
+    "hostmaster",
+    "info",
+    "mailer-daemon",
+    "moderator",
+    "nobody",
+    "postmaster",
+    "press",
+    "root",
+    "security",
+    "service",
+    "staff",
+    "support",
+    "system",
+    "update",
     "webmaster",
 ];

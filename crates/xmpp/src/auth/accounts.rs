@@ -114,8 +114,17 @@ impl Auth {
     pub async fn token(&self, domain: &str, token: &str) -> Result<Option<Token>, AuthError> {
         let (hash, shown) = (token_hash(token), self.clock.now());
         let asked = hash.clone();
-        let found = self.store.read(move |reader| reader.invite(&asked, shown)).await?;
-        Ok(found.filter(|invite| invite.domain == domain).map(|invite| Token { hash, kind: invite.kind, shown }))
+        let found = self
+            .store
+            .read(move |reader| reader.invite(&asked, shown))
+            .await?;
+        Ok(found
+            .filter(|invite| invite.domain == domain)
+            .map(|invite| Token {
+                hash,
+                kind: invite.kind,
+                shown,
+            }))
     }
 
     /// Makes an invitation: its token, which is not kept and cannot be told again.
@@ -176,7 +185,9 @@ impl Auth {
                 if token.is_none() {
                     self.registrations.charge(network, now);
                 }
-                let is_admin = token.as_ref().is_some_and(|token| token.kind == InviteKind::Admin);
+                let is_admin = token
+                    .as_ref()
+                    .is_some_and(|token| token.kind == InviteKind::Admin);
                 let consume = token.map(|token| invites::consume(token.hash, token.shown));
                 (state, is_admin, consume.into_iter().collect())
             }
@@ -204,7 +215,10 @@ impl Auth {
             RegisterError::Auth(AuthError::Stopping)
         })?;
         durable.await?;
-        Ok(Registered { jid, is_pending: state == AccountState::Pending })
+        Ok(Registered {
+            jid,
+            is_pending: state == AccountState::Pending,
+        })
     }
 
     /// Gives an account a new password and signs all its devices out but the one that does it; durable when it returns.
@@ -230,7 +244,8 @@ impl Auth {
         self.store.write(Write::all(parts)).await?;
         for session in registry.sessions(no).iter() {
             if session.device().is_some() && session.device() != kept {
-                session.close(StreamError::new(StreamCondition::NotAuthorized).text("the password was changed"));
+                session
+                    .close(StreamError::new(StreamCondition::NotAuthorized).text("the password was changed"));
             }
         }
         Ok(())
@@ -241,7 +256,9 @@ impl Auth {
     /// # Errors
     /// When there is no such account, or it could not be stored.
     pub async fn enable(&self, no: JidNo) -> Result<(), AuthError> {
-        self.store.write(accounts::set_state(no, AccountState::Active)).await?;
+        self.store
+            .write(accounts::set_state(no, AccountState::Active))
+            .await?;
         Ok(())
     }
 
@@ -250,7 +267,9 @@ impl Auth {
     /// # Errors
     /// When there is no such account, or it could not be stored.
     pub async fn disable(&self, registry: &Registry, no: JidNo) -> Result<(), AuthError> {
-        self.store.write(accounts::set_state(no, AccountState::Disabled)).await?;
+        self.store
+            .write(accounts::set_state(no, AccountState::Disabled))
+            .await?;
         end_sessions(registry, no);
         Ok(())
     }
@@ -261,7 +280,10 @@ impl Auth {
     /// # Errors
     /// When there is no such account, or it could not be stored.
     pub async fn begin_deletion(&self, registry: &Registry, no: JidNo) -> Result<(), AuthError> {
-        let parts = vec![accounts::begin_deletion(no, self.clock.now()), devices::revoke_all(no)];
+        let parts = vec![
+            accounts::begin_deletion(no, self.clock.now()),
+            devices::revoke_all(no),
+        ];
         self.store.write(Write::all(parts)).await?;
         end_sessions(registry, no);
         Ok(())

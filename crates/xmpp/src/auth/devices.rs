@@ -65,10 +65,14 @@ impl Auth {
     pub async fn device_for(&self, domain: &str, token: &str) -> Result<Result<Identity, Closed>, AuthError> {
         let (token_hash, now) = (hash(token), self.clock.now());
         let read = self.store.read(move |reader| {
-            let Some(device) = reader.device_by_token(&token_hash, now)? else { return Ok(None) };
+            let Some(device) = reader.device_by_token(&token_hash, now)? else {
+                return Ok(None);
+            };
             Ok(reader.account(device.no)?.map(|account| (device, account)))
         });
-        let Some((device, account)) = read.await? else { return Ok(Err(Closed::Unknown)) };
+        let Some((device, account)) = read.await? else {
+            return Ok(Err(Closed::Unknown));
+        };
         if account.domain != domain {
             return Ok(Err(Closed::Unknown));
         }
@@ -84,14 +88,23 @@ impl Auth {
             drop(self.store.write(devices::touch(device.id, now, expires)));
         }
         self.note_sign_in(account.no);
-        Ok(Ok(Identity { jid, no: account.no, device: Some(device.id) }))
+        Ok(Ok(Identity {
+            jid,
+            no: account.no,
+            device: Some(device.id),
+        }))
     }
 
     /// Makes a device's token worthless and ends its sessions; false when the account has no such device.
     ///
     /// # Errors
     /// When it could not be stored.
-    pub async fn revoke_device(&self, registry: &Registry, no: JidNo, id: DeviceId) -> Result<bool, AuthError> {
+    pub async fn revoke_device(
+        &self,
+        registry: &Registry,
+        no: JidNo,
+        id: DeviceId,
+    ) -> Result<bool, AuthError> {
         match self.store.write(devices::revoke(no, id)).await {
             Ok(_) => {}
             Err(store::WriteError::NotFound) => return Ok(false),
@@ -99,7 +112,9 @@ impl Auth {
         }
         for session in registry.sessions(no).iter() {
             if session.device() == Some(id) {
-                session.close(StreamError::new(StreamCondition::NotAuthorized).text("this device was signed out"));
+                session.close(
+                    StreamError::new(StreamCondition::NotAuthorized).text("this device was signed out"),
+                );
             }
         }
         Ok(true)

@@ -17,8 +17,8 @@ use wire::{Limits, StreamCondition, StreamError};
 
 use crate::rates::{Network, Rate};
 use crate::server::Server;
-use crate::session;
 use crate::session::stream::Stream;
+use crate::session::{self, Running};
 use crate::settings::Settings;
 use crate::transport::plain::Plain;
 use crate::transport::{Socket, TlsConfig};
@@ -40,7 +40,11 @@ pub struct Peer {
 impl Peer {
     /// A direct connection from this address.
     pub fn direct(ip: IpAddr) -> Peer {
-        Peer { ip, is_secure: false, is_loopback: ip.to_canonical().is_loopback() }
+        Peer {
+            ip,
+            is_secure: false,
+            is_loopback: ip.to_canonical().is_loopback(),
+        }
     }
 }
 
@@ -76,8 +80,15 @@ impl Connections {
             next_session: AtomicU64::new(1),
             open: AtomicUsize::new(0),
             from: Mutex::default(),
-            from_one_max: if settings.is_dev { 0 } else { limits.connections_per_ip },
-            rates: Rates { bytes: a_second(limits.session_bytes_per_s), stanzas: a_second(limits.session_stanzas_per_s) },
+            from_one_max: if settings.is_dev {
+                0
+            } else {
+                limits.connections_per_ip
+            },
+            rates: Rates {
+                bytes: a_second(limits.session_bytes_per_s),
+                stanzas: a_second(limits.session_stanzas_per_s),
+            },
             is_watched: AtomicBool::new(false),
         }
     }
@@ -101,24 +112,8 @@ impl Connections {
         self.next_session.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Counts a connection; `None` when there are too many from there. This machine is not bounded.
-    fn admit(&self, peer: &Peer) -> Option<Counted> {
-        let network = (self.from_one_max > 0 && !peer.is_loopback).then(|| Network::from(peer.ip));
-        if let Some(network) = network {
-            let mut from = self.from.lock();
-            let count = from.entry(network).or_default();
-            if *count >= self.from_one_max {
-                return None;
-            }
-            *count += 1;
-        }
-        self.open.fetch_add(1, Ordering::Relaxed);
-        Some(Counted { network })
-    }
-
-    fn leave(&self, counted: Counted) {
+    fn leave(&self, network: Option<Network>) {
         self.open.fetch_sub(1, Ordering::Relaxed);
-        let Counted { network } = counted;
         if let Some(network) = network {
             let mut from = self.from.lock();
             if let Some(count) = from.get_mut(&network) {
@@ -131,39 +126,72 @@ impl Connections {
     }
 }
 
-/// A connection that was counted.
-#[must_use]
-struct Counted {
+/// A connection that is counted until this is dropped.
+pub(crate) struct Counted {
+    server: Arc<Server>,
     network: Option<Network>,
 }
 
-/// Serves one connection that was counted, to its end, however that comes.
-async fn counted(server: Arc<Server>, peer: Peer, serving: impl Future<Output = ()>) {
-    /// Counts down even where the task is dropped.
-    struct Leave(Arc<Server>, Option<Counted>);
-    impl Drop for Leave {
-        fn drop(&mut self) {
-            if let Some(counted) = self.1.take() {
-                self.0.connections.leave(counted);
+impl Counted {
+    /// Counts a connection; `None` when there are too many from there. This machine is not bounded.
+    fn admit(server: &Arc<Server>, peer: &Peer) -> Option<Counted> {
+        let connections = &server.connections;
+        let network = (connections.from_one_max > 0 && !peer.is_loopback).then(|| Network::from(peer.ip));
+        if let Some(network) = network {
+            let mut from = connections.from.lock();
+            let count = from.entry(network).or_default();
+            if *count >= connections.from_one_max {
+                return None;
             }
+            *count += 1;
+        }
+        connections.open.fetch_add(1, Ordering::Relaxed);
+        Some(Counted {
+            server: Arc::clone(server),
+            network,
+        })
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.server.connections.leave(self.network);
+    }
+}
+
+/// Negotiates on a connection that was just made, if there are not too many from there.
+async fn begin(server: Arc<Server>, peer: Peer, stream: Stream) -> Option<Box<Running>> {
+    match Counted::admit(&server, &peer) {
+        Some(counted) => session::establish(server, peer, stream, None, counted).await,
+        None => {
+            session::refuse(
+                &server,
+                stream,
+                StreamError::new(StreamCondition::PolicyViolation)
+                    .text("too many connections from this address"),
+            )
+            .await;
+            None
         }
     }
-    let Some(counted) = server.connections.admit(&peer) else { return };
-    let _leave = Leave(server, Some(counted));
-    serving.await;
 }
 
 /// Serves a stream on anything that can be read and written, as the STARTTLS port does: for tests.
 pub async fn serve_io(server: Arc<Server>, io: impl Socket, peer: Peer) {
     watch(&server);
     let stream = Stream::tcp(Box::new(Plain::new(io)), before_auth(&server.settings));
-    let serving = session::serve(Arc::clone(&server), peer, stream, None);
-    counted(server, peer, serving).await;
+    // What comes before the session is boxed apart and freed, so that an idle one does not carry it.
+    if let Some(session) = Box::pin(begin(server, peer, stream)).await {
+        session.run().await;
+    }
 }
 
 /// How large elements may be until somebody is authenticated.
 fn before_auth(settings: &Settings) -> Limits {
-    Limits { max_bytes: settings.limits.stanza_bytes_before_auth, ..Limits::UNAUTHENTICATED }
+    Limits {
+        max_bytes: settings.limits.stanza_bytes_before_auth,
+        ..Limits::UNAUTHENTICATED
+    }
 }
 
 /// Makes sure that bound sessions are closed when the server stops; once.

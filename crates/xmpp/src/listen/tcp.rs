@@ -9,10 +9,10 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Peer, before_auth, counted, watch};
+use super::{Counted, Peer, before_auth, begin, watch};
 use crate::server::Server;
-use crate::session;
 use crate::session::stream::Stream;
+use crate::session::{self, Running};
 use crate::transport::plain::Plain;
 use crate::transport::tls::Tls;
 
@@ -45,7 +45,9 @@ pub async fn serve_tcp(server: Arc<Server>, listener: TcpListener, mode: Mode) {
         match accepted {
             Ok((socket, address)) => {
                 let serving = Arc::clone(&server);
-                server.tasks.spawn(async move { serve(serving, socket, address, mode).await });
+                server
+                    .tasks
+                    .spawn(async move { serve(serving, socket, address, mode).await });
             }
             Err(error) if is_of_connection(&error) => {}
             Err(error) => {
@@ -68,42 +70,44 @@ fn is_of_connection(error: &io::Error) -> bool {
 }
 
 async fn serve(server: Arc<Server>, socket: TcpStream, address: SocketAddr, mode: Mode) {
-    let peer = Peer::direct(address.ip());
     if let Err(error) = tune(&socket) {
         tracing::debug!(%error, "socket options not set");
     }
-    match mode {
+    let peer = Peer::direct(address.ip());
+    // What comes before the session is boxed apart and freed, so that an idle one does not carry it.
+    let begun = match mode {
         Mode::StartTls => {
             let stream = Stream::tcp(Box::new(Plain::new(socket)), before_auth(&server.settings));
-            let serving = session::serve(Arc::clone(&server), peer, stream, None);
-            counted(server, peer, serving).await;
+            Box::pin(begin(server, peer, stream)).await
         }
-        Mode::DirectTls => {
-            let serving = direct_tls(Arc::clone(&server), peer, socket);
-            counted(server, peer, serving).await;
-        }
+        Mode::DirectTls => Box::pin(direct_tls(server, peer, socket)).await,
+    };
+    if let Some(session) = begun {
+        session.run().await;
     }
 }
 
-async fn direct_tls(server: Arc<Server>, peer: Peer, socket: TcpStream) {
-    let Some(config) = server.connections.tls() else { return };
-    let handshake = {
-        let patience = server.clock.sleep(server.settings.limits.auth_timeout_ms);
-        let handshake = Box::pin(Tls::accept(socket, &config));
-        tokio::select! {
-            handshake = handshake => handshake,
-            () = patience => return,
-            () = server.shutdown.cancelled() => return,
-        }
+async fn direct_tls(server: Arc<Server>, peer: Peer, socket: TcpStream) -> Option<Box<Running>> {
+    let counted = Counted::admit(&server, &peer)?;
+    let config = server.connections.tls()?;
+    let handshake = tokio::select! {
+        handshake = Tls::accept(socket, &config) => handshake,
+        () = server.clock.sleep(server.settings.limits.auth_timeout_ms) => return None,
+        () = server.shutdown.cancelled() => return None,
     };
-    drop(config);
     match handshake {
         Ok((tls, binding)) => {
-            let peer = Peer { is_secure: true, ..peer };
+            let peer = Peer {
+                is_secure: true,
+                ..peer
+            };
             let stream = Stream::tcp(Box::new(tls), before_auth(&server.settings));
-            session::serve(server, peer, stream, Some(binding)).await;
+            session::establish(server, peer, stream, Some(binding), counted).await
         }
-        Err(error) => tracing::debug!(%error, "TLS handshake failed"),
+        Err(error) => {
+            tracing::debug!(%error, "TLS handshake failed");
+            None
+        }
     }
 }
 
@@ -119,4 +123,20 @@ fn tune(socket: &TcpStream) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn future_size<A, B, C, D, F>(_: impl Fn(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn an_idle_connection_is_small() {
+        let size = future_size(serve);
+        println!("{size}");
+        assert!(size <= 512, "{size}");
+    }
 }

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Peer, before_auth, counted, watch};
+use super::{Peer, before_auth, begin, watch};
 use crate::server::Server;
-use crate::session;
 use crate::session::stream::Stream;
 use crate::transport::Socket;
 use crate::transport::plain::Plain;
@@ -16,6 +15,7 @@ use crate::transport::plain::Plain;
 pub async fn serve_websocket(server: Arc<Server>, io: impl Socket, peer: Peer) {
     watch(&server);
     let stream = Stream::websocket(Box::new(Plain::new(io)), before_auth(&server.settings));
-    let serving = session::serve(Arc::clone(&server), peer, stream, None);
-    counted(server, peer, serving).await;
+    if let Some(session) = Box::pin(begin(server, peer, stream)).await {
+        session.run().await;
+    }
 }

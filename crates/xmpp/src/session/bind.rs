@@ -22,7 +22,12 @@ pub(super) async fn bind(
     let mut features = features();
     features.open("bind").ns(ns::BIND).close();
     // COMPAT: RFC 3921 clients ask for it; <optional/> keeps the others from it.
-    features.open("session").ns(ns::SESSION).open("optional").close().close();
+    features
+        .open("session")
+        .ns(ns::SESSION)
+        .open("optional")
+        .close()
+        .close();
     features.raw(&server.stream_features());
     negotiation.stream.send(&features.finish()).await?;
     loop {
@@ -39,12 +44,18 @@ pub(super) async fn bind(
             return Err(refused(StreamCondition::NotAuthorized));
         }
         let document = stanza.document();
-        let wanted = document.root().child("bind", ns::BIND).and_then(|bind| bind.child("resource", ns::BIND));
-        let wanted = wanted.map(|resource| resource.text()).filter(|resource| !resource.is_empty());
+        let wanted = document
+            .root()
+            .child("bind", ns::BIND)
+            .and_then(|bind| bind.child("resource", ns::BIND));
+        let wanted = wanted
+            .map(|resource| resource.text())
+            .filter(|resource| !resource.is_empty());
         let resource = match wanted {
             Some(resource) => resource.into_owned(),
             None => {
-                let random = auth::random::<9>().map_err(|_| refused(StreamCondition::InternalServerError))?;
+                let random =
+                    auth::random::<9>().map_err(|_| refused(StreamCondition::InternalServerError))?;
                 URL_SAFE_NO_PAD.encode(random)
             }
         };

@@ -2,6 +2,7 @@
 //! ([RFC 6120 §4.4](https://www.rfc-editor.org/rfc/rfc6120#section-4.4)).
 
 use std::future::poll_fn;
+use std::io;
 
 use wire::StreamError;
 
@@ -36,17 +37,26 @@ pub(super) async fn close(server: &Server, stream: &mut Stream, closing: Closing
     }
 }
 
-async fn say_goodbye(server: &Server, stream: &mut Stream, closing: Closing) -> Result<(), Broken> {
+/// Closes our direction of the stream, which is opened first if it is not yet (§4.9.1.2).
+pub(super) fn write_close(
+    server: &Server,
+    stream: &mut Stream,
+    error: Option<&StreamError>,
+) -> io::Result<()> {
     if !stream.is_open()
         && let Ok(header) = answer(server.settings.main_domain())
     {
         stream.write_open(&header)?;
     }
+    stream.write_close(error)
+}
+
+async fn say_goodbye(server: &Server, stream: &mut Stream, closing: Closing) -> Result<(), Broken> {
     let error = match &closing {
         Closing::Answer => None,
         Closing::Ours(error) | Closing::Unreadable(error) => Some(error),
     };
-    stream.write_close(error)?;
+    write_close(server, stream, error)?;
     poll_fn(|cx| stream.poll_flush(cx)).await?;
     if matches!(closing, Closing::Ours(_)) {
         // Whatever comes before the end tag was sent too late.

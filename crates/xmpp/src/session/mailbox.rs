@@ -137,7 +137,10 @@ pub(crate) struct Batch {
 impl Mailbox {
     /// An empty mailbox that takes up to `hard_limit` bytes.
     pub fn new(hard_limit: usize) -> Mailbox {
-        Mailbox { inner: Mutex::default(), hard_limit }
+        Mailbox {
+            inner: Mutex::default(),
+            hard_limit,
+        }
     }
 
     /// Queues and wakes the session.
@@ -195,8 +198,18 @@ impl Mailbox {
     /// Refuses everything from now on and returns what waits.
     pub(crate) fn shut(&self) -> Batch {
         let mut inner = self.inner.lock();
-        let last = std::mem::replace(&mut *inner, Inner { is_closed: true, ..Inner::default() });
-        Batch { first: last.first, fan_out: last.fan_out, close: last.closing }
+        let last = std::mem::replace(
+            &mut *inner,
+            Inner {
+                is_closed: true,
+                ..Inner::default()
+            },
+        );
+        Batch {
+            first: last.first,
+            fan_out: last.fan_out,
+            close: last.closing,
+        }
     }
 
     /// Bytes that wait.
@@ -255,7 +268,11 @@ mod tests {
 
     fn shared(address: Address) -> Outgoing {
         let head = b"<message to='"[..].into();
-        Outgoing::Shared(Arc::new(SharedOut { address, head, tail: b"'/>"[..].into() }))
+        Outgoing::Shared(Arc::new(SharedOut {
+            address,
+            head,
+            tail: b"'/>"[..].into(),
+        }))
     }
 
     fn take(mailbox: &Mailbox, limit: usize) -> Option<Batch> {
@@ -286,7 +303,10 @@ mod tests {
             shared(address).write(&jid, &mut out);
             String::from_utf8(out).unwrap()
         };
-        assert_eq!(written(Address::ToFull), "<message to='juliet@localhost/o&apos;balcony'/>");
+        assert_eq!(
+            written(Address::ToFull),
+            "<message to='juliet@localhost/o&apos;balcony'/>"
+        );
         assert_eq!(written(Address::ToBare), "<message to='juliet@localhost'/>");
         assert_eq!(
             written(Address::ToFullFromOwnBare),
@@ -302,7 +322,10 @@ mod tests {
         assert_eq!(mailbox.send(Lane::Reply, stanza("<iq/>")), Err(NotQueued::Closed));
         let batch = take(&mailbox, 100).unwrap();
         assert!(batch.first.is_empty());
-        assert_eq!(batch.close.unwrap().condition, StreamCondition::ResourceConstraint);
+        assert_eq!(
+            batch.close.unwrap().condition,
+            StreamCondition::ResourceConstraint
+        );
     }
 
     #[test]

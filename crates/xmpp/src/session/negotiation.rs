@@ -61,11 +61,13 @@ pub(super) struct Security {
 impl Security {
     /// The mechanisms to announce, the strongest first.
     pub(super) fn mechanisms(&self, is_dev: bool) -> impl Iterator<Item = Mechanism> {
-        Mechanism::ALL.into_iter().filter(move |mechanism| match mechanism {
-            Mechanism::Plain => self.is_encrypted || (is_dev && self.is_loopback),
-            Mechanism::OauthBearer => self.is_encrypted || self.is_loopback,
-            other => !other.is_plus() || self.binding.offered,
-        })
+        Mechanism::ALL
+            .into_iter()
+            .filter(move |mechanism| match mechanism {
+                Mechanism::Plain => self.is_encrypted || (is_dev && self.is_loopback),
+                Mechanism::OauthBearer => self.is_encrypted || self.is_loopback,
+                other => !other.is_plus() || self.binding.offered,
+            })
     }
 }
 
@@ -88,8 +90,19 @@ impl<'a> Negotiation<'a> {
         binding: ChannelBinding,
         is_starttls: bool,
     ) -> Negotiation<'a> {
-        let security = Security { is_encrypted: peer.is_secure, is_loopback: peer.is_loopback, binding };
-        Negotiation { server, peer, stream, security, is_starttls, failures: 0 }
+        let security = Security {
+            is_encrypted: peer.is_secure,
+            is_loopback: peer.is_loopback,
+            binding,
+        };
+        Negotiation {
+            server,
+            peer,
+            stream,
+            security,
+            is_starttls,
+            failures: 0,
+        }
     }
 
     /// Goes all the way.
@@ -104,7 +117,10 @@ impl<'a> Negotiation<'a> {
         }
         let identity = self.authenticate(&domain).await?;
         let limits = &self.server.settings.limits;
-        self.stream.set_limits(Limits { max_bytes: limits.stanza_bytes, ..Limits::CLIENT });
+        self.stream.set_limits(Limits {
+            max_bytes: limits.stanza_bytes,
+            ..Limits::CLIENT
+        });
         self.stream.restart();
         self.open(Some(&domain)).await?;
         bind::bind(&mut self, &domain, identity).await
@@ -126,13 +142,18 @@ impl<'a> Negotiation<'a> {
             }
             _ => None,
         };
-        let from = domain.clone().unwrap_or_else(|| self.server.settings.main_domain().to_owned());
+        let from = domain
+            .clone()
+            .unwrap_or_else(|| self.server.settings.main_domain().to_owned());
         self.stream.write_open(&answer(&from)?)?;
         if header.default_ns.as_deref() != Some(ns::CLIENT) {
             return Err(refused(StreamCondition::InvalidNamespace));
         }
         // §4.7.5: a missing version is 0.9.
-        let major = header.version.as_deref().and_then(|version| version.split('.').next()?.parse::<u32>().ok());
+        let major = header
+            .version
+            .as_deref()
+            .and_then(|version| version.split('.').next()?.parse::<u32>().ok());
         if major.is_none_or(|major| major < 1) {
             return Err(refused(StreamCondition::UnsupportedVersion));
         }
@@ -151,7 +172,9 @@ impl<'a> Negotiation<'a> {
             return if self.server.settings.is_dev {
                 Ok(domain)
             } else {
-                Err(End::Refused(StreamError::new(StreamCondition::PolicyViolation).text("no TLS on this server")))
+                Err(End::Refused(
+                    StreamError::new(StreamCondition::PolicyViolation).text("no TLS on this server"),
+                ))
             };
         };
         if self.server.settings.is_dev {
@@ -159,7 +182,12 @@ impl<'a> Negotiation<'a> {
             return Ok(domain);
         }
         let mut features = features();
-        features.open("starttls").ns(ns::TLS).open("required").close().close();
+        features
+            .open("starttls")
+            .ns(ns::TLS)
+            .open("required")
+            .close()
+            .close();
         self.stream.send(&features.finish()).await?;
         match self.stream.next().await? {
             Event::Stanza(stanza) if stanza.name() == "starttls" && stanza.namespace() == ns::TLS => {
@@ -241,7 +269,10 @@ impl<'a> Negotiation<'a> {
             // XEP-0440
             features.open("sasl-channel-binding").ns(ns::SASL_CHANNEL_BINDING);
             let binding = &self.security.binding;
-            let types = [("tls-exporter", &binding.exporter), ("tls-server-end-point", &binding.end_point)];
+            let types = [
+                ("tls-exporter", &binding.exporter),
+                ("tls-server-end-point", &binding.end_point),
+            ];
             for (name, _) in types.iter().filter(|(_, data)| data.is_some()) {
                 features.open("channel-binding").attr("type", name).close();
             }
@@ -274,6 +305,10 @@ pub(super) fn answer(from: &str) -> Result<StreamHeader, End> {
 /// The result of a request, from the server.
 pub(super) fn result(iq: &Stanza, from: &str) -> Writer {
     let mut result = Writer::new();
-    result.open("iq").attr("type", "result").attr_opt("id", iq.id().as_deref()).attr("from", from);
+    result
+        .open("iq")
+        .attr("type", "result")
+        .attr_opt("id", iq.id().as_deref())
+        .attr("from", from);
     result
 }

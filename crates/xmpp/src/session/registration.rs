@@ -39,7 +39,9 @@ impl Work {
     fn new(bits: u8) -> Result<Work, auth::AuthError> {
         let random = u64::from_le_bytes(auth::random::<8>()?);
         let top = 1 << (bits.clamp(1, 63) - 1);
-        Ok(Work { label: random & (top - 1) | top })
+        Ok(Work {
+            label: random & (top - 1) | top,
+        })
     }
 
     /// The answer begins with the address that was written to, and its hash ends with the label's bits.
@@ -72,7 +74,9 @@ impl Fields {
                 (ns::DATA_FORMS, "x") => {
                     let of_form = child.children().filter(|field| field.is("field", ns::DATA_FORMS));
                     for field in of_form {
-                        let value = field.child("value", ns::DATA_FORMS).map(|value| value.text().into_owned());
+                        let value = field
+                            .child("value", ns::DATA_FORMS)
+                            .map(|value| value.text().into_owned());
                         match field.attr("var").as_deref() {
                             Some("username") => fields.username = value,
                             Some("password") => fields.password = value,
@@ -90,7 +94,12 @@ impl Fields {
 
 impl Registration {
     pub(super) fn new(domain: &str, peer: IpAddr) -> Registration {
-        Registration { domain: domain.to_owned(), peer, token: None, work: None }
+        Registration {
+            domain: domain.to_owned(),
+            peer,
+            token: None,
+            work: None,
+        }
     }
 
     /// Whether to say that accounts can be made here.
@@ -147,8 +156,14 @@ impl Registration {
         }
         let document = iq.document();
         let preauth = document.root().child("preauth", PREAUTH);
-        let text = preauth.and_then(|preauth| preauth.attr("token")).unwrap_or_default();
-        let found = server.auth.token(&self.domain, &text).await.map_err(|error| stanza_error(&error.into()))?;
+        let text = preauth
+            .and_then(|preauth| preauth.attr("token"))
+            .unwrap_or_default();
+        let found = server
+            .auth
+            .token(&self.domain, &text)
+            .await
+            .map_err(|error| stanza_error(&error.into()))?;
         if found.is_none() {
             server.auth.failed(self.peer, None);
             return Err(stanza_error(&RegisterError::Token));
@@ -172,20 +187,33 @@ impl Registration {
             let work = self.work.take();
             let answer = fields.work.as_deref().unwrap_or_default();
             if !work.is_some_and(|work| work.is_done(&self.domain, answer)) {
-                return Err(StanzaError::not_acceptable().text("the proof of work is missing or wrong; ask for the form"));
+                return Err(StanzaError::not_acceptable()
+                    .text("the proof of work is missing or wrong; ask for the form"));
             }
         }
         let (Some(name), Some(password)) = (&fields.username, &fields.password) else {
             return Err(StanzaError::not_acceptable().text("a name and a password are needed"));
         };
-        let audience = match fields.audience.as_deref().map(|audience| (audience, Audience::from_name(audience))) {
+        let audience = match fields
+            .audience
+            .as_deref()
+            .map(|audience| (audience, Audience::from_name(audience)))
+        {
             None => None,
             Some((_, Some(audience))) => Some(audience),
             Some((_, None)) => return Err(StanzaError::not_acceptable().text("this audience is not known")),
         };
         let authority = Authority::Peer(self.peer, self.token.clone());
-        let new = NewAccount { domain: &self.domain, name, password, audience };
-        let made = server.auth.register(&server.settings, &server.host, authority, new).await;
+        let new = NewAccount {
+            domain: &self.domain,
+            name,
+            password,
+            audience,
+        };
+        let made = server
+            .auth
+            .register(&server.settings, &server.host, authority, new)
+            .await;
         made.map_err(|error| stanza_error(&error))?;
         self.token = None;
         Ok(result(iq, &self.domain).finish())
@@ -196,16 +224,32 @@ impl Registration {
 fn write_form(answer: &mut Writer, work: Work) {
     let label = format!("{:x}", work.label);
     answer.open("x").ns(ns::DATA_FORMS).attr("type", "form");
-    answer.leaf("instructions", "Choose a name and a password; your client does some work.");
-    for (var, value) in [("FORM_TYPE", ns::REGISTER), ("challenge", label.as_str()), ("sid", label.as_str())] {
-        answer.open("field").attr("type", "hidden").attr("var", var).leaf("value", value).close();
+    answer.leaf(
+        "instructions",
+        "Choose a name and a password; your client does some work.",
+    );
+    for (var, value) in [
+        ("FORM_TYPE", ns::REGISTER),
+        ("challenge", label.as_str()),
+        ("sid", label.as_str()),
+    ] {
+        answer
+            .open("field")
+            .attr("type", "hidden")
+            .attr("var", var)
+            .leaf("value", value)
+            .close();
     }
     for (var, kind, label) in [
         ("username", "text-single", "Name"),
         ("password", "text-private", "Password"),
         ("SHA-256", "text-single", label.as_str()),
     ] {
-        answer.open("field").attr("type", kind).attr("var", var).attr("label", label);
+        answer
+            .open("field")
+            .attr("type", kind)
+            .attr("var", var)
+            .attr("label", label);
         answer.open("required").close().close();
     }
     answer.close();
@@ -237,7 +281,9 @@ mod tests {
         // The specification's own example does not hash to what it says.
         let work = Work { label: 0x9d };
         let mut answers = (0..).map(|number| format!("localhost{number:X}"));
-        let done = answers.find(|answer| Sha256::digest(answer).last() == Some(&0x9d)).unwrap_or_default();
+        let done = answers
+            .find(|answer| Sha256::digest(answer).last() == Some(&0x9d))
+            .unwrap_or_default();
         assert!(work.is_done("localhost", &done));
         assert!(!work.is_done("example.org", &done));
         assert!(!work.is_done("localhost", &format!("{done} ")));

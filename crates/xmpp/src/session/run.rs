@@ -15,6 +15,7 @@ use super::closing::{Closing, close};
 use super::mailbox::Batch;
 use super::negotiation::result;
 use super::stream::{Event, Sender, Stream};
+use crate::listen::Counted;
 use crate::rates::Used;
 use crate::router::{self, Routed};
 use crate::server::Server;
@@ -26,7 +27,7 @@ const WRITTEN_AT_ONCE: usize = 64 * 1024;
 const ROUTED_AT_ONCE: usize = 64;
 
 /// See the module.
-pub(super) struct Running {
+pub(crate) struct Running {
     server: Arc<Server>,
     session: Arc<Session>,
     stream: Stream,
@@ -40,6 +41,7 @@ pub(super) struct Running {
     flooding_since: Option<u64>,
     /// Somebody asked for the session's end; what was received is finished first.
     closing: Option<Box<StreamError>>,
+    _counted: Counted,
 }
 
 /// How a session ended.
@@ -59,7 +61,12 @@ enum Input {
 }
 
 impl Running {
-    pub(super) fn new(server: Arc<Server>, session: Arc<Session>, stream: Stream) -> Running {
+    pub(super) fn new(
+        server: Arc<Server>,
+        session: Arc<Session>,
+        stream: Stream,
+        counted: Counted,
+    ) -> Running {
         Running {
             server,
             session,
@@ -70,11 +77,12 @@ impl Running {
             stanzas: Used::default(),
             flooding_since: None,
             closing: None,
+            _counted: counted,
         }
     }
 
     /// Serves the session to its end.
-    pub(super) async fn run(mut self) {
+    pub(crate) async fn run(mut self: Box<Self>) {
         let ended = std::future::poll_fn(|cx| self.poll(cx)).await;
         Box::pin(self.finish(ended)).await;
     }
@@ -136,7 +144,8 @@ impl Running {
                     self.route(stanza);
                     self.charge(0, 1);
                     if self.is_flood() {
-                        let error = StreamError::new(StreamCondition::PolicyViolation).text("too much for too long");
+                        let error =
+                            StreamError::new(StreamCondition::PolicyViolation).text("too much for too long");
                         return Err(Ended::Closed(Closing::Ours(error)));
                     }
                 }
@@ -156,7 +165,8 @@ impl Running {
     fn route(&mut self, stanza: Stanza) {
         if stanza.kind() == Kind::Iq && stanza.first_child() == Some((ns::SESSION, "session")) {
             // COMPAT: RFC 3921 clients; there is nothing to do (RFC 6121 §1.4).
-            self.session.reply(result(&stanza, self.session.jid.domain()).finish());
+            self.session
+                .reply(result(&stanza, self.session.jid.domain()).finish());
             return;
         }
         match router::route(&self.server, &self.session, stanza) {
@@ -174,7 +184,10 @@ impl Running {
         let now = self.server.clock.monotonic_ms();
         self.bytes.charge(&rates.bytes, now, bytes);
         self.stanzas.charge(&rates.stanzas, now, stanzas);
-        let debt = self.bytes.debt_ms(&rates.bytes, now).max(self.stanzas.debt_ms(&rates.stanzas, now));
+        let debt = self
+            .bytes
+            .debt_ms(&rates.bytes, now)
+            .max(self.stanzas.debt_ms(&rates.stanzas, now));
         if debt > 0 {
             self.flooding_since.get_or_insert(now);
             self.pause = Some(self.server.clock.sleep(debt));
@@ -185,7 +198,8 @@ impl Running {
 
     fn is_flood(&self) -> bool {
         let patience = self.server.settings.limits.flood_patience_ms;
-        self.flooding_since.is_some_and(|since| self.server.clock.monotonic_ms().saturating_sub(since) > patience)
+        self.flooding_since
+            .is_some_and(|since| self.server.clock.monotonic_ms().saturating_sub(since) > patience)
     }
 
     /// Writes what waits until there is nothing left or the socket takes no more.
@@ -219,7 +233,7 @@ impl Running {
     }
 
     /// Everything that follows from the end, and the goodbye.
-    async fn finish(mut self, ended: Ended) {
+    async fn finish(mut self: Box<Self>, ended: Ended) {
         if let Some(later) = self.later.take() {
             // A stanza that was received takes effect, whoever is left to see it.
             later.await;

@@ -82,12 +82,18 @@ async fn attempt(negotiation: &mut Negotiation<'_>, domain: &str, auth: &Stanza)
     let name = document.root().attr("mechanism").unwrap_or_default();
     let is_dev = negotiation.server.settings.is_dev;
     let mechanism = Mechanism::from_name(&name).ok_or(SaslError::InvalidMechanism)?;
-    if !negotiation.security.mechanisms(is_dev).any(|offered| offered == mechanism) {
-        return Err(if mechanism.is_plain_text() && !negotiation.security.is_encrypted {
-            SaslError::EncryptionRequired.into()
-        } else {
-            SaslError::InvalidMechanism.into()
-        });
+    if !negotiation
+        .security
+        .mechanisms(is_dev)
+        .any(|offered| offered == mechanism)
+    {
+        return Err(
+            if mechanism.is_plain_text() && !negotiation.security.is_encrypted {
+                SaslError::EncryptionRequired.into()
+            } else {
+                SaslError::InvalidMechanism.into()
+            },
+        );
     }
     // Every mechanism here begins with the client; without an initial response it is asked for one (§6.4.2).
     let first = match sasl::decode(&document.root().text())? {
@@ -108,7 +114,11 @@ async fn challenge(negotiation: &mut Negotiation<'_>, data: &[u8]) -> Result<Vec
     if !data.is_empty() {
         challenge.text(&sasl::encode(data));
     }
-    negotiation.stream.send(&challenge.finish()).await.map_err(End::from)?;
+    negotiation
+        .stream
+        .send(&challenge.finish())
+        .await
+        .map_err(End::from)?;
     let stanza = match negotiation.stream.next().await.map_err(End::from)? {
         Event::Stanza(stanza) => stanza,
         Event::Close => return Err(End::Closed.into()),
@@ -148,7 +158,11 @@ async fn scram(
 
 async fn plain(negotiation: &mut Negotiation<'_>, domain: &str, message: &[u8]) -> Result<Success, Stop> {
     let server = negotiation.server;
-    let Plain { authzid, username, password } = Plain::parse(message)?;
+    let Plain {
+        authzid,
+        username,
+        password,
+    } = Plain::parse(message)?;
     let account = may_try(negotiation, domain, &username)?;
     let candidate = server.auth.candidate(domain, &username, Hash::Sha256).await?;
     let (candidate, fits) = server.auth.verify(candidate, password).await?;
@@ -176,14 +190,21 @@ async fn bearer(negotiation: &mut Negotiation<'_>, domain: &str, message: &[u8])
             let answer = challenge(negotiation, OauthRefused::CHALLENGE).await?;
             Err(OauthRefused.finish(&answer).into())
         }
-        Err(closed) => Err(Stop::Failure(SaslError::AccountDisabled, Some(closed.to_string()))),
+        Err(closed) => Err(Stop::Failure(
+            SaslError::AccountDisabled,
+            Some(closed.to_string()),
+        )),
     }
 }
 
 /// The account that is tried, if the name can be one's and neither it nor the peer has failed too often.
 fn may_try(negotiation: &Negotiation<'_>, domain: &str, username: &str) -> Result<Option<BareJid>, Stop> {
     let account = BareJid::from_parts(Some(username), domain).ok();
-    if negotiation.server.auth.may_try(negotiation.peer.ip, account.as_ref()) {
+    if negotiation
+        .server
+        .auth
+        .may_try(negotiation.peer.ip, account.as_ref())
+    {
         Ok(account)
     } else {
         Err(too_many())
@@ -191,17 +212,27 @@ fn may_try(negotiation: &Negotiation<'_>, domain: &str, username: &str) -> Resul
 }
 
 fn too_many() -> Stop {
-    Stop::Failure(SaslError::TemporaryAuthFailure, Some("too many failed attempts; try again later".to_owned()))
+    Stop::Failure(
+        SaslError::TemporaryAuthFailure,
+        Some("too many failed attempts; try again later".to_owned()),
+    )
 }
 
-fn admit(negotiation: &Negotiation<'_>, candidate: Candidate, authzid: Option<&str>) -> Result<Identity, Stop> {
+fn admit(
+    negotiation: &Negotiation<'_>,
+    candidate: Candidate,
+    authzid: Option<&str>,
+) -> Result<Identity, Stop> {
     match negotiation.server.auth.admit(candidate) {
         Ok(identity) => {
             check_authzid(&identity, authzid)?;
             Ok(identity)
         }
         Err(Closed::Unknown) => Err(SaslError::NotAuthorized.into()),
-        Err(closed) => Err(Stop::Failure(SaslError::AccountDisabled, Some(closed.to_string()))),
+        Err(closed) => Err(Stop::Failure(
+            SaslError::AccountDisabled,
+            Some(closed.to_string()),
+        )),
     }
 }
 

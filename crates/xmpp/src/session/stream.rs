@@ -8,17 +8,17 @@ use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll, ready};
 
-use wire::{
-    Framed, Jid, Limits, ScanError, Scanned, Scanner, Stanza, StreamCondition, StreamContext, StreamError, StreamHeader,
-    Writer, ingress, read_framed, write_framed, write_framed_close, write_framed_open, write_stream_close,
-    write_stream_open,
-};
 use wire::sasl::ChannelBinding;
+use wire::{
+    Framed, Jid, Limits, ScanError, Scanned, Scanner, Stanza, StreamCondition, StreamContext, StreamError,
+    StreamHeader, Writer, ingress, read_framed, write_framed, write_framed_close, write_framed_open,
+    write_stream_close, write_stream_open,
+};
 
 use crate::session::mailbox::Outgoing;
-use crate::transport::websocket::{self, Decoder, FrameError, Received};
 use crate::transport::plain::Plain;
 use crate::transport::tls::Tls;
+use crate::transport::websocket::{self, Decoder, FrameError, Received};
 use crate::transport::{TlsConfig, Transport, scratch};
 
 /// What arrived.
@@ -63,10 +63,12 @@ impl Broken {
     pub(crate) fn stream_error(&self) -> Option<StreamError> {
         match self {
             Broken::Xml(error) => Some(StreamError::new(error.condition()).text(error.to_string())),
-            Broken::Frame(FrameError::TooLarge) => {
-                Some(StreamError::new(StreamCondition::PolicyViolation).text(FrameError::TooLarge.to_string()))
+            Broken::Frame(FrameError::TooLarge) => Some(
+                StreamError::new(StreamCondition::PolicyViolation).text(FrameError::TooLarge.to_string()),
+            ),
+            Broken::Frame(error) => {
+                Some(StreamError::new(StreamCondition::BadFormat).text(error.to_string()))
             }
-            Broken::Frame(error) => Some(StreamError::new(StreamCondition::BadFormat).text(error.to_string())),
             // RFC 6120 §8.1.2.1
             Broken::ForgedFrom => Some(StreamError::new(StreamCondition::InvalidFrom)),
             Broken::Io(_) | Broken::Ended => None,
@@ -76,7 +78,12 @@ impl Broken {
 
 enum Framing {
     Tcp(Scanner),
-    WebSocket { decoder: Decoder, context: StreamContext, close_code: u16, is_closed: bool },
+    WebSocket {
+        decoder: Decoder,
+        context: StreamContext,
+        close_code: u16,
+        is_closed: bool,
+    },
 }
 
 /// See the module.
@@ -108,7 +115,15 @@ impl Stream {
     }
 
     fn new(transport: Box<dyn Transport>, framing: Framing, limits: Limits) -> Stream {
-        Stream { transport, framing, limits, input: Vec::new(), at: 0, is_open: false, is_ended: false }
+        Stream {
+            transport,
+            framing,
+            limits,
+            input: Vec::new(),
+            at: 0,
+            is_open: false,
+            is_ended: false,
+        }
     }
 
     pub(crate) fn is_websocket(&self) -> bool {
@@ -167,7 +182,12 @@ impl Stream {
                         return Ok(Some(Event::Close));
                     }
                 },
-                Framing::WebSocket { decoder, context, close_code, is_closed } => {
+                Framing::WebSocket {
+                    decoder,
+                    context,
+                    close_code,
+                    is_closed,
+                } => {
                     let received = decoder.decode(data, self.limits.max_bytes).inspect_err(|error| {
                         *close_code = error.code();
                     })?;
@@ -184,9 +204,10 @@ impl Stream {
                             *is_closed = true;
                             (taken, Some(Event::Close))
                         }
-                        Received::Message { taken, at, length } => {
-                            (taken, Some(message(&data[at..at + length], &self.limits, context, sender)?))
-                        }
+                        Received::Message { taken, at, length } => (
+                            taken,
+                            Some(message(&data[at..at + length], &self.limits, context, sender)?),
+                        ),
                         Received::Assembled { taken } => {
                             let whole = decoder.take_message();
                             (taken, Some(message(&whole, &self.limits, context, sender)?))
@@ -304,7 +325,9 @@ impl Stream {
         let mut out = scratch::take();
         match self.framing {
             Framing::Tcp(_) => write_stream_open(header, &mut out),
-            Framing::WebSocket { .. } => websocket::write_message(&mut out, |out| write_framed_open(header, out)),
+            Framing::WebSocket { .. } => {
+                websocket::write_message(&mut out, |out| write_framed_open(header, out))
+            }
         }
         self.transport.write(out)
     }
@@ -326,7 +349,9 @@ impl Stream {
         match &self.framing {
             Framing::Tcp(_) => write_stream_close(&mut out),
             Framing::WebSocket { is_closed: true, .. } => {}
-            Framing::WebSocket { .. } => websocket::write_message(&mut out, |out| write_framed_close(None, out)),
+            Framing::WebSocket { .. } => {
+                websocket::write_message(&mut out, |out| write_framed_close(None, out))
+            }
         }
         self.transport.write(out)
     }
@@ -366,7 +391,9 @@ impl Sender<'_> {
 
 /// A client may say that a stanza is from its full or bare JID (RFC 6120 §8.1.2.1).
 fn check_from(head: &wire::Head, data: &[u8], sender: Sender<'_>) -> Result<(), Broken> {
-    let (Sender::Bound(jid), true) = (sender, head.kind().is_stanza()) else { return Ok(()) };
+    let (Sender::Bound(jid), true) = (sender, head.kind().is_stanza()) else {
+        return Ok(());
+    };
     match head.from(data) {
         None => Ok(()),
         Some(from) if from == jid.as_str() || from == jid.bare_str() => Ok(()),

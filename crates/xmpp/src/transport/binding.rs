@@ -46,7 +46,12 @@ impl ExporterSecret {
         // RFC 8446 §7.5: HKDF-Expand-Label(Derive-Secret(secret, label, ""), "exporter", Hash(context), length)
         let mut derived = vec![0; hash.output_len()];
         let expander = hkdf.expander_for_okm(&OkmBlock::new(&secret));
-        expand_label(&*expander, b"EXPORTER-Channel-Binding", empty.as_ref(), &mut derived)?;
+        expand_label(
+            &*expander,
+            b"EXPORTER-Channel-Binding",
+            empty.as_ref(),
+            &mut derived,
+        )?;
         let mut exported = vec![0; 32];
         let expander = hkdf.expander_for_okm(&OkmBlock::new(&derived));
         expand_label(&*expander, b"exporter", empty.as_ref(), &mut exported)?;
@@ -65,7 +70,12 @@ fn expand_label(
     let length = u16::try_from(output.len()).ok()?.to_be_bytes();
     let label_length = [u8::try_from(PREFIX.len() + label.len()).ok()?];
     let context_length = [u8::try_from(context.len()).ok()?];
-    expander.expand_slice(&[&length, &label_length, PREFIX, label, &context_length, context], output).ok()
+    expander
+        .expand_slice(
+            &[&length, &label_length, PREFIX, label, &context_length, context],
+            output,
+        )
+        .ok()
 }
 
 /// The value of `tls-server-end-point`: the certificate hashed with the hash of its signature, where that uses exactly one
@@ -130,7 +140,12 @@ fn der(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
             return None;
         }
         let (digits, rest) = rest.split_at_checked(count)?;
-        (digits.iter().fold(0, |length, &digit| length << 8 | usize::from(digit)), rest)
+        (
+            digits
+                .iter()
+                .fold(0, |length, &digit| length << 8 | usize::from(digit)),
+            rest,
+        )
     };
     rest.split_at_checked(length)
 }

@@ -39,7 +39,11 @@ impl Unwritten {
     }
 
     /// Writes until nothing is left or the socket takes no more.
-    pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, socket: &mut dyn Socket) -> Poll<io::Result<()>> {
+    pub(crate) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        socket: &mut dyn Socket,
+    ) -> Poll<io::Result<()>> {
         while self.at < self.bytes.len() {
             let written = ready!(Pin::new(&mut *socket).poll_write(cx, &self.bytes[self.at..]))?;
             if written == 0 {
@@ -61,7 +65,10 @@ pub(crate) struct Plain<S> {
 
 impl<S: Socket> Plain<S> {
     pub(crate) fn new(socket: S) -> Plain<S> {
-        Plain { socket, unwritten: Unwritten::default() }
+        Plain {
+            socket,
+            unwritten: Unwritten::default(),
+        }
     }
 }
 

@@ -16,7 +16,8 @@ thread_local! {
 
 /// An empty buffer of at least [`CAPACITY`].
 pub(crate) fn take() -> Vec<u8> {
-    POOL.with_borrow_mut(Vec::pop).unwrap_or_else(|| Vec::with_capacity(CAPACITY))
+    POOL.with_borrow_mut(Vec::pop)
+        .unwrap_or_else(|| Vec::with_capacity(CAPACITY))
 }
 
 /// Takes a buffer back; its content is forgotten.
@@ -33,7 +34,11 @@ pub(crate) fn give(mut buffer: Vec<u8>) {
 
 /// Gives a buffer back and leaves in its place only what it still holds from `at` on, at its exact size.
 pub(crate) fn settle(buffer: &mut Vec<u8>, at: usize) {
-    let rest = if at < buffer.len() { buffer[at..].to_vec() } else { Vec::new() };
+    let rest = if at < buffer.len() {
+        buffer[at..].to_vec()
+    } else {
+        Vec::new()
+    };
     give(std::mem::replace(buffer, rest));
 }
 

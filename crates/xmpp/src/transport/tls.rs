@@ -36,12 +36,18 @@ impl TlsConfig {
     ///
     /// # Errors
     /// When the key does not belong to the certificate or one of them cannot be used.
-    pub fn new(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<TlsConfig, rustls::Error> {
-        let end_point = chain.first().and_then(|certificate| binding::end_point(certificate));
-        let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_single_cert(chain, key)?;
+    pub fn new(
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+    ) -> Result<TlsConfig, rustls::Error> {
+        let end_point = chain
+            .first()
+            .and_then(|certificate| binding::end_point(certificate));
+        let mut config =
+            ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+                .with_safe_default_protocol_versions()?
+                .with_no_client_auth()
+                .with_single_cert(chain, key)?;
         config.alpn_protocols = vec![ALPN.to_vec()];
         // Sessions last for hours and few clients resume one: tickets would cost every handshake two records.
         config.send_tls13_tickets = 0;
@@ -86,7 +92,14 @@ impl<S: Socket> Tls<S> {
         let exporter = secret.exporter(tls.connection.negotiated_cipher_suite());
         let end_point = config.end_point.clone();
         let offered = exporter.is_some() || end_point.is_some();
-        Ok((tls, ChannelBinding { offered, exporter, end_point }))
+        Ok((
+            tls,
+            ChannelBinding {
+                offered,
+                exporter,
+                end_point,
+            },
+        ))
     }
 
     fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -114,7 +127,10 @@ impl<S: Socket> Tls<S> {
     /// Reads once from the socket.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if self.received.len() >= HELD_MAX {
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "oversized TLS handshake message")));
+            return Poll::Ready(Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "oversized TLS handshake message",
+            )));
         }
         scratch::ensure(&mut self.received, 18 * 1024);
         let read = poll_read_buf(Pin::new(&mut self.socket), cx, &mut self.received);
@@ -187,18 +203,25 @@ impl<S: Socket> Tls<S> {
     /// Encrypts straight into the bytes to be written.
     fn encrypt(&mut self, data: &[u8]) -> io::Result<()> {
         loop {
-            match self.connection.process_tls_records(&mut self.received).state.map_err(invalid)? {
+            match self
+                .connection
+                .process_tls_records(&mut self.received)
+                .state
+                .map_err(invalid)?
+            {
                 ConnectionState::WriteTraffic(mut traffic) => {
                     /// Header, tag, inner type and explicit nonce of a record.
                     const OVERHEAD: usize = 5 + 16 + 1 + 8;
                     let records = data.len() / (16 * 1024) + 1;
-                    return fill(self.unwritten.buffer(), data.len() + records * OVERHEAD, |room| {
-                        match traffic.encrypt(data, room) {
+                    return fill(
+                        self.unwritten.buffer(),
+                        data.len() + records * OVERHEAD,
+                        |room| match traffic.encrypt(data, room) {
                             Ok(written) => Ok(Ok(written)),
                             Err(EncryptError::InsufficientSize(needed)) => Ok(Err(needed)),
                             Err(error) => Err(invalid(error)),
-                        }
-                    });
+                        },
+                    );
                 }
                 ConnectionState::EncodeTlsData(mut encode) => {
                     // An answer to the peer's key update goes before the data.

@@ -71,7 +71,9 @@ impl Decoder {
     /// Looks at `data`, which begins with the first byte not yet taken, and unmasks a whole frame in place. Messages of
     /// more than `limit` bytes are refused as soon as their length is known.
     pub(crate) fn decode(&mut self, data: &mut [u8], limit: usize) -> Result<Received, FrameError> {
-        let [first, second, ..] = *data else { return Ok(Received::More) };
+        let [first, second, ..] = *data else {
+            return Ok(Received::More);
+        };
         let opcode = first & OPCODE;
         let is_final = first & FIN != 0;
         // No extension was negotiated, so reserved bits are errors (§5.2), as is a frame that is not masked (§5.1).
@@ -89,7 +91,9 @@ impl Decoder {
         }
         let (length, mask_at) = match second & LENGTH {
             126 => {
-                let Some(&[a, b]) = data.get(2..4) else { return Ok(Received::More) };
+                let Some(&[a, b]) = data.get(2..4) else {
+                    return Ok(Received::More);
+                };
                 (u64::from(u16::from_be_bytes([a, b])), 4)
             }
             127 => {
@@ -114,7 +118,12 @@ impl Decoder {
         if data.len() < taken {
             return Ok(Received::More);
         }
-        let mask = [data[mask_at], data[mask_at + 1], data[mask_at + 2], data[mask_at + 3]];
+        let mask = [
+            data[mask_at],
+            data[mask_at + 1],
+            data[mask_at + 2],
+            data[mask_at + 3],
+        ];
         unmask(&mut data[at..taken], mask);
         Ok(match opcode {
             CLOSE => Received::Close { taken },
@@ -145,7 +154,9 @@ impl Decoder {
 
 /// §5.3
 fn unmask(data: &mut [u8], mask: [u8; 4]) {
-    let wide = u64::from_ne_bytes([mask[0], mask[1], mask[2], mask[3], mask[0], mask[1], mask[2], mask[3]]);
+    let wide = u64::from_ne_bytes([
+        mask[0], mask[1], mask[2], mask[3], mask[0], mask[1], mask[2], mask[3],
+    ]);
     let mut chunks = data.chunks_exact_mut(8);
     for chunk in &mut chunks {
         let mut word = [0; 8];

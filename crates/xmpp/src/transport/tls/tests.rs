@@ -23,7 +23,10 @@ fn world() -> World {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let certificate = made.cert.der().clone();
     let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
-    World { config: TlsConfig::new(vec![certificate.clone()], key.into()).unwrap(), certificate }
+    World {
+        config: TlsConfig::new(vec![certificate.clone()], key.into()).unwrap(),
+        certificate,
+    }
 }
 
 fn connector(world: &World, version: &'static SupportedProtocolVersion) -> TlsConnector {
@@ -100,10 +103,17 @@ async fn both_sides_bind_to_the_same() {
     let world = world();
     let (_tls, binding, client) = established(&world, &version::TLS13, 10_000).await;
     let label = b"EXPORTER-Channel-Binding";
-    let exported = client.get_ref().1.export_keying_material([0; 32], label, Some(b"")).unwrap();
+    let exported = client
+        .get_ref()
+        .1
+        .export_keying_material([0; 32], label, Some(b""))
+        .unwrap();
     assert_eq!(binding.exporter.as_deref(), Some(&exported[..]));
     // rcgen signs with ECDSA and SHA-256.
-    assert_eq!(binding.end_point, Some(Sha256::digest(&world.certificate).to_vec()));
+    assert_eq!(
+        binding.end_point,
+        Some(Sha256::digest(&world.certificate).to_vec())
+    );
     assert!(binding.offered);
 
     let (_tls, binding, _client) = established(&world, &version::TLS12, 10_000).await;
@@ -117,7 +127,10 @@ async fn what_came_with_the_end_of_the_handshake_is_read() {
     let (ours, theirs) = duplex(100_000);
     let connector = connector(&world, &version::TLS13);
     let client = async {
-        let mut client = connector.connect(ServerName::try_from("localhost").unwrap(), theirs).await.unwrap();
+        let mut client = connector
+            .connect(ServerName::try_from("localhost").unwrap(), theirs)
+            .await
+            .unwrap();
         client.write_all(b"hello").await.unwrap();
         client.flush().await.unwrap();
         client
@@ -133,7 +146,10 @@ async fn what_came_with_the_end_of_the_handshake_is_read() {
 async fn garbage_is_answered_with_an_alert() {
     let world = world();
     let (ours, mut theirs) = duplex(10_000);
-    theirs.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    theirs
+        .write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await
+        .unwrap();
     let error = Tls::accept(ours, &world.config).await.err().unwrap();
     assert_eq!(error.kind(), io::ErrorKind::InvalidData);
     let mut alert = Vec::new();

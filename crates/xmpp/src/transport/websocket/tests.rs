@@ -23,7 +23,12 @@ fn frame(first: u8, payload: &[u8], mask: [u8; 4]) -> Vec<u8> {
         }
     }
     out.extend_from_slice(&mask);
-    out.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    out.extend(
+        payload
+            .iter()
+            .zip(mask.iter().cycle())
+            .map(|(byte, mask)| byte ^ mask),
+    );
     out
 }
 
@@ -110,12 +115,18 @@ fn what_the_protocol_forbids_is_refused() {
     let mask = [1, 2, 3, 4];
     // Not masked, reserved bits, unknown opcodes.
     assert_eq!(refused(&[FIN | TEXT, 1, b'x']), FrameError::Protocol);
-    assert_eq!(refused(&frame(FIN | 0x40 | TEXT, b"x", mask)), FrameError::Protocol);
+    assert_eq!(
+        refused(&frame(FIN | 0x40 | TEXT, b"x", mask)),
+        FrameError::Protocol
+    );
     assert_eq!(refused(&frame(FIN | 3, b"x", mask)), FrameError::Protocol);
     assert_eq!(refused(&frame(FIN | 11, b"x", mask)), FrameError::Protocol);
     assert_eq!(refused(&frame(FIN | BINARY, b"x", mask)), FrameError::Binary);
     // A continuation of nothing; a message within a message.
-    assert_eq!(refused(&frame(FIN | CONTINUATION, b"x", mask)), FrameError::Protocol);
+    assert_eq!(
+        refused(&frame(FIN | CONTINUATION, b"x", mask)),
+        FrameError::Protocol
+    );
     let twice = [frame(TEXT, b"x", mask), frame(FIN | TEXT, b"x", mask)].concat();
     assert_eq!(refused(&twice), FrameError::Protocol);
     // Fragmented and oversized control frames.
@@ -123,7 +134,10 @@ fn what_the_protocol_forbids_is_refused() {
     assert_eq!(refused(&frame(FIN | PING, &[0; 126], mask)), FrameError::Protocol);
     // A length that could be shorter.
     assert_eq!(refused(&[FIN | TEXT, MASKED | 126, 0, 5]), FrameError::Protocol);
-    assert_eq!(refused(&[FIN | TEXT, MASKED | 127, 0, 0, 0, 0, 0, 0, 1, 0]), FrameError::Protocol);
+    assert_eq!(
+        refused(&[FIN | TEXT, MASKED | 127, 0, 0, 0, 0, 0, 0, 1, 0]),
+        FrameError::Protocol
+    );
 }
 
 #[test]
@@ -132,7 +146,11 @@ fn a_message_over_the_limit_is_refused_before_it_arrives() {
     header.extend_from_slice(&u64::MAX.to_be_bytes());
     assert_eq!(messages(&header, 1_000).unwrap_err(), FrameError::TooLarge);
     let mask = [9; 4];
-    let fragments = [frame(TEXT, &[b'x'; 60_000], mask), frame(CONTINUATION, &[b'x'; 60_000], mask)].concat();
+    let fragments = [
+        frame(TEXT, &[b'x'; 60_000], mask),
+        frame(CONTINUATION, &[b'x'; 60_000], mask),
+    ]
+    .concat();
     assert_eq!(messages(&fragments, 1_000_000).unwrap_err(), FrameError::TooLarge);
     // Nor may a message come in endless crumbs.
     let mut crumbs = frame(TEXT, b"", mask);
