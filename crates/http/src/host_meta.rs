@@ -67,9 +67,11 @@ fn websocket_url(site_url: &str, client: &Client, headers: &HeaderMap) -> String
         .get(header::HOST)
         .and_then(|host| host.to_str().ok())
         .unwrap_or_default();
-    let (is_secure, authority) = if host_of(asked) == host_of(authority) && !client.is_proxied {
+    let is_same = host_of(asked) == host_of(authority) && !client.is_proxied;
+    let (is_secure, authority) = if is_same && (client.is_secure || scheme == "http") {
         (client.is_secure, asked)
     } else {
+        // A site under HTTPS that is asked in the clear stands behind a proxy that was not told of.
         (scheme == "https", authority)
     };
     format!(

@@ -1,0 +1,467 @@
+//! The site as its readers see it: a database with people and posts, and requests to the router.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use bus::{AccessModel, MICROBLOG};
+use http::{Request, Response};
+use http_site::{Client, Content, Network, Settings, Site};
+use pubsub::{Actor, Host, NewItem, Relation, Relations};
+use store::accounts::{Account, AccountState};
+use store::{BoxFuture, JidNo, Store, SystemClock, Timestamp};
+use tower::ServiceExt;
+use wire::{BareJid, Jid};
+
+/// Nobody is anybody's contact.
+struct Strangers;
+
+impl Relations for Strangers {
+    fn relation(&self, _: JidNo, _: JidNo) -> BoxFuture<'_, Relation> {
+        Box::pin(std::future::ready(Relation::default()))
+    }
+}
+
+struct Place {
+    folder: PathBuf,
+    store: Store,
+    host: Host,
+    router: Router,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl Place {
+    async fn new(name: &str, requests_per_minute: Option<u32>) -> Self {
+        let folder = std::env::temp_dir().join(format!("folkmoot-site-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        let store = Store::open(&folder, &store::Options::default()).unwrap();
+        let settings = pubsub::Settings {
+            domains: vec!["example.org".into(), "other.example".into()],
+            ..Default::default()
+        };
+        let host = Host::new(
+            store.clone(),
+            Arc::new(SystemClock::default()),
+            Arc::new(Strangers),
+            settings,
+            tokio_util::task::TaskTracker::new(),
+        );
+        host.set_sinks(Vec::new());
+        let settings = Settings {
+            domains: vec!["example.org".into(), "other.example".into()],
+            pubsub_prefix: "pubsub.".into(),
+            site_url: "https://social.example.org".into(),
+            registration: "invite",
+            audience: "open",
+            requests_per_minute,
+            body_bytes: 1_024,
+            patience: Duration::from_secs(10),
+            metrics_allow: Network::loopback().to_vec(),
+        };
+        let content = Content {
+            store: store.clone(),
+            host: host.clone(),
+            metrics: Box::new(|| "numbers 1\n# EOF\n".into()),
+        };
+        let router = http_site::router(Site::new(settings, content));
+        Self {
+            folder,
+            store,
+            host,
+            router,
+        }
+    }
+
+    async fn person(&self, address: &str, access: AccessModel) -> Actor {
+        let jid = BareJid::parse(address).unwrap();
+        let no = self.store.jids().number(address).await.unwrap();
+        let account = store::accounts::create(Account {
+            no,
+            domain: jid.domain().into(),
+            localpart: jid.node().unwrap().into(),
+            state: AccountState::Active,
+            is_admin: false,
+            created: Timestamp(0),
+            last_login: None,
+            settings: String::new(),
+        });
+        self.host
+            .found_account(&jid, access, account)
+            .await
+            .unwrap()
+            .await
+            .unwrap();
+        Actor {
+            jid: Jid::parse(address).unwrap(),
+            no,
+        }
+    }
+
+    async fn publish(&self, who: &Actor, node: &str, id: &str, payload: &str) {
+        let item = NewItem {
+            id: Some(id.into()),
+            payload: Some(payload.as_bytes().to_vec()),
+        };
+        let accepted = self
+            .host
+            .publish(&who.jid.bare(), who, node, vec![item], None)
+            .await
+            .unwrap();
+        accepted.durable.await.unwrap();
+    }
+
+    async fn post(&self, who: &Actor, id: &str, text: &str) {
+        let entry =
+            format!("<entry xmlns='http://www.w3.org/2005/Atom'><title type='text'>{text}</title></entry>");
+        self.publish(who, MICROBLOG, id, &entry).await;
+    }
+
+    async fn send(&self, request: Request<Body>, address: [u8; 4]) -> Response<Body> {
+        let mut request = request;
+        request
+            .extensions_mut()
+            .insert(Client::direct(address.into(), false));
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    async fn get(&self, path: &str) -> (u16, http::HeaderMap, String) {
+        let request = Request::get(path)
+            .header("host", "social.example.org")
+            .body(Body::empty())
+            .unwrap();
+        let response = self.send(request, [192, 0, 2, 1]).await;
+        let (parts, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+        (
+            parts.status.as_u16(),
+            parts.headers,
+            String::from_utf8(bytes.to_vec()).unwrap(),
+        )
+    }
+
+    /// The page's text; it must be there.
+    async fn page(&self, path: &str) -> String {
+        let (status, headers, body) = self.get(path).await;
+        assert_eq!(status, 200, "{path}: {body}");
+        assert!(
+            headers["content-security-policy"]
+                .to_str()
+                .unwrap()
+                .contains("default-src"),
+            "{path}"
+        );
+        assert_eq!(headers["x-content-type-options"], "nosniff");
+        assert_eq!(headers["referrer-policy"], "no-referrer");
+        body
+    }
+}
+
+/// Every address in the page that a link names.
+fn links<'a>(page: &'a str, beginning: &str) -> Vec<&'a str> {
+    page.split("href=\"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .filter(|href| href.starts_with(beginning))
+        .collect()
+}
+
+#[tokio::test]
+async fn what_is_public_is_shown_and_nothing_else() {
+    let place = Place::new("public", None).await;
+    let romeo = place.person("romeo@example.org", AccessModel::Open).await;
+    let juliet = place.person("juliet@example.org", AccessModel::Presence).await;
+    let elsewhere = place.person("nurse@other.example", AccessModel::Open).await;
+    place.post(&romeo, "one", "Hello &lt;b&gt; #Verona").await;
+    place.post(&juliet, "one", "For my friends in #verona only").await;
+    place.post(&elsewhere, "one", "Peter! #verona").await;
+
+    for path in ["/public", "/tag/verona"] {
+        let page = place.page(path).await;
+        assert!(
+            page.contains("Hello &lt;b&gt;") && page.contains("Peter!"),
+            "{page}"
+        );
+        assert!(!page.contains("friends"), "{page}");
+        assert!(page.contains("href=\"/@nurse@other.example\""), "{page}");
+    }
+    let profile = place.page("/@romeo").await;
+    assert!(profile.contains("Hello") && !profile.contains("Peter!"));
+    assert!(place.page("/@nurse@other.example").await.contains("Peter!"));
+
+    // What is not public and what is not there look the same.
+    let (status, _, closed) = place.get("/@juliet").await;
+    let (nobody_status, _, nobody) = place.get("/@nobody").await;
+    assert_eq!((status, nobody_status), (404, 404));
+    assert_eq!(closed, nobody);
+    assert_eq!(place.get("/@juliet/feed.atom").await.0, 404);
+    assert_eq!(place.get("/@romeo@elsewhere.example").await.0, 404);
+    assert_eq!(place.get("/romeo").await.0, 404);
+
+    let permalink = links(&profile, "/@romeo/")
+        .into_iter()
+        .find(|href| !href.contains("feed"))
+        .unwrap();
+    let post = place.page(permalink).await;
+    assert!(
+        post.contains("Hello &lt;b&gt;") && post.contains("og:description"),
+        "{post}"
+    );
+    assert!(post.contains("href=\"/tag/verona\""));
+    let id = permalink.rsplit('/').next().unwrap();
+    // The same number under another's name is nothing.
+    assert_eq!(place.get(&format!("/@nurse@other.example/{id}")).await.0, 404);
+    assert_eq!(place.get("/@romeo/1").await.0, 404);
+    assert_eq!(place.get("/@romeo/x").await.0, 404);
+    // One address for one page.
+    let (status, headers, _) = place.get("/tag/Verona").await;
+    assert_eq!(
+        (status, &headers["location"]),
+        (308, &"/tag/verona".parse().unwrap())
+    );
+}
+
+#[tokio::test]
+async fn what_somebody_takes_back_or_closes_is_gone() {
+    let place = Place::new("gone", None).await;
+    let romeo = place.person("romeo@example.org", AccessModel::Open).await;
+    place.post(&romeo, "one", "A slip #verona").await;
+    let profile = place.page("/@romeo").await;
+    let permalink = links(&profile, "/@romeo/")
+        .into_iter()
+        .find(|href| !href.contains("feed"))
+        .unwrap()
+        .to_owned();
+    place.post(&romeo, "one", "A wiser word").await;
+    let edited = place.page(&permalink).await;
+    assert!(edited.contains("A wiser word") && edited.contains("edited") && !edited.contains("slip"));
+    assert!(!place.page("/tag/verona").await.contains("slip"));
+    let accepted = place
+        .host
+        .retract(&romeo.jid.bare(), &romeo, MICROBLOG, &["one"], false)
+        .await
+        .unwrap();
+    accepted.durable.await.unwrap();
+    assert_eq!(place.get(&permalink).await.0, 404);
+    assert!(
+        place
+            .page("/public")
+            .await
+            .contains("Nothing has been posted here yet")
+    );
+    place
+        .store
+        .write(store::accounts::set_state(romeo.no, AccountState::Disabled))
+        .await
+        .unwrap();
+    assert_eq!(place.get("/@romeo").await.0, 404);
+}
+
+#[tokio::test]
+async fn hostile_posts_do_no_harm() {
+    let place = Place::new("hostile", None).await;
+    let mallory = place.person("mallory@example.org", AccessModel::Open).await;
+    let entry = "<entry xmlns='http://www.w3.org/2005/Atom'>\
+        <title type='text'>&lt;script&gt;alert(1)&lt;/script&gt;</title>\
+        <author><name>&lt;img src=x onerror=alert(2)&gt;</name><uri>xmpp:mallory@example.org</uri></author>\
+        <category term='\"&gt;&lt;script&gt;'/>\
+        <content type='xhtml'><div xmlns='http://www.w3.org/1999/xhtml'><p onclick='alert(3)'>fine</p>\
+        <script>alert(4)</script><a href='javascript:alert(5)'>link</a></div></content></entry>";
+    place.publish(&mallory, MICROBLOG, "one", entry).await;
+    for path in ["/public", "/@mallory", "/@mallory/feed.atom", "/public/feed.atom"] {
+        let page = place.page(path).await;
+        assert!(page.contains("fine"), "{page}");
+        for bad in ["<script", "<img", "onclick", "javascript:", "alert(4)"] {
+            assert!(!page.contains(bad), "{bad} in {page}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn pages_lead_to_older_and_newer_posts() {
+    let place = Place::new("paging", None).await;
+    let romeo = place.person("romeo@example.org", AccessModel::Open).await;
+    for number in 0..45 {
+        place
+            .post(&romeo, &format!("id{number}"), &format!("post number {number}."))
+            .await;
+    }
+    for path in ["/public", "/@romeo"] {
+        let shown = |page: &str| -> Vec<usize> {
+            (0..45)
+                .filter(|n| page.contains(&format!("post number {n}.")))
+                .collect()
+        };
+        let first = place.page(path).await;
+        assert_eq!(shown(&first), (25..45).collect::<Vec<_>>());
+        assert!(links(&first, &format!("{path}?after=")).is_empty());
+        let second = place.page(links(&first, &format!("{path}?before="))[0]).await;
+        assert_eq!(shown(&second), (5..25).collect::<Vec<_>>());
+        let third = place.page(links(&second, &format!("{path}?before="))[0]).await;
+        assert_eq!(shown(&third), (0..5).collect::<Vec<_>>());
+        assert!(links(&third, &format!("{path}?before=")).is_empty());
+        let back = place.page(links(&third, &format!("{path}?after="))[0]).await;
+        assert_eq!(shown(&back), shown(&second));
+    }
+    assert_eq!(place.get("/public?before=x").await.0, 400);
+    assert_eq!(place.get("/@romeo?after=-1").await.0, 400);
+}
+
+#[tokio::test]
+async fn a_feed_is_sent_once() {
+    let place = Place::new("feed", None).await;
+    let romeo = place.person("romeo@example.org", AccessModel::Open).await;
+    place
+        .post(&romeo, "one", "Hello &amp; #verona https://a.example/?b&amp;c")
+        .await;
+    let (status, headers, feed) = place.get("/@romeo/feed.atom").await;
+    assert_eq!(status, 200);
+    assert_eq!(headers["content-type"], "application/atom+xml; charset=utf-8");
+    let document = wire::Document::parse(
+        feed.trim_start_matches("<?xml version='1.0' encoding='utf-8'?>")
+            .trim()
+            .as_bytes()
+            .to_vec(),
+    );
+    let document = document.unwrap();
+    let atom = "http://www.w3.org/2005/Atom";
+    let entry = document.root().child("entry", atom).unwrap();
+    assert!(
+        entry
+            .child("content", atom)
+            .unwrap()
+            .text()
+            .contains("<a class=\"tag\" href=\"/tag/verona\"")
+    );
+    assert!(entry.child("id", atom).is_some() && entry.child("updated", atom).is_some());
+    assert!(document.root().child("updated", atom).is_some());
+
+    for (name, value) in [
+        ("if-none-match", &headers["etag"]),
+        ("if-modified-since", &headers["last-modified"]),
+    ] {
+        let request = Request::get("/@romeo/feed.atom")
+            .header(name, value)
+            .body(Body::empty())
+            .unwrap();
+        let response = place.send(request, [192, 0, 2, 1]).await;
+        assert_eq!(response.status(), 304, "{name}");
+        assert_eq!(response.headers()["etag"], headers["etag"]);
+        assert!(
+            axum::body::to_bytes(response.into_body(), 10)
+                .await
+                .unwrap()
+                .is_empty()
+        );
+    }
+    place.post(&romeo, "two", "More").await;
+    let request = Request::get("/@romeo/feed.atom")
+        .header("if-none-match", &headers["etag"])
+        .body(Body::empty())
+        .unwrap();
+    assert_eq!(place.send(request, [192, 0, 2, 1]).await.status(), 200);
+    for path in ["/public/feed.atom", "/tag/verona/feed.atom"] {
+        assert!(place.page(path).await.contains("<entry>"));
+    }
+}
+
+#[tokio::test]
+async fn clients_find_the_websocket() {
+    let place = Place::new("host-meta", None).await;
+    let (status, headers, body) = place.get("/.well-known/host-meta").await;
+    assert_eq!(
+        (status, &headers["access-control-allow-origin"]),
+        (200, &"*".parse().unwrap())
+    );
+    let link =
+        "<Link rel='urn:xmpp:alt-connections:websocket' href='wss://social.example.org/xmpp-websocket'/>";
+    assert!(body.contains(link), "{body}");
+    let (status, headers, body) = place.get("/.well-known/host-meta.json").await;
+    assert_eq!(
+        (status, &headers["access-control-allow-origin"]),
+        (200, &"*".parse().unwrap())
+    );
+    let json: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(json["links"][0]["rel"], "urn:xmpp:alt-connections:websocket");
+}
+
+#[tokio::test]
+async fn limits_hold() {
+    let place = Place::new("limits", Some(5)).await;
+    let request = || Request::post("/public").body(Body::empty()).unwrap();
+    assert_eq!(place.send(request(), [192, 0, 2, 9]).await.status(), 405);
+    let large = Request::get("/public")
+        .header("content-length", "1025")
+        .body(Body::empty())
+        .unwrap();
+    assert_eq!(place.send(large, [192, 0, 2, 9]).await.status(), 413);
+    let odd = Request::get("/public")
+        .header("content-length", "x")
+        .body(Body::empty())
+        .unwrap();
+    assert_eq!(place.send(odd, [192, 0, 2, 9]).await.status(), 400);
+    for _ in 0..5 {
+        assert_eq!(place.get("/healthz").await.0, 200);
+    }
+    let (status, headers, body) = place.get("/healthz").await;
+    assert_eq!(status, 429);
+    assert!(headers.contains_key("retry-after") && body.contains("Slowly, please"));
+    // Somebody else is not held up.
+    let other = Request::get("/healthz").body(Body::empty()).unwrap();
+    assert_eq!(place.send(other, [198, 51, 100, 1]).await.status(), 200);
+}
+
+#[tokio::test]
+async fn numbers_are_for_those_who_may_see_them() {
+    let place = Place::new("metrics", None).await;
+    assert_eq!(place.get("/metrics").await.0, 403);
+    let request = Request::get("/metrics").body(Body::empty()).unwrap();
+    let response = place.send(request, [127, 0, 0, 1]).await;
+    assert_eq!(response.status(), 200);
+    let body = axum::body::to_bytes(response.into_body(), 1 << 16).await.unwrap();
+    let text = String::from_utf8(body.to_vec()).unwrap();
+    assert!(
+        text.contains("folkmoot_http_responses_total{class=\"4xx\"} 1") && text.ends_with("# EOF\n"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn the_web_client_or_a_word_about_it_is_at_the_root() {
+    let place = Place::new("client", None).await;
+    for path in [
+        "/",
+        "/home",
+        "/signup",
+        "/signin",
+        "/settings",
+        "/invite/abc",
+        "/welcome/abc",
+        "/app/public",
+        "/app/@romeo",
+    ] {
+        let page = place.page(path).await;
+        let is_client = page.contains("<meta name=\"folkmoot-domain\" content=\"example.org\">");
+        assert!(
+            is_client || page.contains("Folkmoot is running"),
+            "{path}: {page}"
+        );
+    }
+    assert_eq!(place.get("/assets/nothing.js").await.0, 404);
+    let style = links(&place.page("/public").await, "/style-")[0].to_owned();
+    let (status, headers, _) = place.get(&style).await;
+    assert_eq!(
+        (status, &headers["content-type"]),
+        (200, &"text/css; charset=utf-8".parse().unwrap())
+    );
+    assert!(headers["cache-control"].to_str().unwrap().contains("immutable"));
+}
