@@ -4,7 +4,7 @@
 -- Two words are SQLite's alone and are dropped for another engine: WITHOUT ROWID (store the row in its key)
 -- and the INTEGER of INTEGER PRIMARY KEY (BIGINT there). Times are Unix milliseconds. Truth values are 0 or 1.
 
--- Numbers handed out ahead in blocks, so that none is given twice even when its row is gone.
+-- Up to where numbers are given, where the rows themselves may no longer show it.
 CREATE TABLE counters (
     name  TEXT NOT NULL PRIMARY KEY,
     value BIGINT NOT NULL

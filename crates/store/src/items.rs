@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::ids::{JidNo, NodeNo, PostId, Seq, Timestamp};
 use crate::sweep::Sweep;
 use crate::tags;
-use crate::write::{NodeHead, Tx, Write, WriteError};
+use crate::write::{NodeHead, Retired, Tx, Write, WriteError};
 
 /// A stored item.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -200,7 +200,8 @@ fn evict(
 pub(crate) fn delete_row(tx: &Tx<'_>, post_id: PostId) -> Result<(), WriteError> {
     tx.execute("DELETE FROM items WHERE post_id = ?1", [post_id])?;
     tx.execute("DELETE FROM item_revisions WHERE post_id = ?1", [post_id])?;
-    tags::delete(tx, post_id)
+    tags::delete(tx, post_id)?;
+    tx.retire(Retired::Post, post_id.0 as i64)
 }
 
 /// Deletes an item. [`WriteError::NotFound`] when the node has none of that id.

@@ -196,11 +196,13 @@ pub(crate) fn open(dir: &Path, options: &Options) -> Result<Store, OpenError> {
             .query_row(sql, [], |row| row.get::<_, Option<i64>>(0))
             .map_err(engine)
     };
-    let posts = PostIds::above(largest("SELECT max(post_id) FROM items")?.map(|id| PostId(id as u64)));
-    let nodes = Counter::above(largest("SELECT max(no) FROM nodes")?);
+    let retired = |name: &str| largest(&format!("SELECT max(value) FROM counters WHERE name = '{name}'"));
+    let last_post = largest("SELECT max(post_id) FROM items")?.max(retired("post")?);
+    let posts = PostIds::above(last_post.map(|id| PostId(id as u64)));
+    let nodes = Counter::above(largest("SELECT max(no) FROM nodes")?.max(retired("node")?));
     let devices = Counter::above(largest("SELECT max(id) FROM devices")?);
     let messages = Counter::above(largest("SELECT max(id) FROM messages")?);
-    let next_seq = largest("SELECT max(value) FROM counters WHERE name = 'seq'")?.unwrap_or(1);
+    let next_seq = retired("seq")?.unwrap_or(1);
     let largest_jid = largest("SELECT max(no) FROM jids")?;
     let sweeps: VecDeque<_> = sweep::unfinished(&connection).map_err(engine)?;
 

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use crate::ids::{JidNo, NodeNo, PostId, Timestamp};
 use crate::items;
-use crate::write::{Tx, WriteError};
+use crate::write::{Retired, Tx, WriteError};
 
 /// Rows removed in one slice; a few milliseconds.
 const SLICE: usize = 200;
@@ -134,6 +134,7 @@ fn sweep_node(tx: &Tx<'_>, node: NodeNo, left: &mut usize) -> Result<bool, Write
     )?;
     if is_done {
         tx.execute("DELETE FROM nodes WHERE no = ?1", [node])?;
+        tx.retire(Retired::Node, node.0)?;
     }
     Ok(is_done)
 }

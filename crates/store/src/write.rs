@@ -265,6 +265,15 @@ impl Memory {
     }
 }
 
+/// Numbers that are given once, even across restarts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Retired {
+    /// A [`PostId`](crate::PostId).
+    Post,
+    /// A [`NodeNo`].
+    Node,
+}
+
 /// A transaction in progress, as the subject files see it.
 pub(crate) struct Tx<'c> {
     connection: &'c Connection,
@@ -330,6 +339,23 @@ impl<'c> Tx<'c> {
         numbers.next_seq += 1;
         self.seqs = Some((self.seqs.map_or(seq, |(first, _)| first), seq));
         Ok(seq)
+    }
+
+    /// Notes that a number is never to be given again, when the row that shows so may be gone after a restart.
+    pub(crate) fn retire(&self, counter: Retired, number: i64) -> Result<(), WriteError> {
+        let sql = match counter {
+            // Nothing to note while a newer post shows that this one was given.
+            Retired::Post => {
+                "INSERT INTO counters (name, value) \
+                 SELECT 'post', ?1 WHERE ?1 > (SELECT coalesce(max(post_id), 0) FROM items) \
+                 ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE excluded.value > counters.value"
+            }
+            Retired::Node => {
+                "INSERT INTO counters (name, value) VALUES ('node', ?1) \
+                 ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE excluded.value > counters.value"
+            }
+        };
+        self.execute(sql, [number]).map(drop)
     }
 
     /// What is known about a live node. [`WriteError::NotFound`] when there is none, or it was deleted.

@@ -105,7 +105,10 @@ fn run(parts: Parts) {
         let _ = reader.join();
     }
     close(connection);
-    drop(lock);
+    // Closing the file is not enough: a process that is being started at this moment shares it.
+    if let Err(error) = lock.unlock() {
+        tracing::warn!(%error, "the data folder was not unlocked");
+    }
     let _ = finished.send(());
 }
 
@@ -186,11 +189,11 @@ impl Writer {
             &mut self.todo,
             &mut self.errands,
         );
-        if let Taken::Closed = taken {
-            return taken;
-        }
         if !self.todo.is_empty() || self.jids.has_many_unsaved() {
             self.write_batch(connection);
+        }
+        if let Taken::Closed = taken {
+            return taken;
         }
         if self.has_sweeps() {
             self.sweep(connection);

@@ -1,0 +1,15 @@
+//! The store from outside: what is promised about order, durability, faults and every subject.
+
+#![allow(clippy::unwrap_used)]
+
+mod backup;
+mod disk_full;
+mod fixtures;
+mod gate;
+mod group_commit;
+mod items_model;
+mod jids;
+mod kill;
+mod open;
+mod people;
+mod sweep;
