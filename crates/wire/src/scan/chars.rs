@@ -320,7 +320,7 @@ fn any_name(data: &[u8], start: usize) -> Result<Option<Name>, ScanError> {
             prefix_len = at;
             at += 1;
             wanted = NAME_START;
-        } else if wanted == NAME {
+        } else if wanted == NAME && byte != b':' {
             return Ok(Some(Name {
                 start: start as u32,
                 len: at as u8,

@@ -65,7 +65,9 @@ fn rest_of_declaration(data: &[u8], mut at: usize) -> Result<Option<usize>, Scan
                 ScanError::Syntax
             });
         }
-        let Some(found) = names.iter().skip(next).position(|name| name[0] == rest[0]) else {
+        let found = names.iter().skip(next).position(|name| name[0] == rest[0]);
+        // The version is required, the others are not.
+        let Some(found) = found.filter(|found| next > 0 || *found == 0) else {
             return Err(ScanError::Syntax);
         };
         next += found;
@@ -83,7 +85,6 @@ fn rest_of_declaration(data: &[u8], mut at: usize) -> Result<Option<usize>, Scan
             1 => return Err(ScanError::Encoding),
             _ => value == b"yes" || value == b"no",
         };
-        // `version` comes first and is required.
         if !is_good {
             return Err(ScanError::Syntax);
         }

@@ -1,12 +1,9 @@
 //! However a stream is cut into pieces, the scanner finds the same in it.
 
-#![allow(clippy::unwrap_used, missing_docs)]
-
-#[path = "support/generate.rs"]
-mod generate;
-
 use proptest::prelude::*;
 use wire::{Limits, ScanError, Scanned, Scanner, ingress};
+
+use crate::generate;
 
 const HEADER: &[u8] =
     b"<?xml version=\"1.0\" encoding='utf-8' ?>\n<stream:stream xmlns='jabber:client' xml:lang='\xC3\xA9' \
@@ -126,7 +123,7 @@ fn spoilt_header() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
+    #![proptest_config(generate::cases(600))]
 
     #[test]
     fn split_anywhere(

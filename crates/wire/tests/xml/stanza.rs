@@ -1,7 +1,5 @@
 //! Stanzas: taken from a stream, made canonical, spliced, and read.
 
-#![allow(clippy::unwrap_used, missing_docs)]
-
 use wire::{Kind, Limits, Scanned, Scanner, Set, Stanza, StreamContext, ingress, ns, scan_one};
 
 const HEADER: &[u8] = b"<?xml version='1.0'?><stream:stream xmlns='jabber:client' xml:lang='en' \

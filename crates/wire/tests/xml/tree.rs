@@ -50,19 +50,34 @@ fn namespace(written: &str) -> String {
 }
 
 /// Reads one element with our parser.
+///
+/// # Errors
+/// Why it is refused.
 pub fn ours(data: &[u8]) -> Result<Tree, ScanError> {
     let document = wire::Document::parse_within(data, &LIMITS)?;
     Ok(of_element(document.root()))
 }
 
 /// Reads one element with `rxml`, in a stream whose content namespace is `jabber:client`.
+///
+/// # Errors
+/// What `rxml` says.
 pub fn theirs(data: &[u8]) -> Result<Tree, String> {
+    theirs_in("<s xmlns='jabber:client'>", data)
+}
+
+/// Reads one element with `rxml`, in a stream that begins with `header` and whose element is named `s`. It stumbles
+/// over carriage returns, so line breaks are made one character before, as XML 1.0 §2.11 has it.
+///
+/// # Errors
+/// What `rxml` says.
+pub fn theirs_in(header: &str, data: &[u8]) -> Result<Tree, String> {
     let options = Options {
         max_token_length: 1 << 20,
         ..Options::default()
     };
     let mut parser = Parser::with_options(options);
-    let mut header = &b"<s xmlns='jabber:client'>"[..];
+    let mut header = header.as_bytes();
     parser
         .parse(&mut header, false)
         .map_err(|error| format!("{error:?}"))?;
@@ -71,7 +86,14 @@ pub fn theirs(data: &[u8]) -> Result<Tree, String> {
         .iter()
         .rposition(|byte| !b" \t\r\n".contains(byte))
         .map_or(0, |at| at + 1);
-    let mut all = data[..end].to_vec();
+    let mut all = Vec::with_capacity(end + 4);
+    for (at, byte) in data[..end].iter().enumerate() {
+        match byte {
+            b'\r' if data.get(at + 1) == Some(&b'\n') => {}
+            b'\r' => all.push(b'\n'),
+            byte => all.push(*byte),
+        }
+    }
     all.extend_from_slice(b"</s>");
     let mut rest = &all[..];
     let mut open: Vec<Tree> = Vec::new();

@@ -1,13 +1,8 @@
 //! Our parser beside `rxml`: both accept the same elements and see the same in them.
 
-#![allow(clippy::unwrap_used, missing_docs)]
-
-#[path = "support/generate.rs"]
-mod generate;
-#[path = "support/tree.rs"]
-mod tree;
-
 use proptest::prelude::*;
+
+use crate::{generate, tree};
 
 /// Accepted by both.
 const GOOD: &[&str] = &[
@@ -147,7 +142,7 @@ fn bad() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(generate::cases(3000))]
 
     #[test]
     fn generated(bytes in generate::spoilt()) {

@@ -3,6 +3,14 @@
 use proptest::prelude::*;
 use proptest::sample::select;
 
+/// So many cases; a failure prints its input, and nothing is left in the work tree.
+pub fn cases(count: u32) -> ProptestConfig {
+    ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(count)
+    }
+}
+
 /// A value for an attribute, without quotes.
 fn value() -> impl Strategy<Value = String> {
     let piece = select(vec![
@@ -137,16 +145,16 @@ fn content() -> impl Strategy<Value = String> {
     })
 }
 
-/// One element, good unless a prefix is undeclared inside it.
-pub fn one() -> impl Strategy<Value = String> {
+/// One element, good unless a prefix is undeclared inside it. Its root declares these prefixes.
+pub fn one_declaring(prefixes: &'static [&'static str]) -> impl Strategy<Value = String> {
     (
         select(vec!["message", "iq", "presence", "other", "p:x"]),
         attributes(),
         content(),
     )
-        .prop_map(|(name, attributes, content)| {
+        .prop_map(move |(name, attributes, content)| {
             let mut all = attributes;
-            for prefix in ["p", "q"] {
+            for prefix in prefixes {
                 let declaration = format!("xmlns:{prefix}");
                 if !all.contains(&declaration) {
                     all = format!("{all} {declaration}='urn:of:{prefix}'");
@@ -154,6 +162,11 @@ pub fn one() -> impl Strategy<Value = String> {
             }
             element(name, &all, &content, "")
         })
+}
+
+/// One element that declares all it needs.
+pub fn one() -> impl Strategy<Value = String> {
+    one_declaring(&["p", "q"])
 }
 
 /// What may be put where it does not belong.

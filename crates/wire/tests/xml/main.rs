@@ -1,0 +1,11 @@
+//! The scanner, elements and stanzas from outside: properties, a second parser's judgement, hostile input.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod against_rxml;
+mod cut;
+mod generate;
+mod hostile;
+mod split;
+mod stanza;
+mod tree;
