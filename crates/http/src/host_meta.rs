@@ -120,8 +120,12 @@ mod tests {
             "ws://localhost:5280/xmpp-websocket"
         );
         assert_eq!(
-            url("https://a.example", "a.example", plain),
-            "ws://a.example/xmpp-websocket"
+            url("https://a.example", "a.example:5280", plain),
+            "wss://a.example/xmpp-websocket"
+        );
+        assert_eq!(
+            url("https://a.example", "a.example:5443", secure),
+            "wss://a.example:5443/xmpp-websocket"
         );
         let proxied = Client {
             is_proxied: true,
