@@ -15,6 +15,7 @@ const MAX_DIGITS: usize = 8;
 const SPACE: u8 = 1;
 const NAME_START: u8 = 2;
 const NAME: u8 = 4;
+const URI: u8 = 8;
 
 /// The classes of each ASCII byte.
 const CLASS: [u8; 256] = {
@@ -23,8 +24,10 @@ const CLASS: [u8; 256] = {
     while byte < 128 {
         class[byte] = match byte as u8 {
             b'\t' | b'\n' | b'\r' | b' ' => SPACE,
-            b'A'..=b'Z' | b'a'..=b'z' | b'_' => NAME_START | NAME,
-            b'0'..=b'9' | b'-' | b'.' => NAME,
+            b'A'..=b'Z' | b'a'..=b'z' | b'_' => NAME_START | NAME | URI,
+            b'0'..=b'9' | b'-' | b'.' => NAME | URI,
+            b'~' | b':' | b'/' | b'?' | b'#' | b'@' | b'!' | b'$' | b'\'' | b'(' | b')' => URI,
+            b'*' | b'+' | b',' | b';' | b'=' => URI,
             _ => 0,
         };
         byte += 1;
@@ -43,6 +46,11 @@ pub(crate) fn skip_space(data: &[u8], mut at: usize) -> usize {
         at += 1;
     }
     at
+}
+
+/// Characters that stand for themselves in a URI (RFC 3986 §2.2, §2.3), without `&` and square brackets.
+pub(super) fn is_uri(byte: u8) -> bool {
+    CLASS[usize::from(byte)] & URI != 0
 }
 
 const ONES: u64 = 0x0101_0101_0101_0101;

@@ -29,10 +29,10 @@ pub enum ScanError {
     /// A character reference has more than 8 digits.
     #[error("character reference too long")]
     ReferenceTooLong,
-    /// A namespace name holds a character reference (other than `&amp;`), a tab or a line break: the same name
-    /// could then be written in two ways.
-    #[error("namespace name not written plainly")]
-    NamespaceSpelling,
+    /// A namespace name is no URI reference, or is written with a character reference (other than `&amp;`): not every
+    /// parser would take it, or the same name could be written in two ways.
+    #[error("namespace name not a plain URI")]
+    NamespaceName,
     /// A comment (RFC 6120 §11.1).
     #[error("comment")]
     Comment,
@@ -113,7 +113,7 @@ impl ScanError {
                 | Self::NameTooLong
                 | Self::NameCharacter
                 | Self::ReferenceTooLong
-                | Self::NamespaceSpelling
+                | Self::NamespaceName
         )
     }
 
@@ -127,7 +127,7 @@ impl ScanError {
             | Self::NameTooLong
             | Self::NameCharacter
             | Self::ReferenceTooLong => StreamCondition::PolicyViolation,
-            Self::NamespaceSpelling
+            Self::NamespaceName
             | Self::Comment
             | Self::ProcessingInstruction
             | Self::Doctype

@@ -88,8 +88,6 @@ pub(crate) struct Attribute {
     pub(crate) name: Name,
     pub(crate) value: u32,
     pub(crate) len: u32,
-    /// True if the value holds a reference, a tab or a line break.
-    pub(super) has_special: bool,
 }
 
 impl Attribute {
@@ -399,7 +397,6 @@ impl Machine {
     /// After the opening quote.
     fn begin_value(&mut self) -> bool {
         self.attribute.value = self.pos as u32;
-        self.attribute.has_special = false;
         true
     }
 
@@ -418,14 +415,7 @@ impl Machine {
                     return Ok(true);
                 }
                 Some(b'<') => return Err(ScanError::LessThan),
-                Some(b'&') => {
-                    self.attribute.has_special = true;
-                    chars::reference(rest)?.map(|(_, len)| len)
-                }
-                Some(..0x20) => {
-                    self.attribute.has_special = true;
-                    chars::character(rest)?
-                }
+                Some(b'&') => chars::reference(rest)?.map(|(_, len)| len),
                 _ => chars::character(rest)?,
             };
             let Some(len) = len else { return Ok(false) };
@@ -463,7 +453,6 @@ fn plain_attribute(data: &[u8], at: usize) -> Option<(Attribute, usize)> {
             name,
             value: value as u32,
             len: (end - value) as u32,
-            has_special: false,
         },
         end + 1,
     ))

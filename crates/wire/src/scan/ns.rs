@@ -4,7 +4,7 @@
 //! scanner sees to it that one name has one spelling.
 
 use super::ScanError;
-use super::chars::Name;
+use super::chars::{self, Name};
 use super::inline::Inline;
 use crate::ns;
 
@@ -191,5 +191,111 @@ fn resolved(binding: &Binding) -> Resolved {
     Resolved {
         space,
         handle: Some(binding.handle),
+    }
+}
+
+/// True if a namespace name, as written, is empty or a URI reference (RFC 3986 §4.1) that every parser takes.
+///
+/// A name that is none could end the stream of whoever receives it: expat refuses one that holds the character that
+/// its user separates names with, libxml2 one that is no URI. And one name must have one spelling, for names are
+/// compared as written: else `jabber&#58;client` could pass a rule about `jabber:client`. `&` has to be `&amp;`, so
+/// that is the only reference allowed.
+pub(super) fn is_plain(name: &[u8]) -> bool {
+    has_uri_characters(name) && has_uri_structure(name)
+}
+
+fn has_uri_characters(name: &[u8]) -> bool {
+    let mut rest = name;
+    loop {
+        let Some(at) = rest.iter().position(|byte| !chars::is_uri(*byte)) else {
+            return true;
+        };
+        rest = &rest[at..];
+        let len = match rest {
+            [b'&', ..] if rest.starts_with(b"&amp;") => 5,
+            [b'%', first, second, ..] if first.is_ascii_hexdigit() && second.is_ascii_hexdigit() => 3,
+            _ => return false,
+        };
+        rest = &rest[len..];
+    }
+}
+
+/// RFC 3986 §3: what stands before a first colon is a scheme, a port is a number, a fragment has no fragment.
+fn has_uri_structure(name: &[u8]) -> bool {
+    let is_scheme = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+    let Some(end) = name.iter().position(|byte| !is_scheme(byte)) else {
+        return true;
+    };
+    let rest = match name[end] {
+        b':' if name[0].is_ascii_alphabetic() => &name[end + 1..],
+        b':' => return false,
+        _ if has_colon_in_first_segment(&name[end..]) => return false,
+        _ => name,
+    };
+    if memchr::memchr(b'#', rest).is_some_and(|at| memchr::memchr(b'#', &rest[at + 1..]).is_some()) {
+        return false;
+    }
+    let Some(authority) = rest.strip_prefix(b"//") else {
+        return true;
+    };
+    let len = authority
+        .iter()
+        .position(|byte| matches!(byte, b'/' | b'?' | b'#'))
+        .unwrap_or(authority.len());
+    match memchr::memchr(b':', &authority[..len]) {
+        Some(port) => authority[port + 1..len].iter().all(u8::is_ascii_digit),
+        None => true,
+    }
+}
+
+/// §4.2: a relative reference would be taken for an absolute one.
+fn has_colon_in_first_segment(rest: &[u8]) -> bool {
+    rest.iter()
+        .take_while(|byte| !matches!(byte, b'/' | b'?' | b'#'))
+        .any(|byte| *byte == b':')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_plain;
+
+    #[test]
+    fn namespace_names() {
+        for good in [
+            "",
+            "jabber:client",
+            "vcard-temp",
+            "http://jabber.org/protocol/pubsub#event",
+            "urn:ietf:params:xml:ns:xmpp-sasl",
+            "http://example.org:8080/a%20b/?c=1&amp;d='2'",
+            "eu.siacs.conversations.axolotl",
+            "it's",
+            "#a",
+            "/a:b",
+        ] {
+            assert!(is_plain(good.as_bytes()), "{good}");
+        }
+        for bad in [
+            " ",
+            "a b",
+            "urn:a}b",
+            "urn:a|b",
+            "urn:\u{e9}",
+            "urn:a&b",
+            "urn:a&#58;",
+            "urn:%4",
+            "urn:%gg",
+            "a=b:c",
+            ":a",
+            "1:a",
+            "http://a:b/",
+            "urn:a#b#c",
+            "urn:[a]",
+            "urn:a\n",
+            "urn:<",
+            "urn:\"",
+        ] {
+            assert!(!is_plain(bad.as_bytes()), "{bad}");
+        }
     }
 }

@@ -5,7 +5,7 @@
 
 use super::head::{AttributeSpan, Kind};
 use super::machine::{Attribute, Declared, Machine, Open, Sink};
-use super::ns::{IMPLIED, Resolved, Scope, Space};
+use super::ns::{self, IMPLIED, Resolved, Scope, Space};
 use super::{Limits, ScanError};
 
 impl Machine {
@@ -86,7 +86,9 @@ impl Machine {
             };
             let handle = sink.attribute(&attribute, is_declaration);
             if is_declaration {
-                check_spelling(data, &attribute)?;
+                if !ns::is_plain(attribute.value(data)) {
+                    return Err(ScanError::NamespaceName);
+                }
                 let uri = (attribute.value, attribute.len);
                 if self.bindings.declare(data, attribute.name, uri, handle)? {
                     open.default = self.bindings.len() - 1;
@@ -177,22 +179,6 @@ impl Machine {
 /// True unless the prefix is `xmlns`.
 fn has_meaningful_prefix(data: &[u8], attribute: &Attribute) -> bool {
     attribute.name.prefix_len != 0 && attribute.name.prefix(data) != b"xmlns"
-}
-
-/// One namespace, one spelling: else `jabber&#58;client` would have to be understood wherever names are compared.
-/// `&amp;` has to be written so, hence is its only spelling.
-fn check_spelling(data: &[u8], attribute: &Attribute) -> Result<(), ScanError> {
-    if !attribute.has_special {
-        return Ok(());
-    }
-    let value = attribute.value(data);
-    let has_break = value.iter().any(|byte| *byte < b' ');
-    let has_reference = memchr::memchr_iter(b'&', value).any(|at| !value[at..].starts_with(b"&amp;"));
-    if has_break || has_reference {
-        Err(ScanError::NamespaceSpelling)
-    } else {
-        Ok(())
-    }
 }
 
 fn declared(resolved: Resolved) -> Declared {
