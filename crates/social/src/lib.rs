@@ -1,1 +1,19 @@
-//! social
+//! What people see of each other: whom they follow, and the timelines made of that.
+//!
+//! A timeline is a virtual node ([`bus::Virtual`]): it has no items of its own, and every item that it shows passes
+//! `pubsub`'s `may_read`. Nothing is written for it; home is merged when it is read. How it looks on the wire is in
+//! `xmpp`.
+
+mod caches;
+mod follows;
+mod heads;
+mod payload;
+mod people;
+mod posts;
+mod routes;
+mod timelines;
+
+pub use payload::{origin, virtual_payload};
+pub use people::Person;
+pub use routes::{HomeRoute, Routes, StreamAct, StreamRoute};
+pub use timelines::{TimelineItem, TimelinePage, Timelines};

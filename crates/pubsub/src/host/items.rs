@@ -114,7 +114,7 @@ impl Host {
         let Found { rows, place } = found.ok_or(PubsubError::ItemNotFound)?;
         let is_part = place.is_some_and(|(count, _)| count > rows.len() as u64);
         let items: Vec<_> = self
-            .deliverable(view, rows)
+            .delivered(view, rows)
             .await?
             .into_iter()
             .map(Arc::new)

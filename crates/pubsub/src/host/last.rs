@@ -95,7 +95,7 @@ impl Host {
                 .store
                 .read(move |reader| reader.newest_items(no, 1, None))
                 .await?;
-            let item = self.deliverable(view, rows).await?.pop().map(Arc::new);
+            let item = self.delivered(view, rows).await?.pop().map(Arc::new);
             let is_done = self
                 .with(owner, &view.name, |state| match state.node(&view.name) {
                     // An empty answer means that the failure which made it so is not settled yet; there is nothing

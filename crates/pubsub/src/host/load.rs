@@ -121,12 +121,15 @@ impl Host {
             tags: tags.into_iter().map(Arc::from).collect(),
             in_public: row.in_public,
         };
-        let mut items = self.deliverable(view, vec![row]).await?;
+        let mut items = self.delivered(view, vec![row]).await?;
         Ok(items.pop().map(|item| (item, marks)))
     }
 
-    /// Stored rows of one node as they are delivered, in their order.
-    pub(super) async fn deliverable(
+    /// Stored rows of one node as they are delivered, in their order. Who may read them is not asked here.
+    ///
+    /// # Errors
+    /// When a publisher's address cannot be read.
+    pub async fn delivered(
         &self,
         view: &NodeView,
         rows: Vec<store::items::Item>,

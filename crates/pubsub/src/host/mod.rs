@@ -105,8 +105,8 @@ struct Inner {
     shards: Vec<Mutex<LruCache<JidNo, Arc<Owner>>>>,
     virtuals: Virtuals,
     settling: Mutex<Settling>,
-    /// The last write of an item, whosever: what timelines wait for.
-    last_item_write: Mutex<Ticket>,
+    /// The last write, whosever: what timelines wait for.
+    last_write: Mutex<Ticket>,
 }
 
 impl Host {
@@ -132,7 +132,7 @@ impl Host {
             shards,
             virtuals: Virtuals::default(),
             settling: Mutex::default(),
-            last_item_write: Mutex::new(Ticket::NONE),
+            last_write: Mutex::new(Ticket::NONE),
         };
         Host {
             inner: Arc::new(inner),
@@ -178,10 +178,11 @@ impl Host {
         }
     }
 
-    /// The write that timelines must wait for, so that whoever reads on a notification finds the item.
+    /// The last write of any owner: what reads over many nodes wait for, so that whoever reads on a notification
+    /// finds the item.
     #[must_use]
-    pub fn last_item_write(&self) -> Ticket {
-        *self.inner.last_item_write.lock()
+    pub fn last_write(&self) -> Ticket {
+        *self.inner.last_write.lock()
     }
 
     /// A node as it is now.

@@ -208,7 +208,6 @@ impl Host {
             let view = Arc::clone(&ready.view);
             let queued = self.queue(store::nodes::delete(view.no, self.inner.clock.now()))?;
             state.nodes.remove(node);
-            *self.inner.last_item_write.lock() = queued.ticket;
             let events = vec![Event::NodeDeleted { view }];
             Ok(self.finish(&owner, state, queued, Deliver::WhenStored, events, Vec::new(), ()))
         })
@@ -242,7 +241,6 @@ impl Host {
             node.epoch += 1;
             node.last = None;
             node.last_ticket = queued.ticket;
-            *self.inner.last_item_write.lock() = queued.ticket;
             let events = vec![Event::Purged { view }];
             Ok(self.finish(&owner, state, queued, Deliver::WhenStored, events, Vec::new(), ()))
         })

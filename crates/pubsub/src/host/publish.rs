@@ -395,7 +395,6 @@ impl Host {
             if view.config.persist_items {
                 let evicted = node.put(heads, &queued);
                 events.extend(evicted.into_iter().map(|head| gone(&view, head)));
-                *self.inner.last_item_write.lock() = queued.ticket;
             }
         }
         Ok(self.finish(request.owner, state, queued, Deliver::First, events, touched, ids))

@@ -175,7 +175,6 @@ impl Host {
             });
         }
         node.last_ticket = queued.ticket;
-        *self.inner.last_item_write.lock() = queued.ticket;
         Ok(Tried::Done(self.finish(
             owner,
             state,

@@ -76,7 +76,11 @@ impl Host {
         let pending = self.inner.store.write(write);
         match pending.ticket() {
             Ticket::NONE => Err(PubsubError::Overloaded),
-            ticket => Ok(Queued { pending, ticket }),
+            ticket => {
+                let mut last = self.inner.last_write.lock();
+                *last = ticket.max(*last);
+                Ok(Queued { pending, ticket })
+            }
         }
     }
 
