@@ -304,7 +304,7 @@ impl NodeConfig {
                 "notify_sub" => config.notify_sub = is_set,
                 "send_last_published_item" => set(&mut config.send_last, SendLast::from_word(&value)),
                 "notification_type" => {
-                    set(&mut config.notification_type, NotificationType::from_word(&value))
+                    set(&mut config.notification_type, NotificationType::from_word(&value));
                 }
                 "itemreply" => config.itemreply = ItemReply::from_word(&value),
                 "item_expire" => config.item_expire = value.parse().ok(),

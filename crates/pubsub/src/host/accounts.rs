@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use wire::BareJid;
 
 use super::Host;
-use super::publish::create_write;
+use super::made::create_write;
 use super::retract::Telling;
 use super::state::{Node, NodeState, Owner};
 use super::steps::Deliver;

@@ -95,15 +95,15 @@ impl Host {
             })
             .await??;
         match source {
-            Source::Memory(items) => Ok(from_memory(items, &query)),
+            Source::Memory(items) => Ok(answer_from(items, &query)),
             Source::Database { after } => {
                 self.inner.store.wait(after).await;
-                self.from_database(&view, query).await
+                self.read_items(&view, query).await
             }
         }
     }
 
-    async fn from_database(&self, view: &Arc<NodeView>, query: ItemsQuery) -> Result<ItemsPage, PubsubError> {
+    async fn read_items(&self, view: &Arc<NodeView>, query: ItemsQuery) -> Result<ItemsPage, PubsubError> {
         let node = view.no;
         let is_paged = matches!(query, ItemsQuery::Rsm(_));
         let found = self
@@ -190,7 +190,7 @@ fn response(items: &[Arc<Item>], count: u64, index: u64) -> rsm::Response {
 }
 
 /// Answers from a list that is all there is.
-fn from_memory(items: Vec<Arc<Item>>, query: &ItemsQuery) -> ItemsPage {
+fn answer_from(items: Vec<Arc<Item>>, query: &ItemsQuery) -> ItemsPage {
     match query {
         ItemsQuery::All => ItemsPage { items, rsm: None },
         ItemsQuery::Newest(0) => ItemsPage::default(),

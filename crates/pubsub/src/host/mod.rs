@@ -10,6 +10,7 @@ mod disco;
 mod items;
 mod last;
 mod load;
+mod made;
 mod nodes;
 mod publish;
 mod retract;

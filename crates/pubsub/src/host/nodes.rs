@@ -10,7 +10,7 @@ use format::form::DataForm;
 use store::Write;
 use wire::BareJid;
 
-use super::publish::{create_write, default_config, one_write};
+use super::made::{create_write, default_config, one_write};
 use super::state::{Heads, Node, NodeState, OwnerKind};
 use super::steps::Deliver;
 use super::{Accepted, Host, check_name};
@@ -66,7 +66,7 @@ impl Host {
             {
                 return Err(PubsubError::MaxNodes);
             }
-            let mut config = default_config(kind.clone(), &name);
+            let mut config = default_config(&kind, &name);
             if let Some(options) = &options {
                 options.apply(&mut config);
             }

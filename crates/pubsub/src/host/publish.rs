@@ -6,19 +6,19 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bus::{AccessModel, Event, Item, MICROBLOG, MaxItems, NodeConfig, NodeKind, NodeView, PublishKind};
+use bus::{Event, MICROBLOG, MaxItems, NodeConfig, NodeKind, NodeView};
 use format::form::DataForm;
-use store::{PostId, Ticket, Timestamp, Write};
+use store::{PostId, Ticket, Timestamp};
 use wire::BareJid;
 
-use super::load::kind_word;
+use super::made::{Body, Place, create_write, default_config, gone, one_write};
 use super::state::{Head, Heads, Known, Marks, Node, NodeState, Owner, OwnerKind, OwnerState};
-use super::steps::{Deliver, Queued, Touched};
+use super::steps::{Deliver, Queued};
 use super::{Accepted, Host, MAX_NAME, check_name};
 use crate::access::{Actor, may_publish, may_retract};
 use crate::error::PubsubError;
 use crate::form::{Options, Site};
-use crate::profile::microblog::{Draft, Stamp};
+use crate::profile::microblog::Draft;
 
 /// Items that one request may publish.
 const MAX_BATCH: usize = 100;
@@ -38,11 +38,6 @@ struct Checked {
     body: Body,
     /// Bytes of the payload as it came.
     size: usize,
-}
-
-enum Body {
-    Plain(Arc<[u8]>),
-    Microblog(Draft),
 }
 
 /// What the database said about an id.
@@ -69,13 +64,6 @@ struct Request<'a> {
     node: &'a str,
     options: Option<&'a Options>,
     asked: &'a HashMap<Arc<str>, Asked>,
-}
-
-/// Where an item will be: its number, and what was there before.
-struct Place {
-    id: Arc<str>,
-    post_id: PostId,
-    before: Option<Marks>,
 }
 
 impl Host {
@@ -177,7 +165,9 @@ impl Host {
                 return Err(PubsubError::PayloadTooBig);
             }
             let body = match item.payload {
-                Some(payload) if is_microblog => Body::Microblog(Draft::read(payload, id.as_deref())?),
+                Some(payload) if is_microblog => {
+                    Body::Microblog(Box::new(Draft::read(payload, id.as_deref())?))
+                }
                 None if is_microblog => return Err(PubsubError::PayloadRequired),
                 payload => Body::Plain(payload.unwrap_or_default().into()),
             };
@@ -222,7 +212,7 @@ impl Host {
         self.apply(
             request,
             state,
-            view,
+            &view,
             is_created,
             std::mem::take(checked),
             places,
@@ -250,7 +240,7 @@ impl Host {
         if state.nodes.len() >= self.inner.settings.nodes_per_owner {
             return Err(PubsubError::MaxNodes);
         }
-        let mut config = default_config(NodeKind::Pep, request.node);
+        let mut config = default_config(&NodeKind::Pep, request.node);
         if let Some(options) = request.options {
             options.apply(&mut config);
         }
@@ -356,7 +346,7 @@ impl Host {
         &self,
         request: &Request<'_>,
         state: &mut OwnerState,
-        view: Arc<NodeView>,
+        view: &Arc<NodeView>,
         is_created: bool,
         checked: Vec<Checked>,
         places: Vec<Place>,
@@ -369,140 +359,44 @@ impl Host {
         let mut ids = Vec::with_capacity(places.len());
         let mut last = None;
         if is_created {
-            writes.push(create_write(&view));
+            writes.push(create_write(view));
             events.push(Event::NodeCreated {
-                view: Arc::clone(&view),
+                view: Arc::clone(view),
             });
         }
         for (item, place) in checked.into_iter().zip(places) {
-            let made = self.make(request.actor, &view, item.body, place, now);
+            let made = self.make(request.actor, view, item.body, place, now);
             if view.config.persist_items {
                 writes.push(store::items::put(made.row));
+                touched.push(made.touched);
+                heads.push(made.head);
             }
-            touched.push(made.touched);
-            heads.push(made.head);
             last = Some(Arc::clone(&made.item));
             ids.push(Arc::clone(&made.item.id));
             events.push(made.event);
         }
+        if writes.is_empty() {
+            // Nothing is kept, so that nothing can fail.
+            if let Some(node) = state.node(request.node) {
+                node.last = last;
+            }
+            for event in events {
+                self.emit_in_order(state, event);
+            }
+            return Ok(Accepted::at_once(ids));
+        }
         let queued = self.queue(one_write(writes))?;
         if is_created {
-            let node = Node::created(Arc::clone(&view), queued.ticket);
+            let node = Node::created(Arc::clone(view), queued.ticket);
             state.nodes.insert(Arc::clone(&view.name), NodeState::Ready(node));
         }
         if let Some(node) = state.node(request.node) {
             node.last = last;
-            if view.config.persist_items {
-                let evicted = node.put(heads, &queued);
-                events.extend(evicted.into_iter().map(|head| gone(&view, head)));
-            }
+            let evicted = node.put(heads, &queued);
+            events.extend(evicted.into_iter().map(|head| gone(view, head)));
         }
         Ok(self.finish(request.owner, state, queued, Deliver::First, events, touched, ids))
     }
-
-    fn make(&self, actor: &Actor, view: &Arc<NodeView>, body: Body, place: Place, now: Timestamp) -> Made {
-        let Place { id, post_id, before } = place;
-        let created = if before.is_some() {
-            post_id.timestamp()
-        } else {
-            now
-        };
-        let publisher_jid = actor.jid.bare();
-        let (stored, delivered, entry, tags) = match body {
-            Body::Plain(payload) => {
-                let delivered = (!payload.is_empty()).then(|| Arc::clone(&payload));
-                (payload, delivered, None, Arc::from([]))
-            }
-            Body::Microblog(draft) => {
-                let stamp = Stamp {
-                    id: &id,
-                    owner: &view.owner_jid,
-                    publisher: &publisher_jid,
-                    created,
-                    modified: now,
-                };
-                let post = draft.finish(&stamp, &self.links(view, &id, post_id));
-                (post.payload, Some(post.delivered), post.entry, post.tags)
-            }
-        };
-        let in_public = view.is_microblog() && view.config.access == AccessModel::Open && entry.is_some();
-        let marks = Marks {
-            publisher: actor.no,
-            tags: Arc::clone(&tags),
-            in_public,
-        };
-        let row = store::items::NewItem {
-            post_id,
-            node: view.no,
-            item_id: (*id).to_owned(),
-            created,
-            modified: now,
-            publisher: actor.no,
-            origin: None,
-            audience: 0,
-            in_public,
-            payload: stored,
-            tags: tags.iter().map(|tag| (**tag).to_owned()).collect(),
-            keep_history: view.is_microblog(),
-            max_items: match view.config.max_items {
-                MaxItems::Max => None,
-                MaxItems::Count(count) => Some(u64::from(count)),
-            },
-        };
-        let item = Arc::new(Item {
-            id: Arc::clone(&id),
-            post_id,
-            created,
-            modified: now,
-            publisher: actor.no,
-            publisher_jid,
-            payload: delivered,
-            entry,
-        });
-        let left = before
-            .as_ref()
-            .map(|before| &before.tags)
-            .into_iter()
-            .flat_map(|tags| tags.iter());
-        let event = Event::Published {
-            view: Arc::clone(view),
-            item: Arc::clone(&item),
-            kind: if before.is_some() {
-                PublishKind::Edit
-            } else {
-                PublishKind::New
-            },
-            left_tags: left.filter(|tag| !tags.contains(tag)).cloned().collect(),
-            tags,
-            in_public,
-            was_public: before.is_some_and(|before| before.in_public),
-        };
-        Made {
-            row,
-            touched: Touched::Item {
-                view: Arc::clone(view),
-                id: Arc::clone(&id),
-                post_id,
-                marks: marks.clone(),
-            },
-            head: Head {
-                post_id,
-                id,
-                marks: Some(marks),
-            },
-            item,
-            event,
-        }
-    }
-}
-
-/// All that follows from one item.
-struct Made {
-    row: store::items::NewItem,
-    touched: Touched,
-    head: Head,
-    item: Arc<Item>,
-    event: Event,
 }
 
 impl Node {
@@ -529,54 +423,5 @@ impl Node {
             }
         }
         evicted
-    }
-}
-
-/// An item that made room for a newer one. Subscribers are not told (XEP-0060 §16.4.4, `discard-oldest`).
-fn gone(view: &Arc<NodeView>, head: Head) -> Event {
-    let (tags, in_public) = match head.marks {
-        Some(marks) => (marks.tags, marks.in_public),
-        None => (Arc::from([]), view.is_microblog()),
-    };
-    Event::Retracted {
-        view: Arc::clone(view),
-        id: head.id,
-        post_id: head.post_id,
-        tags,
-        in_public,
-        notify: false,
-    }
-}
-
-/// The configuration of a node that is created without one.
-pub(super) fn default_config(kind: NodeKind, name: &str) -> NodeConfig {
-    match kind {
-        NodeKind::Pep if name == MICROBLOG => NodeConfig::microblog(AccessModel::Open),
-        NodeKind::Pep => NodeConfig::pep(),
-        NodeKind::Service | NodeKind::Virtual(_) => NodeConfig::service(),
-    }
-}
-
-/// Stores a node's row.
-pub(super) fn create_write(view: &NodeView) -> Write {
-    store::nodes::create(store::nodes::Node {
-        no: view.no,
-        owner: view.owner,
-        name: (*view.name).to_owned(),
-        kind: kind_word(&view.kind).to_owned(),
-        access: view.config.access.as_str().to_owned(),
-        config: view.config.to_text(),
-        created: view.created,
-    })
-}
-
-/// One write of several parts, without wrapping a single one.
-pub(super) fn one_write(mut parts: Vec<Write>) -> Write {
-    match (parts.len(), parts.pop()) {
-        (1, Some(only)) => only,
-        (_, last) => {
-            parts.extend(last);
-            Write::all(parts)
-        }
     }
 }

@@ -7,7 +7,7 @@ use bus::{Event, NodeView};
 use store::{PostId, Ticket};
 use wire::BareJid;
 
-use super::publish::one_write;
+use super::made::one_write;
 use super::state::{Head, Known, Marks, Owner, OwnerState};
 use super::steps::{Deliver, Touched};
 use super::{Accepted, Host, check_name};

@@ -8,7 +8,7 @@ use bus::{Event, NodeView, SubId, Subscriber, SubscriptionState};
 use store::{JidNo, Write};
 use wire::{BareJid, Jid};
 
-use super::publish::one_write;
+use super::made::one_write;
 use super::state::{Owner, OwnerState};
 use super::steps::{Deliver, Touched};
 use super::{Accepted, Host, check_name};

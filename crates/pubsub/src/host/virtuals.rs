@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use wire::{BareJid, Jid};
 
 use super::load::{all_nodes, subscriber};
-use super::publish::{create_write, one_write};
+use super::made::{create_write, one_write};
 use super::steps::Queued;
 use super::subscribe::{find, told, with_subscriber};
 use super::{Accepted, Host, Subscription};
@@ -27,6 +27,9 @@ const MAX_SUBSCRIPTIONS: usize = 1_000;
 /// The number of a node without a row.
 const NO_ROW: NodeNo = NodeNo(0);
 
+/// A service's address and a node's name.
+type Place = (Arc<str>, Arc<str>);
+
 /// All virtual nodes with subscribers.
 #[derive(Default)]
 pub(super) struct Virtuals(RwLock<Tables>);
@@ -36,7 +39,7 @@ struct Tables {
     /// By the service's address, then the node's name.
     views: HashMap<Arc<str>, HashMap<Arc<str>, Arc<NodeView>>>,
     /// The same for each subscriber, once for each subscription.
-    of: HashMap<JidNo, Vec<(Arc<str>, Arc<str>)>>,
+    of: HashMap<JidNo, Vec<Place>>,
 }
 
 impl Tables {
