@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use base64::Engine;
+use sha1::Digest;
 use store::{Fault, Options, Store};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio_util::sync::CancellationToken;
@@ -61,12 +62,13 @@ impl World {
             ..Settings::for_domain("localhost")
         };
         let auth = Auth::open(store.clone(), Arc::new(clock.clone()), &settings).await.expect("secrets can be made");
+        let connections = Connections::new(&settings);
         let parts = Parts {
             settings,
             store: store.clone(),
             clock: Arc::new(clock.clone()),
             auth,
-            connections: Connections::default(),
+            connections,
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
         };
@@ -235,8 +237,8 @@ impl World {
 
     async fn open(&mut self) -> Result<Client, String> {
         let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
-        let peer = Peer { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), is_secure: false };
-        listen::serve_io(&self.server, theirs, peer);
+        let peer = Peer::direct(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        self.server.tasks.spawn(listen::serve_io(self.server.clone(), theirs, peer));
         let mut client =
             Client { pipe: ours, scanner: Scanner::tcp(Limits::SERVER), buffer: Vec::new(), jid: String::new() };
         client.header().await?;
@@ -329,7 +331,7 @@ impl Client {
         features.push("http://jabber.org/protocol/disco#info".to_owned());
         features.sort();
         let verification = format!("client/bot//transcript<{}<", features.join("<"));
-        let ver = base64::engine::general_purpose::STANDARD.encode(xmpp::caps::sha1(verification.as_bytes()));
+        let ver = base64::engine::general_purpose::STANDARD.encode(sha1::Sha1::digest(verification.as_bytes()));
         self.send(
             format!(
                 "<presence><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='urn:example:transcript' \

@@ -1,1 +1,26 @@
-//! xmpp
+//! Connections and XMPP semantics: listeners, sessions, routing, presence, and one file for each extension.
+//!
+//! [RFC 6120](https://www.rfc-editor.org/rfc/rfc6120), [RFC 6121](https://www.rfc-editor.org/rfc/rfc6121). It writes no SQL
+//! and serves no web page; the rules of nodes are in `pubsub`.
+
+pub mod accounts;
+pub mod auth;
+pub mod caps;
+pub mod deletion;
+pub mod failures;
+pub mod iq;
+pub mod listen;
+pub mod messages;
+pub mod metrics;
+pub mod notify;
+pub mod presence;
+pub mod rates;
+pub mod registry;
+pub mod roster;
+pub mod rosters;
+pub mod router;
+pub mod server;
+pub mod session;
+pub mod settings;
+pub mod transport;
+pub mod xep;
