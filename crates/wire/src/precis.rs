@@ -62,7 +62,15 @@ pub(crate) fn opaque_string(text: &str) -> Option<Cow<'_, str>> {
 
 /// Width, case (character by character, as IDNA maps) and normalization form of a domain name's label.
 pub(crate) fn map_label(label: &str) -> String {
-    let lower = map_width(label).chars().flat_map(char::to_lowercase).collect();
+    let mut lower = String::with_capacity(label.len());
+    for c in map_width(label).chars() {
+        match c {
+            // Cherokee folds to its capitals, which were there first: they are what IDNA allows.
+            '\u{13A0}'..='\u{13F5}' => lower.push(c),
+            '\u{13F8}'..='\u{13FD}' | '\u{AB70}'..='\u{ABBF}' => lower.extend(c.to_uppercase()),
+            _ => lower.extend(c.to_lowercase()),
+        }
+    }
     normalize_nfc(lower)
 }
 

@@ -86,6 +86,9 @@ fn good() {
         ("a@Bu\u{308}cher.example", Some("a"), "bücher.example", None),
         ("a@ｅｘａｍｐｌｅ.com", Some("a"), "example.com", None),
         ("a@straße.example", Some("a"), "straße.example", None),
+        ("xn--e9dyrpteftrx", None, "ᏃᎨᏈᏆᏂᎾᏊᎺᎴᏃ", None),
+        ("ᏣᎳᎩ.example", None, "ᏣᎳᎩ.example", None),
+        ("ꮳꮃꭹ.example", None, "ᏣᎳᎩ.example", None),
         (
             "juliet@example.com/a/b",
             Some("juliet"),
