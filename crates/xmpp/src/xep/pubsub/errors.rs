@@ -27,6 +27,7 @@ pub(crate) fn on_the_wire(error: PubsubError) -> StanzaError {
         PubsubError::ItemRequired => with(bad(), "item-required"),
         PubsubError::PayloadRequired => with(bad(), "payload-required"),
         PubsubError::InvalidPayload(text) => with(bad(), "invalid-payload").text(text),
+        PubsubError::ItemForbidden => with(bad(), "item-forbidden"),
         PubsubError::PayloadTooBig => with(StanzaError::not_acceptable(), "payload-too-big"),
         PubsubError::PreconditionNotMet => with(StanzaError::conflict(), "precondition-not-met"),
         PubsubError::InvalidOptions(text) => with(bad(), "invalid-options").text(text),

@@ -6,7 +6,6 @@ mod encode;
 pub(crate) mod errors;
 mod owner;
 
-use bus::Virtual;
 use wire::{StanzaError, ns};
 
 use super::{Xeps, timelines};
@@ -86,15 +85,6 @@ pub(super) fn register(xeps: &mut Xeps) {
     }
 }
 
-/// The virtual node that a request is about, if it is.
-fn virtual_node(cx: &Cx, node: &str) -> Option<Virtual> {
-    match cx.target {
-        Target::Pubsub => Virtual::on_service(node),
-        Target::OwnAccount | Target::Account => Virtual::on_account(node),
-        Target::Server => None,
-    }
-}
-
 async fn ask(cx: Cx) -> Answered {
     let request = decode::decode(cx.verb, cx.payload())?;
     let (host, actor) = (&cx.server.host, cx.actor());
@@ -145,16 +135,7 @@ async fn ask(cx: Cx) -> Answered {
             host.unsubscribe(&cx.to, &actor, &node, &jid, subid.as_deref())
                 .await,
         ),
-        Request::Items { node, query } => match virtual_node(&cx, &node) {
-            Some(which) => timelines::items(&cx, &node, &which, query).await,
-            None => {
-                let page = host
-                    .items(&cx.to, &actor, &node, query)
-                    .await
-                    .map_err(on_the_wire)?;
-                Ok(Answer::Payload(encode::items(&node, &page)))
-            }
-        },
+        Request::Items { node, query } => Answer::later(items(cx, node, query)),
         Request::Subscriptions { node } => {
             let all = host
                 .subscriptions(&cx.to, &actor, node.as_deref())
@@ -170,6 +151,20 @@ async fn ask(cx: Cx) -> Answered {
             Ok(Answer::Payload(encode::own_affiliations(node.as_deref(), &all)))
         }
     }
+}
+
+/// A read may have to wait until what others were told of is stored; the client's other requests do not wait with it.
+async fn items(cx: Cx, node: String, query: pubsub::ItemsQuery) -> Answered {
+    if let Some(which) = cx.server.host.virtual_at(&cx.to, &node) {
+        return timelines::items(&cx, &node, &which, query).await;
+    }
+    let page = cx
+        .server
+        .host
+        .items(&cx.to, &cx.actor(), &node, query)
+        .await
+        .map_err(on_the_wire)?;
+    Ok(Answer::Payload(encode::items(&node, &page)))
 }
 
 /// The answer to a change that tells nothing but that it is done.
