@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod against_rxml;
+mod checks;
 mod cut;
 mod generate;
 mod hostile;
 mod split;
 mod stanza;
+mod streams;
 mod tree;

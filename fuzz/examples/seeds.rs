@@ -1,0 +1,35 @@
+//! Writes a small corpus for each fuzz target: `cargo run --example seeds`, in this directory.
+
+use std::fs;
+use std::path::Path;
+
+/// Elements that between them use every feature of XML that the scanner knows, some with a fault.
+const ELEMENTS: &[&str] = &[
+    "<message to='romeo@example.net' type='chat' id='1' xml:lang='en'><body>Art thou not Romeo &amp; a Montague?</body></message>",
+    "<iq type='set' id='2'><pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='urn:xmpp:microblog:0'>\
+<item id='a'><entry xmlns='http://www.w3.org/2005/Atom' xmlns:thr='http://purl.org/syndication/thread/1.0'>\
+<title type='text'>é &#x1F600; <![CDATA[<b>]]></title><thr:in-reply-to ref='x' thr:count='1'/></entry></item></publish></pubsub></iq>",
+    "<presence><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='x' ver='y='/></presence>",
+    "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGE=</auth>",
+    "<p:a xmlns:p='urn:1' xmlns:q=\"urn:2\" p:b = '1'\n\tq:b='&#9;&lt;'><b xmlns=''><p:c xmlns:p='urn:3'/></b ></p:a >",
+    "<a xmlns='urn:x?a=1&amp;b=2'>]] ]&gt;\r\n\u{10FFFF}</a>",
+    "<a b='1' b='2'/>",
+    "<a><!-- c --></a>",
+    "<a>&bogus;</a>",
+    "<!DOCTYPE a><a/>",
+    "<a>]]></a>",
+];
+
+const STREAM: &str = "<?xml version='1.0' encoding='UTF-8'?><stream:stream xmlns='jabber:client' \
+xmlns:stream='http://etherx.jabber.org/streams' to='example.org' version='1.0' xml:lang='en'>\n<presence/> </stream:stream>";
+
+fn main() -> std::io::Result<()> {
+    for target in ["scanner", "element"] {
+        let directory = Path::new("corpus").join(target);
+        fs::create_dir_all(&directory)?;
+        for (number, element) in ELEMENTS.iter().chain([&STREAM]).enumerate() {
+            fs::write(directory.join(format!("seed-{number}")), element)?;
+        }
+    }
+    Ok(())
+}
