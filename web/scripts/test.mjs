@@ -28,9 +28,13 @@ await build({
   },
 });
 const files = tests.map((name) => `${out}/${name.replace(/\.ts$/, '.js')}`);
-const run = spawnSync(process.execPath, ['--enable-source-maps', '--test', ...files], {
-  stdio: 'inherit',
-  cwd: web,
-  env: { ...process.env, FOLKMOOT_WEB: web },
-});
+const run = spawnSync(
+  process.execPath,
+  ['--enable-source-maps', '--test', '--test-timeout=30000', ...files],
+  {
+    stdio: 'inherit',
+    cwd: web,
+    env: { ...process.env, FOLKMOOT_WEB: web },
+  },
+);
 process.exit(run.status ?? 1);

@@ -89,7 +89,6 @@ export const en = {
   'people.meta': '{posts} · {followers}',
   'people.following': 'You follow',
 
-  'profile.posts': 'Posts',
   'profile.empty': '{name} has not posted anything yet.',
   'profile.emptyOwn': 'You have not posted anything yet.',
   'profile.follows': '{count} following',
@@ -205,7 +204,6 @@ export const en = {
   'error.unsupported': 'The server does not support this.',
   'error.signIn.refused': 'Name or password is wrong.',
   'error.signIn.disabled': 'This account cannot be used at present.',
-  'error.signIn.pending': 'This account still waits for approval.',
   'error.signIn.expired': 'This device is not signed in any more. Please sign in again.',
   'error.signIn.insecure':
     'Browsers allow signing in only over HTTPS. Open this page with https:// in its address.',

@@ -51,6 +51,8 @@ export class Feed {
   /** Up to this post nothing is missing; what came later may have a gap below it. */
   private settled: Post | undefined;
   private synced = false;
+  /** What arrives while the node is being read, for each reading that is under way. */
+  private readonly watchers = new Set<Set<string>>();
 
   constructor(
     readonly source: FeedSource,
@@ -164,6 +166,7 @@ export class Feed {
     const waiting = posts.filter(isWaiting);
     const shown = posts.filter((post) => !isWaiting(post));
     const uids = new Set(posts.map((post) => post.uid));
+    for (const watcher of this.watchers) uids.forEach((uid) => watcher.add(uid));
     this.patch({
       timeline: addLive(timeline, shown),
       held: [...held.filter((post) => !uids.has(post.uid)), ...waiting].slice(-LONGEST),
@@ -196,6 +199,20 @@ export class Feed {
    */
   private async synchronize(link: Link): Promise<void> {
     const anchor = this.settled;
+    const arrived = new Set<string>();
+    this.watchers.add(arrived);
+    try {
+      await this.bridge(link, anchor, arrived);
+    } finally {
+      this.watchers.delete(arrived);
+    }
+  }
+
+  private async bridge(
+    link: Link,
+    anchor: Post | undefined,
+    arrived: ReadonlySet<string>,
+  ): Promise<void> {
     const fetched: Post[] = [];
     let cursor: string | undefined;
     let isClosed = false;
@@ -209,28 +226,30 @@ export class Feed {
       isClosed =
         anchor === undefined || isEverything || reaches(this.source.order, page.posts[0], anchor);
     }
-    const restart = anchor === undefined || !isClosed;
-    this.take(fetched, restart, cursor, isEverything);
+    if (anchor === undefined || !isClosed) this.restart(fetched, cursor, isEverything, arrived);
+    else this.join(fetched);
     this.synced = true;
     this.settle();
   }
 
-  private take(
+  /** Nothing was known, or too much was missed to bridge; only what has just arrived is kept. */
+  private restart(
     fetched: readonly Post[],
-    restart: boolean,
     cursor: string | undefined,
     complete: boolean,
+    arrived: ReadonlySet<string>,
   ): void {
-    const { timeline } = this.state.value;
     const { order } = this.source;
-    if (restart) {
-      // Nothing was known, or too much was missed to bridge: start anew, keep what is newer still.
-      const newest = newestOf(order, fetched);
-      const later = this.all().filter((post) => !newest || compare(order, post, newest) > 0);
-      const fresh = addLive({ ...emptyTimeline(order), cursor, complete }, fetched);
-      this.patch({ ...READY, timeline: addLive(fresh, later), held: [] });
-      return;
-    }
+    const newest = newestOf(order, fetched);
+    const later = this.all().filter(
+      (post) => arrived.has(post.uid) && (!newest || compare(order, post, newest) > 0),
+    );
+    const fresh = addLive({ ...emptyTimeline(order), cursor, complete }, fetched);
+    this.patch({ ...READY, timeline: addLive(fresh, later), held: [] });
+  }
+
+  private join(fetched: readonly Post[]): void {
+    const { timeline } = this.state.value;
     const known = new Set(timeline.posts.map((post) => post.uid));
     const merged = synchronize({ ...timeline, posts: this.all() }, fetched);
     const waits = (post: Post) => (this.holding || timeline.detached) && !known.has(post.uid);

@@ -24,7 +24,7 @@ export interface Draft {
 export type Storage = Pick<globalThis.Storage, 'getItem' | 'setItem' | 'removeItem'>;
 
 /** Runs one task at a time among all tabs of this browser. */
-export type Exclusive = (task: () => Promise<void>) => Promise<void>;
+export type Exclusive = (task: () => Promise<boolean>) => Promise<boolean>;
 
 const FIRST_PAUSE = 2_000;
 const LONGEST_PAUSE = 60_000;
@@ -86,17 +86,15 @@ export class Outbox {
   private async flush(): Promise<void> {
     if (this.flushing || !this.link) return;
     this.flushing = true;
-    let isStopped = true;
+    let isThrough = false;
     try {
-      await this.exclusive(async () => {
-        isStopped = !(await this.sendAll());
-      });
+      isThrough = await this.exclusive(() => this.sendAll());
     } finally {
       this.flushing = false;
     }
     // One may have been added after the last was sent.
     const hasMore = this.drafts.value.some((draft) => draft.state === 'waiting');
-    if (hasMore && !isStopped) void this.flush();
+    if (hasMore && isThrough) void this.flush();
   }
 
   /** Whether it came to the end; otherwise a new connection or a pause has to come first. */

@@ -63,7 +63,7 @@ export function PasswordField({
           id={id}
           name={id}
           value={value}
-          type={isShown ? 'text' : 'password'}
+          {...(isShown ? { type: 'text' as const } : { type: 'password' as const })}
           autocomplete={autocomplete ?? 'current-password'}
           autocapitalize="none"
           spellcheck={false}

@@ -7,6 +7,9 @@ import { LinkLost, readStanzaError, TimedOut } from './errors';
 import type { Credentials, Dialled, Link, LinkEvents, LinkFailure } from './link';
 import { children, parse, x, type Xml } from './xml';
 
+// Everything that its log would tell comes as an event as well.
+Strophe.setLogLevel(Strophe.LogLevel.FATAL);
+
 const CONNECT_TIMEOUT = 20_000;
 const ANSWER_TIMEOUT = 30_000;
 
