@@ -53,6 +53,8 @@ pub(super) enum Touched {
 pub(super) struct Queued {
     pub(super) pending: Pending,
     pub(super) ticket: Ticket,
+    /// How the gate stood before the store could decide this very write.
+    was_gate_open: bool,
 }
 
 /// Steps on their way to a decision, in the order of their writes.
@@ -73,13 +75,18 @@ struct Undecided {
 impl Host {
     /// Queues a step's write. First thing in a step: when it is refused, nothing has happened yet.
     pub(super) fn queue(&self, write: Write) -> Result<Queued, PubsubError> {
+        let was_gate_open = self.inner.store.is_gate_open();
         let pending = self.inner.store.write(write);
         match pending.ticket() {
             Ticket::NONE => Err(PubsubError::Overloaded),
             ticket => {
                 let mut last = self.inner.last_write.lock();
                 *last = ticket.max(*last);
-                Ok(Queued { pending, ticket })
+                Ok(Queued {
+                    pending,
+                    ticket,
+                    was_gate_open,
+                })
             }
         }
     }
@@ -128,7 +135,7 @@ impl Host {
         state.last_ticket = Some(queued.ticket);
         state.undecided += 1;
         let is_first =
-            deliver == Deliver::First && state.deferred.is_empty() && self.inner.store.is_gate_open();
+            deliver == Deliver::First && state.deferred.is_empty() && queued.was_gate_open;
         let touched = if is_first {
             for event in &events {
                 self.emit(event);
