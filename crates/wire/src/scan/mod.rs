@@ -323,3 +323,32 @@ pub(crate) fn scan_into<S: Sink>(data: &[u8], limits: &Limits, sink: &mut S) -> 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn between_stanzas_nothing_is_held() {
+        assert_eq!(size_of::<Scanner>(), 40);
+        let mut scanner = Scanner::tcp(Limits::CLIENT);
+        let header = b"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>";
+        for end in 0..header.len() {
+            assert_eq!(scanner.scan(&header[..end]).unwrap(), Scanned::More);
+        }
+        assert!(matches!(scanner.scan(header).unwrap(), Scanned::Header { .. }));
+        assert!(scanner.partial.is_none());
+        let presence = b"<presence/> ";
+        for end in 0..11 {
+            assert_eq!(scanner.scan(&presence[..end]).unwrap(), Scanned::More);
+            assert_eq!(scanner.partial.is_some(), end > 1);
+        }
+        assert!(matches!(scanner.scan(presence).unwrap(), Scanned::Stanza { .. }));
+        assert!(scanner.partial.is_none());
+        assert_eq!(scanner.scan(b" ").unwrap(), Scanned::Space { len: 1 });
+        assert_eq!(scanner.scan(b"").unwrap(), Scanned::More);
+        assert!(scanner.partial.is_none());
+    }
+}

@@ -3,7 +3,9 @@
 //! Specification: [Namespaces in XML 1.0](https://www.w3.org/TR/xml-names/) §3–§6. Where the tag begins and ends is
 //! in [`super::machine`].
 
+use super::chars::Name;
 use super::head::{AttributeSpan, Kind};
+use super::inline::Inline;
 use super::machine::{Attribute, Declared, Machine, Open, Sink};
 use super::ns::{self, IMPLIED, Resolved, Scope, Space};
 use super::{Limits, ScanError};
@@ -111,30 +113,25 @@ impl Machine {
         scope: &Scope<'_>,
         sink: &mut S,
     ) -> Result<(), ScanError> {
+        let mut resolved: Inline<(Name, Space), 4> = Inline::new();
         for number in first..self.attributes.len() {
-            let Some(attribute) = self.attributes.get(number) else {
+            let Some(Attribute { name, .. }) = self.attributes.get(number) else {
                 break;
             };
-            if !has_meaningful_prefix(data, &attribute) {
+            if name.prefix_len == 0 || name.prefix(data) == b"xmlns" {
                 continue;
             }
-            let meaning = self.bindings.resolve(data, attribute.name.prefix(data), scope)?;
+            let meaning = self.bindings.resolve(data, name.prefix(data), scope)?;
             // Attributes are told to the sink one after the other, so their handles are consecutive.
             sink.attribute_space(first_handle + (number - first) as u32, declared(meaning));
-            for earlier in first..number {
-                let Some(other) = self.attributes.get(earlier) else {
-                    break;
-                };
-                if other.name.local(data) != attribute.name.local(data)
-                    || !has_meaningful_prefix(data, &other)
-                {
-                    continue;
-                }
-                let others = self.bindings.resolve(data, other.name.prefix(data), scope)?;
-                if scope.resolve(others.space, data) == scope.resolve(meaning.space, data) {
-                    return Err(ScanError::DuplicateAttribute);
-                }
+            let uri = scope.resolve(meaning.space, data);
+            let is_same = |(other, space): (Name, Space)| {
+                other.local(data) == name.local(data) && scope.resolve(space, data) == uri
+            };
+            if resolved.iter().any(is_same) {
+                return Err(ScanError::DuplicateAttribute);
             }
+            resolved.push((name, meaning.space));
         }
         Ok(())
     }
@@ -174,11 +171,6 @@ impl Machine {
             };
         }
     }
-}
-
-/// True unless the prefix is `xmlns`.
-fn has_meaningful_prefix(data: &[u8], attribute: &Attribute) -> bool {
-    attribute.name.prefix_len != 0 && attribute.name.prefix(data) != b"xmlns"
 }
 
 fn declared(resolved: Resolved) -> Declared {

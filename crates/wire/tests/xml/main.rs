@@ -5,9 +5,11 @@
 mod against_rxml;
 mod checks;
 mod cut;
+mod element;
 mod generate;
 mod hostile;
 mod split;
 mod stanza;
+mod stream;
 mod streams;
 mod tree;
