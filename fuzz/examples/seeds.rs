@@ -23,13 +23,36 @@ const ELEMENTS: &[&str] = &[
 const STREAM: &str = "<?xml version='1.0' encoding='UTF-8'?><stream:stream xmlns='jabber:client' \
 xmlns:stream='http://etherx.jabber.org/streams' to='example.org' version='1.0' xml:lang='en'>\n<presence/> </stream:stream>";
 
+/// What the readers of `format` read.
+const FORMATS: &[&str] = &[
+    "<entry xmlns='http://www.w3.org/2005/Atom' xmlns:thr='http://purl.org/syndication/thread/1.0'><id>x</id>\
+<title type='text'>a #b</title><content type='xhtml'><div xmlns='http://www.w3.org/1999/xhtml'>x</div></content>\
+<link rel='via' href='xmpp:a@b?;node=n;item=i' length='1'/><published>2008-05-08T18:31:21Z</published>\
+<thr:in-reply-to ref='x' href='y'/><category term='t'/></entry>",
+    "<feed xmlns='http://www.w3.org/2005/Atom'><title>t</title><author><name>n</name></author></feed>",
+    "<x xmlns='jabber:x:data' type='form'><field var='a' type='boolean'><value>1</value>\
+<option label='b'><value>c</value></option></field></x>",
+    "<query xmlns='http://jabber.org/protocol/disco#info'><identity category='a' type='b'/><feature var='c'/></query>",
+    "<query xmlns='http://jabber.org/protocol/disco#items' node='n'><item jid='a@b' node='c' name='d'/></query>",
+    "<set xmlns='http://jabber.org/protocol/rsm'><max>1</max><after>x</after></set>",
+    "<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='n' ver='v'/>",
+    "xmpp:a@b.c/d?;node=urn%3Ax;item=y",
+    "see #Ünïcode and http://x/#y",
+    "2008-05-08T18:31:21.5+01:00",
+    "jiři@xn--bcher-kva.example/♚ a",
+];
+
 fn main() -> std::io::Result<()> {
-    for target in ["scanner", "element"] {
-        let directory = Path::new("corpus").join(target);
-        fs::create_dir_all(&directory)?;
-        for (number, element) in ELEMENTS.iter().chain([&STREAM]).enumerate() {
-            fs::write(directory.join(format!("seed-{number}")), element)?;
-        }
+    write("scanner", &[ELEMENTS, &[STREAM]].concat())?;
+    write("element", &[ELEMENTS, &[STREAM]].concat())?;
+    write("format", FORMATS)
+}
+
+fn write(target: &str, seeds: &[&str]) -> std::io::Result<()> {
+    let directory = Path::new("corpus").join(target);
+    fs::create_dir_all(&directory)?;
+    for (number, seed) in seeds.iter().enumerate() {
+        fs::write(directory.join(format!("seed-{number}")), seed)?;
     }
     Ok(())
 }
