@@ -39,23 +39,37 @@ struct Manifest {
 /// Writes an archive. What was acknowledged before the call is in it.
 pub async fn backup(config: &Config, path: &Path) -> anyhow::Result<String> {
     if path.exists() {
-        bail!("{} exists already: choose another name, or remove it first", path.display());
+        bail!(
+            "{} exists already: choose another name, or remove it first",
+            path.display()
+        );
     }
     if !config.data.join(store::DATABASE_FILE).is_file() {
-        bail!("there is no database in {}: nothing to back up (--data names the folder)", config.data.display());
+        bail!(
+            "there is no database in {}: nothing to back up (--data names the folder)",
+            config.data.display()
+        );
     }
     let mut asked = ask(config).await?;
     let reply = asked.put(Request::Snapshot).await;
     asked.finish().await;
-    let Reply::Snapshot { file } = reply? else { bail!("the server answered something else than expected") };
+    let Reply::Snapshot { file } = reply? else {
+        bail!("the server answered something else than expected")
+    };
     let snapshot = Removed(config.data.join(file));
     let mut partial = path.as_os_str().to_owned();
     partial.push(".part");
     let partial = Removed(PathBuf::from(partial));
-    write_archive(config, &snapshot.0, &partial.0).with_context(|| format!("cannot write {}", path.display()))?;
+    write_archive(config, &snapshot.0, &partial.0)
+        .with_context(|| format!("cannot write {}", path.display()))?;
     std::fs::rename(&partial.0, path).with_context(|| format!("cannot write {}", path.display()))?;
     let contents = store::backup::check(&snapshot.0)?;
-    Ok(format!("{}: {} accounts, {} posts and items; it holds private keys, keep it safe", path.display(), contents.accounts, contents.items))
+    Ok(format!(
+        "{}: {} accounts, {} posts and items; it holds private keys, keep it safe",
+        path.display(),
+        contents.accounts,
+        contents.items
+    ))
 }
 
 /// A file that is removed when it is no longer wanted.
@@ -85,12 +99,19 @@ fn write_archive(config: &Config, snapshot: &Path, to: &Path) -> anyhow::Result<
             if entry.file_type()?.is_file()
                 && let Some(name) = entry.file_name().to_str()
             {
-                append(&mut archive, &format!("{}/{name}", certificates::FOLDER), &std::fs::read(entry.path())?)?;
+                append(
+                    &mut archive,
+                    &format!("{}/{name}", certificates::FOLDER),
+                    &std::fs::read(entry.path())?,
+                )?;
             }
         }
     }
     if !config.tls.certificate.as_os_str().is_empty() {
-        for (name, path) in [(OWN_CERTIFICATE, &config.tls.certificate), (OWN_KEY, &config.tls.key)] {
+        for (name, path) in [
+            (OWN_CERTIFICATE, &config.tls.certificate),
+            (OWN_KEY, &config.tls.key),
+        ] {
             let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
             append(&mut archive, &format!("{}/{name}", certificates::FOLDER), &bytes)?;
         }
@@ -109,7 +130,9 @@ fn header(bytes: u64) -> tar::Header {
     header.set_size(bytes);
     header.set_mode(0o600);
     header.set_entry_type(tar::EntryType::Regular);
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
     header.set_mtime(now.as_secs());
     header
 }
@@ -121,7 +144,10 @@ fn append(archive: &mut tar::Builder<File>, name: &str, bytes: &[u8]) -> std::io
 /// Lays a data folder anew from an archive; on an error the folder is left empty.
 pub fn restore(data: &Path, path: &Path) -> anyhow::Result<String> {
     if std::fs::read_dir(data).is_ok_and(|mut entries| entries.next().is_some()) {
-        bail!("{} is not empty: restore into a new folder with --data, or move this one away", data.display());
+        bail!(
+            "{} is not empty: restore into a new folder with --data, or move this one away",
+            data.display()
+        );
     }
     let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     files::make_private_folder(data)?;
@@ -137,16 +163,23 @@ fn unpack(data: &Path, file: File) -> anyhow::Result<String> {
     let unpacked = Removed(data.join("restored.db"));
     let mut has_manifest = false;
     let mut has_database = false;
-    for entry in archive.entries().context("it is not an archive of this program")? {
+    for entry in archive
+        .entries()
+        .context("it is not an archive of this program")?
+    {
         let mut entry = entry.context("it is not an archive of this program, or damaged")?;
         let name = entry.path()?.to_string_lossy().into_owned();
         if !has_manifest {
             if name != MANIFEST {
                 bail!("it is not an archive of this program");
             }
-            let manifest: Manifest = serde_json::from_slice(&small(&mut entry)?).context("its manifest is damaged")?;
+            let manifest: Manifest =
+                serde_json::from_slice(&small(&mut entry)?).context("its manifest is damaged")?;
             if manifest.format > FORMAT || manifest.database > store::DATABASE_VERSION {
-                bail!("it was made by a newer Folkmoot ({}): restore it with that one", manifest.program);
+                bail!(
+                    "it was made by a newer Folkmoot ({}): restore it with that one",
+                    manifest.program
+                );
             }
             has_manifest = true;
             continue;
@@ -201,6 +234,10 @@ fn empty(data: &Path) {
     for entry in std::fs::read_dir(data).into_iter().flatten().flatten() {
         let path = entry.path();
         // The error that is told is the one that led here.
-        let _ = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+        let _ = if path.is_dir() {
+            std::fs::remove_dir_all(path)
+        } else {
+            std::fs::remove_file(path)
+        };
     }
 }

@@ -39,7 +39,9 @@ fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
         if count == 0 || count > 4 || rest.len() < count {
             return None;
         }
-        length = rest[..count].iter().fold(0, |length, &byte| length << 8 | usize::from(byte));
+        length = rest[..count]
+            .iter()
+            .fold(0, |length, &byte| length << 8 | usize::from(byte));
         rest = &rest[count..];
     }
     (rest.len() >= length).then(|| (tag, &rest[..length], &rest[length..]))
@@ -68,11 +70,14 @@ fn read_time(tag: u8, text: &str) -> Option<UnixTime> {
     // Days since 1970, years beginning in March.
     let march_year = if month <= 2 { year - 1 } else { year };
     let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let days = march_year * 365 + march_year.div_euclid(4) - march_year.div_euclid(100) + march_year.div_euclid(400)
+    let days = march_year * 365 + march_year.div_euclid(4) - march_year.div_euclid(100)
+        + march_year.div_euclid(400)
         + of_year
         - 719_468;
     let seconds = days * 86_400 + part(2)? * 3_600 + part(3)? * 60 + part(4)?;
-    u64::try_from(seconds).ok().map(|seconds| UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds)))
+    u64::try_from(seconds)
+        .ok()
+        .map(|seconds| UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds)))
 }
 
 #[cfg(test)]
@@ -85,7 +90,9 @@ mod tests {
         for (year, expected) in [(2031, 1_924_992_000), (2060, 2_840_140_800)] {
             let mut parameters = rcgen::CertificateParams::new(vec!["example.org".into()]).unwrap();
             parameters.not_after = rcgen::date_time_ymd(year, 1, 1);
-            let certificate = parameters.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
+            let certificate = parameters
+                .self_signed(&rcgen::KeyPair::generate().unwrap())
+                .unwrap();
             assert_eq!(not_after(certificate.der()).unwrap().as_secs(), expected);
             for cut in 0..120 {
                 assert_eq!(not_after(&certificate.der()[..cut]), None);

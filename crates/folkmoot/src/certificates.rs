@@ -1,7 +1,6 @@
 //! TLS certificates: read from PEM files, or made for development; swapped while running.
 //!
-//! Each listener shares one [`ArcSwap`] of its `ServerConfig`, so that a renewal is seen by
-//! the next handshake and by nobody who is connected. No ACME here.
+//! A renewal is seen by the next handshake and by nobody who is connected. No ACME here.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,6 +11,7 @@ use rustls::ServerConfig;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use xmpp::transport::TlsConfig;
 
 use crate::config::Config;
 use crate::files;
@@ -19,15 +19,29 @@ use crate::files;
 /// Where the certificate made at first start lies, below the data folder.
 pub const FOLDER: &str = "certificates";
 
-/// The TLS configurations that the listeners read at each handshake.
+/// The certificate in use and where it comes from.
 pub struct Certificates {
-    /// For XMPP: ALPN `xmpp-client` (XEP-0368).
-    pub xmpp: Arc<ArcSwap<ServerConfig>>,
-    /// For HTTPS: ALPN `http/1.1`.
+    /// For HTTPS: ALPN `http/1.1`; read at each handshake.
     pub https: Arc<ArcSwap<ServerConfig>>,
-    /// The leaf that is shown now.
-    leaf: ArcSwap<CertificateDer<'static>>,
+    /// What is shown now.
+    pair: ArcSwap<Pair>,
     paths: Paths,
+}
+
+/// A chain and its key, which belong together.
+pub struct Pair {
+    /// Leaf first.
+    pub chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    /// The same as TLS wants it.
+    signer: Arc<CertifiedKey>,
+}
+
+impl Pair {
+    /// What the XMPP listeners need.
+    pub fn for_xmpp(&self) -> anyhow::Result<TlsConfig> {
+        TlsConfig::new(self.chain.clone(), self.key.clone_key()).context("the certificate cannot be used")
+    }
 }
 
 /// The files of a certificate and its key.
@@ -46,7 +60,11 @@ impl Paths {
     pub fn of(config: &Config) -> Self {
         if config.tls.certificate.as_os_str().is_empty() {
             let folder = config.data.join(FOLDER);
-            Self { certificate: folder.join("self-signed.pem"), key: folder.join("self-signed.key"), is_self_signed: true }
+            Self {
+                certificate: folder.join("self-signed.pem"),
+                key: folder.join("self-signed.key"),
+                is_self_signed: true,
+            }
         } else {
             Self {
                 certificate: config.tls.certificate.clone(),
@@ -64,30 +82,27 @@ impl Certificates {
         if paths.is_self_signed && !(paths.certificate.is_file() && paths.key.is_file()) {
             make_self_signed(config, &paths)?;
         }
-        let key = read(&paths)?;
-        let leaf = key.cert.first().cloned().context("the certificate file is empty")?;
+        let pair = read(&paths)?;
         Ok(Self {
-            xmpp: Arc::new(ArcSwap::from(server_config(&key, &[b"xmpp-client"])?)),
-            https: Arc::new(ArcSwap::from(server_config(&key, &[b"http/1.1"])?)),
-            leaf: ArcSwap::from_pointee(leaf),
+            https: Arc::new(ArcSwap::from(https_config(&pair)?)),
+            pair: ArcSwap::from_pointee(pair),
             paths,
         })
     }
 
     /// Reads the files again; on an error the old certificate stays.
     pub fn reload(&self) -> anyhow::Result<()> {
-        let key = read(&self.paths)?;
-        let leaf = key.cert.first().cloned().context("the certificate file is empty")?;
-        let (xmpp, https) = (server_config(&key, &[b"xmpp-client"])?, server_config(&key, &[b"http/1.1"])?);
-        self.xmpp.store(xmpp);
-        self.https.store(https);
-        self.leaf.store(Arc::new(leaf));
+        let pair = read(&self.paths)?;
+        // Both are made before either is shown.
+        pair.for_xmpp()?;
+        self.https.store(https_config(&pair)?);
+        self.pair.store(Arc::new(pair));
         Ok(())
     }
 
-    /// The leaf certificate that is shown now.
-    pub fn leaf(&self) -> Arc<CertificateDer<'static>> {
-        self.leaf.load_full()
+    /// What is shown now.
+    pub fn pair(&self) -> Arc<Pair> {
+        self.pair.load_full()
     }
 
     /// The files behind them.
@@ -97,7 +112,7 @@ impl Certificates {
 }
 
 /// Reads a chain and its key and holds them against each other.
-pub fn read(paths: &Paths) -> anyhow::Result<Arc<CertifiedKey>> {
+pub fn read(paths: &Paths) -> anyhow::Result<Pair> {
     let (certificate, key) = (paths.certificate.display(), paths.key.display());
     let chain: Vec<_> = CertificateDer::pem_file_iter(&paths.certificate)
         .and_then(Iterator::collect)
@@ -108,20 +123,24 @@ pub fn read(paths: &Paths) -> anyhow::Result<Arc<CertifiedKey>> {
     let private = PrivateKeyDer::from_pem_file(&paths.key)
         .with_context(|| format!("cannot read the private key {key} (tls.key)"))?;
     let provider = rustls::crypto::aws_lc_rs::default_provider();
-    CertifiedKey::from_der(chain, private, &provider)
-        .map(Arc::new)
-        .with_context(|| format!("{certificate} and {key} do not belong together"))
+    let signer = CertifiedKey::from_der(chain.clone(), private.clone_key(), &provider)
+        .with_context(|| format!("{certificate} and {key} do not belong together"))?;
+    Ok(Pair {
+        chain,
+        key: private,
+        signer: Arc::new(signer),
+    })
 }
 
 /// A TLS 1.2 and 1.3 server that shows this certificate whatever name the client asks for.
-fn server_config(key: &Arc<CertifiedKey>, protocols: &[&[u8]]) -> anyhow::Result<Arc<ServerConfig>> {
+fn https_config(pair: &Pair) -> anyhow::Result<Arc<ServerConfig>> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let resolver = rustls::sign::SingleCertAndKey::from(key.clone());
+    let resolver = rustls::sign::SingleCertAndKey::from(pair.signer.clone());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(resolver));
-    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
 
@@ -139,7 +158,8 @@ fn make_self_signed(config: &Config, paths: &Paths) -> anyhow::Result<()> {
             names.push(own.into());
         }
     }
-    let mut parameters = rcgen::CertificateParams::new(names).context("a domain cannot stand in a certificate")?;
+    let mut parameters =
+        rcgen::CertificateParams::new(names).context("a domain cannot stand in a certificate")?;
     let mut name = rcgen::DistinguishedName::new();
     name.push(rcgen::DnType::CommonName, ascii(config.domain())?);
     parameters.distinguished_name = name;
@@ -159,12 +179,15 @@ fn make_self_signed(config: &Config, paths: &Paths) -> anyhow::Result<()> {
 
 /// A domain as certificates write it (RFC 5280 §7.2).
 fn ascii(domain: &str) -> anyhow::Result<String> {
-    idna::domain_to_ascii(domain).map_err(|_| anyhow::anyhow!("\"{domain}\" cannot be written in a certificate"))
+    idna::domain_to_ascii(domain)
+        .map_err(|_| anyhow::anyhow!("\"{domain}\" cannot be written in a certificate"))
 }
 
 /// The year, to within a day.
 fn this_year() -> i32 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
     i32::try_from(1970 + now.as_secs() / 31_556_952).unwrap_or(1970)
 }
 

@@ -64,7 +64,10 @@ fn check_data(config: &Config, found: &mut Vec<Finding>) {
     let mut place = std::path::absolute(data).unwrap_or_else(|_| data.clone());
     while !place.exists() && place.pop() {}
     if !place.is_dir() {
-        found.push(Finding::Error(format!("{} is not a folder: choose another with --data", place.display())));
+        found.push(Finding::Error(format!(
+            "{} is not a folder: choose another with --data",
+            place.display()
+        )));
         return;
     }
     let access = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
@@ -96,13 +99,18 @@ fn check_data(config: &Config, found: &mut Vec<Finding>) {
 fn check_ports(config: &Config, found: &mut Vec<Finding>) {
     if socket_is_answered(&config.data) {
         // Its ports are taken by itself.
-        found.push(Finding::Warning(format!("a server runs with {} now; its ports were not checked", config.data.display())));
+        found.push(Finding::Warning(format!(
+            "a server runs with {} now; its ports were not checked",
+            config.data.display()
+        )));
         return;
     }
     let is_chosen = config.bind.is_empty();
     let mut is_any = false;
     for service in Service::ALL {
-        let Port::Number(port) = service.port(config) else { continue };
+        let Port::Number(port) = service.port(config) else {
+            continue;
+        };
         is_any = true;
         for address in addresses(config) {
             // Without a wish of the operator, a machine without IPv6 is served on IPv4.
@@ -115,7 +123,9 @@ fn check_ports(config: &Config, found: &mut Vec<Finding>) {
         }
     }
     if !is_any {
-        found.push(Finding::Error("every port is off: set at least one of ports.*".into()));
+        found.push(Finding::Error(
+            "every port is off: set at least one of ports.*".into(),
+        ));
     }
 }
 
@@ -134,8 +144,8 @@ fn check_certificate(config: &Config, found: &mut Vec<Finding>) {
         }
         return;
     }
-    let key = match certificates::read(&paths) {
-        Ok(key) => key,
+    let pair = match certificates::read(&paths) {
+        Ok(pair) => pair,
         Err(error) => {
             found.push(Finding::Error(format!("{error:#}")));
             return;
@@ -146,22 +156,30 @@ fn check_certificate(config: &Config, found: &mut Vec<Finding>) {
         && metadata.permissions().mode() & 0o007 != 0
     {
         let key = paths.key.display();
-        found.push(Finding::Warning(format!("everybody on this machine can read the private key {key}: chmod o= {key}")));
+        found.push(Finding::Warning(format!(
+            "everybody on this machine can read the private key {key}: chmod o= {key}"
+        )));
     }
-    let Some(leaf) = key.cert.first() else { return };
+    let Some(leaf) = pair.chain.first() else { return };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     match certificate_dates::not_after(leaf).map(|end| Duration::from_secs(end.as_secs())) {
         Some(end) if end <= now => {
-            found.push(Finding::Error(format!("the certificate {shown} has expired: renew it, then send SIGHUP")));
+            found.push(Finding::Error(format!(
+                "the certificate {shown} has expired: renew it, then send SIGHUP"
+            )));
         }
         Some(end) if end <= now + RENEW => {
             let days = (end - now).as_secs() / 86_400;
-            found.push(Finding::Warning(format!("the certificate {shown} expires in {days} days: renew it, then send SIGHUP")));
+            found.push(Finding::Warning(format!(
+                "the certificate {shown} expires in {days} days: renew it, then send SIGHUP"
+            )));
         }
         _ => {}
     }
     let Ok(parsed) = rustls::server::ParsedCertificate::try_from(leaf) else {
-        found.push(Finding::Error(format!("{shown} holds no certificate that can be used")));
+        found.push(Finding::Error(format!(
+            "{shown} holds no certificate that can be used"
+        )));
         return;
     };
     for domain in &config.domains {
@@ -179,12 +197,16 @@ fn check_certificate(config: &Config, found: &mut Vec<Finding>) {
 fn check_exposure(config: &Config, mode: Mode, found: &mut Vec<Finding>) {
     let is_public = settings::is_public(config);
     if mode == Mode::Development && is_public {
-        found.push(Finding::Error("--dev refuses to listen beyond loopback: add --bind 127.0.0.1, or leave --dev out".into()));
+        found.push(Finding::Error(
+            "--dev refuses to listen beyond loopback: add --bind 127.0.0.1, or leave --dev out".into(),
+        ));
     }
     if mode == Mode::Usual && config.policy() == Policy::Open && is_public {
         let bits = settings::proof_of_work_bits(config, mode);
         let work = if config.registration.proof_of_work_bits == 0 {
-            format!("proof of work of {bits} bits is demanded, since none is configured (registration.proof_of_work_bits)")
+            format!(
+                "proof of work of {bits} bits is demanded, since none is configured (registration.proof_of_work_bits)"
+            )
         } else {
             format!("proof of work of {bits} bits is demanded")
         };
@@ -198,12 +220,15 @@ fn check_exposure(config: &Config, mode: Mode, found: &mut Vec<Finding>) {
         ));
     }
     if !config.is_localhost_only() && config.site_url.starts_with("http://") {
-        found.push(Finding::Warning("site_url begins with http://: passwords would travel in the open; use https://".into()));
+        found.push(Finding::Warning(
+            "site_url begins with http://: passwords would travel in the open; use https://".into(),
+        ));
     }
     for network in &config.trusted_proxies {
         if network.contains([203, 0, 113, 1].into()) && network.contains([198, 51, 100, 1].into()) {
             found.push(Finding::Warning(
-                "trusted_proxies trusts everybody: anybody can then claim any address; name your proxy's own".into(),
+                "trusted_proxies trusts everybody: anybody can then claim any address; name your proxy's own"
+                    .into(),
             ));
         }
     }

@@ -5,7 +5,11 @@ use crate::scratch::Folder;
 /// A configuration in which nothing is wrong.
 fn good(folder: &Folder) -> Config {
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
-    let mut config = Config { data: folder.path().to_owned(), bind: vec![[127, 0, 0, 1].into()], ..Config::default() };
+    let mut config = Config {
+        data: folder.path().to_owned(),
+        bind: vec![[127, 0, 0, 1].into()],
+        ..Config::default()
+    };
     for port in [
         &mut config.ports.xmpp,
         &mut config.ports.xmpp_tls,
@@ -20,7 +24,11 @@ fn good(folder: &Folder) -> Config {
 fn lines(config: &Config) -> Vec<String> {
     // How full this machine's disk is, and how many files it allows, is not this test's subject.
     let about_the_machine = |line: &String| !line.contains(" MiB are free") && !line.contains("hard limit");
-    check(config, Mode::Usual).iter().map(ToString::to_string).filter(about_the_machine).collect()
+    check(config, Mode::Usual)
+        .iter()
+        .map(ToString::to_string)
+        .filter(about_the_machine)
+        .collect()
 }
 
 #[test]
@@ -37,7 +45,10 @@ fn a_port_in_use_is_named() {
     config.ports.http = Port::Number(port);
     let found = lines(&config);
     assert_eq!(found.len(), 1);
-    assert!(found[0].starts_with(&format!("error: port {port} on 127.0.0.1 is already in use")), "{found:?}");
+    assert!(
+        found[0].starts_with(&format!("error: port {port} on 127.0.0.1 is already in use")),
+        "{found:?}"
+    );
     assert!(found[0].contains("ports.http"));
 }
 
@@ -50,7 +61,10 @@ fn a_folder_that_others_can_read_is_told() {
     assert!(found.len() == 1 && found[0].contains("chmod 700"), "{found:?}");
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();
-    let config = Config { data: file.join("data"), ..config };
+    let config = Config {
+        data: file.join("data"),
+        ..config
+    };
     assert!(lines(&config).iter().any(|line| line.contains("is not a folder")));
 }
 
@@ -60,7 +74,12 @@ fn open_sign_up_for_everybody_is_told() {
     let mut config = good(&folder);
     config.bind = vec![[0, 0, 0, 0].into()];
     let found = lines(&config);
-    assert!(found.iter().any(|line| line.starts_with("warning: anybody who reaches this server can sign up")), "{found:?}");
+    assert!(
+        found
+            .iter()
+            .any(|line| line.starts_with("warning: anybody who reaches this server can sign up")),
+        "{found:?}"
+    );
     config.domains = vec!["example.org".into()];
     let found = lines(&config);
     assert!(!found.iter().any(|line| line.contains("sign up")), "{found:?}");
@@ -74,12 +93,20 @@ fn a_certificate_is_held_against_the_domains_and_the_clock() {
     config.domains = vec!["example.org".into()];
     config.tls.certificate = folder.path().join("own.pem");
     config.tls.key = folder.path().join("own.key");
-    assert!(lines(&config).iter().any(|line| line.starts_with("error: cannot read the certificate")));
+    assert!(
+        lines(&config)
+            .iter()
+            .any(|line| line.starts_with("error: cannot read the certificate"))
+    );
     let make = |name: &str, year: i32| {
         let mut parameters = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
         parameters.not_after = rcgen::date_time_ymd(year, 1, 1);
         let key = rcgen::KeyPair::generate().unwrap();
-        std::fs::write(&config.tls.certificate, parameters.self_signed(&key).unwrap().pem()).unwrap();
+        std::fs::write(
+            &config.tls.certificate,
+            parameters.self_signed(&key).unwrap().pem(),
+        )
+        .unwrap();
         crate::files::write_private(&config.tls.key, key.serialize_pem().as_bytes()).unwrap();
         lines(&config)
     };

@@ -13,7 +13,12 @@ pub fn make_private_folder(path: &Path) -> anyhow::Result<()> {
         .recursive(true)
         .mode(0o700)
         .create(path)
-        .with_context(|| format!("cannot make the folder {}: choose another with --data, or change its rights", path.display()))
+        .with_context(|| {
+            format!(
+                "cannot make the folder {}: choose another with --data, or change its rights",
+                path.display()
+            )
+        })
 }
 
 /// Writes a file whole or not at all, readable by its owner only.
@@ -32,5 +37,10 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 
 /// Opens a file for writing, empty, readable by its owner only.
 pub fn create_private(path: &Path) -> std::io::Result<File> {
-    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
 }

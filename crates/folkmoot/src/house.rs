@@ -9,6 +9,7 @@ use store::{Clock, Migration, Store, SystemClock};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use xmpp::auth::Auth;
+use xmpp::listen::Connections;
 use xmpp::server::{Parts, Server};
 
 use crate::config::Config;
@@ -41,28 +42,42 @@ pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
     let options = store::Options {
         readers: config.store.readers,
         on_migration: Arc::new(|step: Migration| {
-            tracing::info!(name = step.name, version = step.version, last_version = step.last_version, "bringing the database up to date");
+            tracing::info!(
+                name = step.name,
+                version = step.version,
+                last_version = step.last_version,
+                "bringing the database up to date"
+            );
         }),
         ..store::Options::default()
     };
-    let opened = tokio::task::spawn_blocking(move || Store::open(&data, &options)).await.context("the database's opening failed")?;
+    let opened = tokio::task::spawn_blocking(move || Store::open(&data, &options))
+        .await
+        .context("the database's opening failed")?;
     Ok(opened?)
 }
 
 impl House {
     /// Puts the server together on an open store.
-    pub async fn build(config: Config, store: Store, site_url: &str, mode: Mode) -> anyhow::Result<Arc<Self>> {
+    pub async fn build(
+        config: Config,
+        store: Store,
+        site_url: &str,
+        mode: Mode,
+    ) -> anyhow::Result<Arc<Self>> {
         let settings = settings::xmpp(&config, site_url, mode);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let auth = Auth::open(store.clone(), clock.clone(), &settings).await?;
         let server = Server::build(Parts {
+            connections: Connections::new(&settings),
             settings,
             store,
             clock,
             auth,
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
-        });
+        })
+        .await?;
         Ok(Arc::new(Self { config, server }))
     }
 
@@ -77,7 +92,10 @@ impl House {
     pub async fn close(&self) {
         self.server.shutdown.cancel();
         self.server.tasks.close();
-        if tokio::time::timeout(QUIET_END, self.server.tasks.wait()).await.is_err() {
+        if tokio::time::timeout(QUIET_END, self.server.tasks.wait())
+            .await
+            .is_err()
+        {
             tracing::warn!("some work did not end; it goes on at the next start");
         }
         self.server.store.close().await;

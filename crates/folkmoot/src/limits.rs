@@ -14,8 +14,18 @@ pub struct OpenFiles {
 /// Raises the number of open files to what the system allows; every connection is one.
 pub fn raise_open_files() -> OpenFiles {
     let old = getrlimit(Resource::Nofile);
-    let wanted = Rlimit { current: old.maximum, maximum: old.maximum };
+    let wanted = Rlimit {
+        current: old.maximum,
+        maximum: old.maximum,
+    };
     // Where it is refused, the old limit stays and is what gets said.
-    let now = if setrlimit(Resource::Nofile, wanted).is_ok() { old.maximum } else { old.current };
-    OpenFiles { now, before: old.current }
+    let now = if setrlimit(Resource::Nofile, wanted).is_ok() {
+        old.maximum
+    } else {
+        old.current
+    };
+    OpenFiles {
+        now,
+        before: old.current,
+    }
 }

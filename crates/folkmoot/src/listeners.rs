@@ -82,7 +82,9 @@ impl Listeners {
         let mut sockets = Vec::new();
         let mut ports = BTreeMap::new();
         for service in Service::ALL {
-            let Port::Number(mut port) = service.port(config) else { continue };
+            let Port::Number(mut port) = service.port(config) else {
+                continue;
+            };
             let mut is_bound = false;
             for (index, address) in wanted.iter().enumerate() {
                 let socket = match listen(SocketAddr::new(*address, port)) {
@@ -99,7 +101,10 @@ impl Listeners {
                 };
                 let listener = TcpListener::from_std(socket.into()).context("cannot watch a socket")?;
                 // Where the system chose, the next address gets the same number.
-                port = listener.local_addr().context("cannot read a socket's address")?.port();
+                port = listener
+                    .local_addr()
+                    .context("cannot read a socket's address")?
+                    .port();
                 sockets.push((service, listener));
                 is_bound = true;
             }
@@ -113,7 +118,11 @@ impl Listeners {
 
     /// Writes the ports in use for programs that started this one with free ones.
     pub fn write_ports(&self, data: &Path) -> anyhow::Result<()> {
-        let map: BTreeMap<_, _> = self.ports.iter().map(|(service, port)| (service.key(), port)).collect();
+        let map: BTreeMap<_, _> = self
+            .ports
+            .iter()
+            .map(|(service, port)| (service.key(), port))
+            .collect();
         files::write_private(&data.join(PORTS_FILE), serde_json::to_string(&map)?.as_bytes())
     }
 }
@@ -154,7 +163,10 @@ pub fn explain(service: Service, address: SocketAddr, error: &io::Error) -> anyh
             address.port(),
         ),
         io::ErrorKind::AddrNotAvailable => {
-            anyhow::anyhow!("this machine has no address {}: choose another with bind", address.ip())
+            anyhow::anyhow!(
+                "this machine has no address {}: choose another with bind",
+                address.ip()
+            )
         }
         _ => anyhow::anyhow!("cannot listen on {address} (ports.{key}): {error}"),
     }
@@ -163,5 +175,7 @@ pub fn explain(service: Service, address: SocketAddr, error: &io::Error) -> anyh
 /// Whether a listener could be bound now; for `folkmoot check`.
 pub fn try_bind(service: Service, address: IpAddr, port: u16) -> anyhow::Result<()> {
     let address = SocketAddr::new(address, port);
-    listen(address).map(drop).map_err(|error| explain(service, address, &error))
+    listen(address)
+        .map(drop)
+        .map_err(|error| explain(service, address, &error))
 }

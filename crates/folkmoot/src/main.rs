@@ -1,14 +1,284 @@
-//! x
-#![allow(dead_code, unused_imports)]
+//! Folkmoot: the program. Configuration, wiring, start and stop, administration.
+//!
+//! What the server does is in the crates that this one puts together.
+
+mod admin;
+mod archive;
 mod certificate_dates;
 mod certificates;
+mod check;
 mod cli;
 mod config;
 mod files;
+mod house;
 mod limits;
 mod listeners;
 mod passwords;
 #[cfg(test)]
 mod scratch;
-mod web { pub mod connections; pub mod serve; pub mod websocket; }
-fn main() {}
+mod serve;
+mod settings;
+mod web;
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use crate::admin::{Change, Reply, Request};
+use crate::cli::{Account, Cli, Command, OneAccount, Password};
+use crate::config::{Config, Policy, in_words, load, render};
+use crate::house::Mode;
+use crate::web::websocket::Origins;
+
+// How it is tuned stands in .cargo/config.toml: its settings are read before `main`.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            // One line: what is wrong and, where the error knows it, what to do.
+            let line = format!("{error:#}").replace('\n', " ");
+            let _ = writeln!(std::io::stderr(), "folkmoot: {line}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve(options) => {
+            let mut config = load(&options.flags())?;
+            start_log(&config)?;
+            let files = limits::raise_open_files();
+            let mode = if options.dev {
+                Mode::Development
+            } else {
+                Mode::Usual
+            };
+            if options.dev {
+                config.registration.policy = Policy::Open;
+            }
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .enable_all()
+                .build()
+                .context("cannot start")?;
+            runtime.block_on(serve::serve(config, mode, files))?;
+            // What hashing or reading is still under way has nobody to tell.
+            runtime.shutdown_background();
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Check(options) => {
+            let config = load(&options.flags())?;
+            let mode = if options.dev {
+                Mode::Development
+            } else {
+                Mode::Usual
+            };
+            let found = check::check(&config, mode);
+            let is_usable = found.iter().all(|finding| !finding.is_error());
+            for finding in &found {
+                say(&finding.to_string())?;
+            }
+            if found.is_empty() {
+                say("nothing wrong was found")?;
+            }
+            Ok(if is_usable {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            })
+        }
+        Command::Config(options) => {
+            let text = render(&load(&options.flags())?)?;
+            say(text.trim_end())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Restore(options) => {
+            let config = load(&options.settings.flags())?;
+            say(&archive::restore(&config.data, &options.file)?)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Backup(options) => {
+            let config = load(&options.settings.flags())?;
+            quietly(&config)?.block_on(async {
+                let line = archive::backup(&config, &options.file).await?;
+                say(&line)
+            })?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Invite(options) => {
+            let config = load(&options.settings.flags())?;
+            let expires = in_words(options.expires);
+            let request = Request::Invite {
+                uses: options.uses,
+                seconds: options.expires.as_secs(),
+                domain: options.domain,
+            };
+            put(&config, request, |reply| match reply {
+                Reply::Link { url } => Some(format!(
+                    "{url}\ngood for {} within {expires}",
+                    people(options.uses)
+                )),
+                _ => None,
+            })
+        }
+        Command::Account { command } => account(command),
+    }
+}
+
+fn account(command: Account) -> anyhow::Result<ExitCode> {
+    match command {
+        Account::Add {
+            address,
+            admin,
+            password,
+            settings,
+        } => {
+            let config = load(&settings.flags())?;
+            let password = read_password(&password)?;
+            put(
+                &config,
+                Request::AccountAdd {
+                    address,
+                    password,
+                    admin,
+                },
+                done,
+            )
+        }
+        Account::Passwd {
+            address,
+            password,
+            settings,
+        } => {
+            let config = load(&settings.flags())?;
+            let password = read_password(&password)?;
+            put(&config, Request::AccountPasswd { address, password }, done)
+        }
+        Account::List(settings) => list(&load(&settings.flags())?),
+        Account::Disable(one) => change(&one, Change::Disable),
+        Account::Enable(one) => change(&one, Change::Enable),
+        Account::Approve(one) => change(&one, Change::Approve),
+        Account::Delete(one) => change(&one, Change::Delete),
+    }
+}
+
+fn change(one: &OneAccount, change: Change) -> anyhow::Result<ExitCode> {
+    let config = load(&one.settings.flags())?;
+    put(
+        &config,
+        Request::AccountChange {
+            address: one.address.clone(),
+            change,
+        },
+        done,
+    )
+}
+
+fn read_password(from: &Password) -> anyhow::Result<String> {
+    if from.password_stdin {
+        passwords::from_stdin()
+    } else {
+        passwords::ask()
+    }
+}
+
+fn done(reply: Reply) -> Option<String> {
+    match reply {
+        Reply::Done { line } => Some(line),
+        _ => None,
+    }
+}
+
+/// Puts one request to the running server, or does it alone, and prints the answer.
+fn put(
+    config: &Config,
+    request: Request,
+    line: impl FnOnce(Reply) -> Option<String>,
+) -> anyhow::Result<ExitCode> {
+    let reply = quietly(config)?.block_on(async {
+        let mut asked = admin::ask(config).await?;
+        let reply = asked.put(request).await;
+        asked.finish().await;
+        reply
+    })?;
+    say(&line(reply).context("the server answered something else than expected")?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints every account, a line each.
+fn list(config: &Config) -> anyhow::Result<ExitCode> {
+    quietly(config)?.block_on(async {
+        let mut asked = admin::ask(config).await?;
+        let mut after = None;
+        loop {
+            let reply = asked.put(Request::AccountList { after }).await;
+            let Reply::Accounts { accounts, next } = reply? else {
+                anyhow::bail!("the server answered something else than expected");
+            };
+            for account in accounts {
+                let role = if account.admin { "  administrator" } else { "" };
+                say(&format!("{}  {}{role}", account.address, account.state))?;
+            }
+            after = next;
+            if after.is_none() {
+                break;
+            }
+        }
+        asked.finish().await;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// A runtime for one command, which logs only what goes wrong.
+fn quietly(config: &Config) -> anyhow::Result<tokio::runtime::Runtime> {
+    start_log(&Config {
+        log: "warn".into(),
+        ..config.clone()
+    })?;
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start")
+}
+
+fn start_log(config: &Config) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&config.log)
+        .with_context(|| format!("log: \"{}\" is not a filter", config.log))?;
+    let is_terminal = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(is_terminal)
+        .with_writer(std::io::stderr)
+        .init();
+    Ok(())
+}
+
+/// Prints to standard output; a closed one is an error, as for any program in a pipe.
+fn say(text: &str) -> anyhow::Result<()> {
+    writeln!(std::io::stdout(), "{text}").context("cannot write to standard output")
+}
+
+fn people(number: u32) -> String {
+    if number == 1 {
+        "one person".into()
+    } else {
+        format!("{number} people")
+    }
+}
+
+/// Which web pages may open the WebSocket.
+fn websocket_origins(config: &Config) -> Origins {
+    if config.is_localhost_only() && !settings::is_public(config) {
+        Origins::Loopback
+    } else if config.websocket_origins.iter().any(|origin| origin == "*") {
+        Origins::Any
+    } else {
+        Origins::Only(config.websocket_origins.clone())
+    }
+}

@@ -1,6 +1,6 @@
 //! Reads a password: a line of standard input, or typed without being shown.
 
-use std::io::{BufRead, IsTerminal, Read, Write};
+use std::io::{BufRead, IsTerminal, Write};
 
 use anyhow::{Context, bail};
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
@@ -43,7 +43,10 @@ fn ask_once(prompt: &str) -> anyhow::Result<String> {
 
 fn first_line(input: impl BufRead) -> anyhow::Result<String> {
     let mut line = String::new();
-    input.take(LONGEST).read_line(&mut line).context("cannot read the password")?;
+    input
+        .take(LONGEST)
+        .read_line(&mut line)
+        .context("cannot read the password")?;
     let password = line.trim_end_matches(['\r', '\n']);
     if password.is_empty() {
         bail!("the password is empty");
@@ -58,7 +61,10 @@ mod tests {
 
     #[test]
     fn a_password_is_one_line() {
-        assert_eq!(first_line("open sesame \r\nmore".as_bytes()).unwrap(), "open sesame ");
+        assert_eq!(
+            first_line("open sesame \r\nmore".as_bytes()).unwrap(),
+            "open sesame "
+        );
         assert_eq!(first_line("x".as_bytes()).unwrap(), "x");
         first_line("\nx".as_bytes()).unwrap_err();
         first_line("".as_bytes()).unwrap_err();

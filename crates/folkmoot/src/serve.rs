@@ -9,6 +9,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::any;
+use futures_util::FutureExt;
 use http_site::{Client, Content, Site};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -30,6 +31,9 @@ use crate::{admin, archive, settings};
 const TIDY: Duration = Duration::from_secs(60);
 /// Kept of the time for stopping, to close the database.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// Signals so close together are one wish.
+const ONE_WISH: Duration = Duration::from_millis(500);
 
 /// Signals that the process listens to.
 struct Signals {
@@ -58,6 +62,7 @@ pub async fn serve(config: Config, mode: Mode, files: OpenFiles) -> anyhow::Resu
     let house = House::build(config, store, &site_url, mode).await?;
     let config = &house.config;
 
+    house.server.connections.set_tls(certificates.pair().for_xmpp()?);
     let site = site(&house);
     let web = web(&house, &site);
     admin::serve(&house)?;
@@ -69,10 +74,10 @@ pub async fn serve(config: Config, mode: Mode, files: OpenFiles) -> anyhow::Resu
         let tasks = &house.server.tasks;
         match service {
             Service::Xmpp => {
-                tasks.spawn(listen::serve_tcp(server, listener, listen::Mode::StartTls, certificates.xmpp.clone()));
+                tasks.spawn(listen::serve_tcp(server, listener, listen::Mode::StartTls));
             }
             Service::XmppTls => {
-                tasks.spawn(listen::serve_tcp(server, listener, listen::Mode::DirectTls, certificates.xmpp.clone()));
+                tasks.spawn(listen::serve_tcp(server, listener, listen::Mode::DirectTls));
             }
             Service::Http => {
                 tasks.spawn(accept_http::serve(web.clone(), listener, Security::Plain));
@@ -83,18 +88,18 @@ pub async fn serve(config: Config, mode: Mode, files: OpenFiles) -> anyhow::Resu
             }
         }
     }
-    run(&mut signals, &certificates, &site).await;
+    run(&mut signals, &house, &certificates, &site).await;
     stop(&house, signals).await
 }
 
 /// Serves until a signal asks for the end.
-async fn run(signals: &mut Signals, certificates: &Certificates, site: &Site) {
+async fn run(signals: &mut Signals, house: &House, certificates: &Certificates, site: &Site) {
     let mut tidy = tokio::time::interval(TIDY);
     loop {
         tokio::select! {
             _ = signals.terminate.recv() => return,
             _ = signals.interrupt.recv() => return,
-            _ = signals.hangup.recv() => match certificates.reload() {
+            _ = signals.hangup.recv() => match reload(house, certificates) {
                 Ok(()) => tracing::info!(file = %certificates.paths().certificate.display(), "the certificate was read again"),
                 Err(error) => tracing::error!(error = format!("{error:#}"), "the certificate stays as it was"),
             },
@@ -103,20 +108,38 @@ async fn run(signals: &mut Signals, certificates: &Certificates, site: &Site) {
     }
 }
 
+/// Shows the certificate anew to those who connect from now on.
+fn reload(house: &House, certificates: &Certificates) -> anyhow::Result<()> {
+    certificates.reload()?;
+    house.server.connections.set_tls(certificates.pair().for_xmpp()?);
+    Ok(())
+}
+
 /// Takes no more connections, finishes what was received, closes streams with `system-shutdown`, stores everything.
 async fn stop(house: &House, mut signals: Signals) -> anyhow::Result<()> {
     let begun = Instant::now();
     let most = Duration::from_secs(house.config.limits.shutdown_seconds);
-    tracing::info!(sessions = house.server.registry.session_count(), "stopping");
+    tracing::info!(sessions = house.server.registry.count(), "stopping");
     let server = &house.server;
     server.shutdown.cancel();
     server.tasks.close();
+    let impatience = async {
+        // One wish to stop may reach a process twice, by itself and by its group.
+        tokio::time::sleep(ONE_WISH).await;
+        let _ = (
+            signals.terminate.recv().now_or_never(),
+            signals.interrupt.recv().now_or_never(),
+        );
+        tokio::select! {
+            _ = signals.terminate.recv() => {}
+            _ = signals.interrupt.recv() => {}
+        }
+    };
     tokio::select! {
         ended = tokio::time::timeout(most.saturating_sub(LAST_WORDS), server.tasks.wait()) => if ended.is_err() {
             tracing::warn!(tasks = server.tasks.len(), "some connections did not end in time and are cut");
         },
-        _ = signals.terminate.recv() => tracing::warn!("asked twice: connections are cut"),
-        _ = signals.interrupt.recv() => tracing::warn!("asked twice: connections are cut"),
+        () = impatience => tracing::warn!("asked twice: connections are cut"),
     }
     let left = most.saturating_sub(begun.elapsed()).max(LAST_WORDS);
     let closed = tokio::time::timeout(left, server.store.close()).await;
@@ -134,7 +157,9 @@ async fn stop(house: &House, mut signals: Signals) -> anyhow::Result<()> {
 /// `--dev` gives anybody who can connect an account without limits.
 fn refuse_public(config: &Config) -> anyhow::Result<()> {
     match addresses(config).iter().find(|address| !address.is_loopback()) {
-        Some(address) => bail!("--dev listens on loopback only, not on {address}: add --bind 127.0.0.1, or leave --dev out"),
+        Some(address) => bail!(
+            "--dev listens on loopback only, not on {address}: add --bind 127.0.0.1, or leave --dev out"
+        ),
         None => Ok(()),
     }
 }
@@ -145,7 +170,6 @@ fn site(house: &Arc<House>) -> Arc<Site> {
     let content = Content {
         store: server.store.clone(),
         host: server.host.clone(),
-        timelines: server.timelines.clone(),
         metrics: metrics::page(server),
     };
     Site::new(settings::web(&house.config, &server.settings), content)
@@ -158,7 +182,11 @@ fn web(house: &Arc<House>, site: &Arc<Site>) -> Web {
         .with_state(house.clone())
         .merge(http_site::router(site.clone()));
     let config = &house.config;
-    let per_address = if house.server.settings.is_dev { 0 } else { config.limits.connections_per_address };
+    let per_address = if house.server.settings.is_dev {
+        0
+    } else {
+        config.limits.connections_per_address
+    };
     Web {
         router,
         trusted: config.trusted_proxies.clone().into(),
@@ -169,7 +197,11 @@ fn web(house: &Arc<House>, site: &Arc<Site>) -> Web {
 }
 
 /// Turns a request into a WebSocket and hands it to the XMPP side.
-async fn upgrade(State(house): State<Arc<House>>, client: axum::Extension<Client>, mut request: Request) -> Response {
+async fn upgrade(
+    State(house): State<Arc<House>>,
+    client: axum::Extension<Client>,
+    mut request: Request,
+) -> Response {
     let server = &house.server;
     let origins = websocket_origins(&house.config);
     let accept = match websocket::handshake(&request, &origins, &server.settings.site_url) {
@@ -196,9 +228,18 @@ async fn upgrade(State(house): State<Arc<House>>, client: axum::Extension<Client
 /// Tells who started it what runs where, on standard output.
 async fn greet(house: &House, listeners: &Listeners, files: OpenFiles, mode: Mode) -> anyhow::Result<()> {
     let config = &house.config;
-    let mut text = format!("Folkmoot {} serves {}\n\n", env!("CARGO_PKG_VERSION"), config.domains.join(", "));
+    let mut text = format!(
+        "Folkmoot {} serves {}\n\n",
+        env!("CARGO_PKG_VERSION"),
+        config.domains.join(", ")
+    );
     text.push_str(&format!("  open     {}\n", house.server.settings.site_url));
-    let named = |service: Service| listeners.ports.get(&service).map_or_else(|| "off".into(), u16::to_string);
+    let named = |service: Service| {
+        listeners
+            .ports
+            .get(&service)
+            .map_or_else(|| "off".into(), u16::to_string)
+    };
     text.push_str(&format!(
         "  ports    XMPP {} (STARTTLS), {} (TLS); HTTP {}, HTTPS {}\n",
         named(Service::Xmpp),
@@ -209,9 +250,15 @@ async fn greet(house: &House, listeners: &Listeners, files: OpenFiles, mode: Mod
     text.push_str(&format!("  data     {}\n", config.data.display()));
     let sign_up = house.server.settings.registration.as_str();
     text.push_str(&format!("  sign-up  {sign_up}\n"));
-    let before = files.before.map_or_else(|| "unlimited".into(), |limit| limit.to_string());
-    let now = files.now.map_or_else(|| "unlimited".into(), |limit| limit.to_string());
-    text.push_str(&format!("  files    at most {now} open (was {before}); every connection is one\n"));
+    let before = files
+        .before
+        .map_or_else(|| "unlimited".into(), |limit| limit.to_string());
+    let now = files
+        .now
+        .map_or_else(|| "unlimited".into(), |limit| limit.to_string());
+    text.push_str(&format!(
+        "  files    at most {now} open (was {before}); every connection is one\n"
+    ));
     if mode == Mode::Development {
         text.push_str("  --dev    for tests: no rate limits, sign-in without TLS, loopback only\n");
     }
@@ -221,6 +268,7 @@ async fn greet(house: &House, listeners: &Listeners, files: OpenFiles, mode: Mod
     if let Some((link, span)) = admin::admin_link(house).await? {
         text.push_str(&format!("\n  Nobody administers this server yet. This link makes one person its administrator,\n  once, within {span}:\n\n  {link}\n"));
     }
+    text.push_str("\nReady. Ctrl-C stops it.");
     let mut out = std::io::stdout().lock();
     // Whoever closed standard output does not want to be told.
     let _ = writeln!(out, "{text}").and_then(|()| out.flush());

@@ -49,7 +49,11 @@ pub fn proof_of_work_bits(config: &Config, mode: Mode) -> u32 {
     let configured = config.registration.proof_of_work_bits;
     if mode == Mode::Usual && config.policy() == Policy::Open && is_public(config) {
         // Open sign-up that costs nothing is what makes a server a source of spam.
-        return if configured == 0 { LEAST_PUBLIC_BITS } else { configured };
+        return if configured == 0 {
+            LEAST_PUBLIC_BITS
+        } else {
+            configured
+        };
     }
     if mode == Mode::Development { 0 } else { configured }
 }
@@ -62,7 +66,13 @@ pub fn xmpp(config: &Config, site_url: &str, mode: Mode) -> xmpp::settings::Sett
     let unless_dev = |rate: u32| if is_dev { 0 } else { rate };
     let usual = Settings::for_domain(config.domain());
     let mut reserved_names = usual.reserved_names;
-    reserved_names.extend(config.registration.reserved_names.iter().map(|name| name.to_lowercase()));
+    reserved_names.extend(
+        config
+            .registration
+            .reserved_names
+            .iter()
+            .map(|name| name.to_lowercase()),
+    );
     Settings {
         domains: config.domains.clone(),
         pubsub_prefix: format!("{}.", config.services.pubsub),
@@ -76,7 +86,9 @@ pub fn xmpp(config: &Config, site_url: &str, mode: Mode) -> xmpp::settings::Sett
         },
         challenge: match proof_of_work_bits(config, mode) {
             0 => Challenge::None,
-            bits => Challenge::ProofOfWork { bits: u8::try_from(bits).unwrap_or(u8::MAX) },
+            bits => Challenge::ProofOfWork {
+                bits: u8::try_from(bits).unwrap_or(u8::MAX),
+            },
         },
         default_audience: match config.registration.audience {
             config::Audience::Open => Audience::Open,
@@ -127,7 +139,10 @@ mod tests {
     use super::*;
 
     fn config(domain: &str) -> Config {
-        Config { domains: vec![domain.into()], ..Config::default() }
+        Config {
+            domains: vec![domain.into()],
+            ..Config::default()
+        }
     }
 
     #[test]

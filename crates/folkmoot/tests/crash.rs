@@ -37,7 +37,10 @@ impl Server {
         let mut server = Server { child, address };
         let deadline = Instant::now() + Duration::from_secs(30);
         while std::net::TcpStream::connect(address).is_err() {
-            assert!(server.child.try_wait().unwrap().is_none(), "the server ended at start");
+            assert!(
+                server.child.try_wait().unwrap().is_none(),
+                "the server ended at start"
+            );
             assert!(Instant::now() < deadline, "the server did not come up");
             std::thread::yield_now();
         }
@@ -88,8 +91,15 @@ impl Default for Fate {
 fn whatever_was_acknowledged_survives_a_hundred_kills() {
     let data = std::env::temp_dir().join(format!("folkmoot-crash-{}", std::process::id()));
     std::fs::create_dir_all(&data).unwrap();
-    let ip = format!("127.45.{}.{}", std::process::id() % 250, 1 + (std::process::id() >> 8) % 250);
-    let ledger = Arc::new(Mutex::new(Ledger { posts: vec![BTreeMap::new(); AUTHORS], ..Ledger::default() }));
+    let ip = format!(
+        "127.45.{}.{}",
+        std::process::id() % 250,
+        1 + (std::process::id() >> 8) % 250
+    );
+    let ledger = Arc::new(Mutex::new(Ledger {
+        posts: vec![BTreeMap::new(); AUTHORS],
+        ..Ledger::default()
+    }));
 
     let mut server = Server::start(&data, &ip);
     for n in 0..AUTHORS {
@@ -133,7 +143,10 @@ fn load_until_killed(server: &mut Server, round: usize, ledger: &Arc<Mutex<Ledge
     }));
     let deadline = Instant::now() + Duration::from_secs(30);
     while acknowledged.load(Ordering::Acquire) < ACKNOWLEDGED_BEFORE_KILL + round % 7 {
-        assert!(Instant::now() < deadline, "round {round}: nothing was acknowledged");
+        assert!(
+            Instant::now() < deadline,
+            "round {round}: nothing was acknowledged"
+        );
         std::thread::yield_now();
     }
     server.kill();
@@ -155,21 +168,30 @@ fn author_at_work(
         let id = format!("r{round}-{}", if n % 4 == 3 || n % 7 == 6 { n - 1 } else { n });
         let retracts = n % 7 == 6;
         let outcome = (!retracts).then(|| format!("author {author}, round {round}, step {n} #crash"));
-        let (command, iq) = (format!("s{n}"), match &outcome {
-            Some(text) => format!(
-                "<publish node='{MICROBLOG}'><item id='{id}'><entry xmlns='http://www.w3.org/2005/Atom'>\
+        let (command, iq) = (
+            format!("s{n}"),
+            match &outcome {
+                Some(text) => format!(
+                    "<publish node='{MICROBLOG}'><item id='{id}'><entry xmlns='http://www.w3.org/2005/Atom'>\
                  <title type='text'>{text}</title></entry></item></publish>"
-            ),
-            None => format!("<retract node='{MICROBLOG}'><item id='{id}'/></retract>"),
-        });
-        ledger.lock().unwrap().posts[author].entry(id.clone()).or_default().sent(outcome.clone());
+                ),
+                None => format!("<retract node='{MICROBLOG}'><item id='{id}'/></retract>"),
+            },
+        );
+        ledger.lock().unwrap().posts[author]
+            .entry(id.clone())
+            .or_default()
+            .sent(outcome.clone());
         client.send(&format!(
             "<iq type='set' id='{command}'><pubsub xmlns='http://jabber.org/protocol/pubsub'>{iq}</pubsub></iq>"
         ))?;
         let answer = client.answer(&command)?;
         let text = String::from_utf8_lossy(answer.bytes()).into_owned();
         assert_eq!(answer.type_().as_deref(), Some("result"), "{text}");
-        ledger.lock().unwrap().posts[author].get_mut(&id).unwrap().acknowledged(outcome);
+        ledger.lock().unwrap().posts[author]
+            .get_mut(&id)
+            .unwrap()
+            .acknowledged(outcome);
         acknowledged.fetch_add(1, Ordering::AcqRel);
     }
     unreachable!("the steps never end");
@@ -189,14 +211,32 @@ fn roster_at_work(
             Some(name) => format!("<item jid='{jid}' name='{name}'/>"),
             None => format!("<item jid='{jid}' subscription='remove'/>"),
         };
-        ledger.lock().unwrap().contacts.entry(jid.clone()).or_default().sent(outcome.clone());
+        ledger
+            .lock()
+            .unwrap()
+            .contacts
+            .entry(jid.clone())
+            .or_default()
+            .sent(outcome.clone());
         let id = format!("c{n}");
-        client.send(&format!("<iq type='set' id='{id}'><query xmlns='jabber:iq:roster'>{item}</query></iq>"))?;
+        client.send(&format!(
+            "<iq type='set' id='{id}'><query xmlns='jabber:iq:roster'>{item}</query></iq>"
+        ))?;
         let answer = client.answer(&id)?;
         // Removing what is not there is refused, and changes nothing.
         let is_done = answer.type_().as_deref() == Some("result");
-        assert!(is_done || outcome.is_none(), "{}", String::from_utf8_lossy(answer.bytes()));
-        ledger.lock().unwrap().contacts.get_mut(&jid).unwrap().acknowledged(outcome);
+        assert!(
+            is_done || outcome.is_none(),
+            "{}",
+            String::from_utf8_lossy(answer.bytes())
+        );
+        ledger
+            .lock()
+            .unwrap()
+            .contacts
+            .get_mut(&jid)
+            .unwrap()
+            .acknowledged(outcome);
         acknowledged.fetch_add(1, Ordering::AcqRel);
         client.arrived();
     }
@@ -208,15 +248,28 @@ fn verify(server: &Server, round: usize, ledger: &mut Ledger) {
     let mut expected_everywhere = BTreeSet::new();
     for author in 0..AUTHORS {
         let found = posts(&mut reader, &format!("author{author}@localhost"), MICROBLOG);
-        let texts: BTreeMap<&str, &str> = found.iter().map(|(id, text)| (id.as_str(), text.as_str())).collect();
-        assert_eq!(texts.len(), found.len(), "round {round}: an item id is there twice");
+        let texts: BTreeMap<&str, &str> = found
+            .iter()
+            .map(|(id, text)| (id.as_str(), text.as_str()))
+            .collect();
+        assert_eq!(
+            texts.len(),
+            found.len(),
+            "round {round}: an item id is there twice"
+        );
         for (id, fate) in &mut ledger.posts[author] {
             let is = texts.get(id.as_str()).map(|&t| t.to_owned());
-            assert!(fate.0.contains(&is), "round {round}: {id} of author {author} is {is:?}, may be {fate:?}");
+            assert!(
+                fate.0.contains(&is),
+                "round {round}: {id} of author {author} is {is:?}, may be {fate:?}"
+            );
             fate.acknowledged(is);
         }
         for (id, text) in found {
-            assert!(ledger.posts[author].contains_key(&id), "round {round}: nobody posted {id}");
+            assert!(
+                ledger.posts[author].contains_key(&id),
+                "round {round}: nobody posted {id}"
+            );
             expected_everywhere.insert(text);
         }
     }
@@ -227,10 +280,22 @@ fn verify(server: &Server, round: usize, ledger: &mut Ledger) {
     ] {
         let there = posts(&mut reader, service, node);
         let texts: BTreeSet<String> = there.iter().map(|(_, text)| text.clone()).collect();
-        assert_eq!(there.len(), expected_everywhere.len(), "round {round}: {node} has a wrong number of posts");
-        assert_eq!(texts, expected_everywhere, "round {round}: {node} differs from the authors' nodes");
+        assert_eq!(
+            there.len(),
+            expected_everywhere.len(),
+            "round {round}: {node} has a wrong number of posts"
+        );
+        assert_eq!(
+            texts, expected_everywhere,
+            "round {round}: {node} differs from the authors' nodes"
+        );
     }
-    let roster = reader.ask("roster", "<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>").unwrap();
+    let roster = reader
+        .ask(
+            "roster",
+            "<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>",
+        )
+        .unwrap();
     let document = roster.document();
     let query = document.root().child("query", "jabber:iq:roster").unwrap();
     let names: BTreeMap<String, String> = query
@@ -239,7 +304,10 @@ fn verify(server: &Server, round: usize, ledger: &mut Ledger) {
         .collect();
     for (jid, fate) in &mut ledger.contacts {
         let is = names.get(jid).cloned();
-        assert!(fate.0.contains(&is), "round {round}: contact {jid} is {is:?}, may be {fate:?}");
+        assert!(
+            fate.0.contains(&is),
+            "round {round}: contact {jid} is {is:?}, may be {fate:?}"
+        );
         fate.acknowledged(is);
     }
 }
@@ -260,9 +328,16 @@ fn posts(client: &mut PlainClient, service: &str, node: &str) -> Vec<(String, St
         let Some(last) = ids.last() else { return all };
         after = format!("<after>{last}</after>");
         let document = answer.document();
-        let items = document.root().child("pubsub", PUBSUB).and_then(|p| p.child("items", PUBSUB)).unwrap();
+        let items = document
+            .root()
+            .child("pubsub", PUBSUB)
+            .and_then(|p| p.child("items", PUBSUB))
+            .unwrap();
         for (item, id) in items.children().zip(&ids) {
-            let title = item.child("entry", ATOM).and_then(|e| e.child("title", ATOM)).unwrap();
+            let title = item
+                .child("entry", ATOM)
+                .and_then(|e| e.child("title", ATOM))
+                .unwrap();
             all.push((id.clone(), title.text().into_owned()));
         }
     }

@@ -1,6 +1,7 @@
 //! Asks the running server, or does it on the data folder when none runs.
 
 use std::io;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -16,7 +17,7 @@ pub enum Ask {
     /// The running server.
     Running(Box<BufReader<UnixStream>>),
     /// Nobody runs: this process has the data folder for as long as it takes.
-    Alone(Box<std::sync::Arc<House>>),
+    Alone(Arc<House>),
 }
 
 /// Finds who answers for the data folder.
@@ -27,14 +28,20 @@ pub async fn ask(config: &Config) -> anyhow::Result<Ask> {
     };
     match connected {
         Ok(stream) => Ok(Ask::Running(Box::new(BufReader::new(stream)))),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
-            Ok(Ask::Alone(Box::new(House::open_quietly(config).await?)))
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+            ) =>
+        {
+            Ok(Ask::Alone(House::open_quietly(config).await?))
         }
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => bail!(
             "not allowed to reach the server that runs with {}: run this as the same user, or as root",
             config.data.display()
         ),
-        Err(error) => Err(error).with_context(|| format!("cannot reach the server that runs with {}", config.data.display())),
+        Err(error) => Err(error)
+            .with_context(|| format!("cannot reach the server that runs with {}", config.data.display())),
     }
 }
 
@@ -45,14 +52,22 @@ impl Ask {
             Self::Running(stream) => {
                 let mut line = serde_json::to_vec(&request)?;
                 line.push(b'\n');
-                stream.get_mut().write_all(&line).await.context("the server hung up")?;
+                stream
+                    .get_mut()
+                    .write_all(&line)
+                    .await
+                    .context("the server hung up")?;
                 let mut reply = Vec::new();
                 let mut bounded = stream.as_mut().take(LINE_BYTES as u64);
-                bounded.read_until(b'\n', &mut reply).await.context("the server hung up")?;
+                bounded
+                    .read_until(b'\n', &mut reply)
+                    .await
+                    .context("the server hung up")?;
                 if reply.is_empty() {
                     bail!("the server stopped before it answered; look whether it was done, then try again");
                 }
-                serde_json::from_slice(&reply).context("the server answered something else than expected; is it another version?")?
+                serde_json::from_slice(&reply)
+                    .context("the server answered something else than expected; is it another version?")?
             }
             Self::Alone(house) => execute(house, request).await,
         };

@@ -22,7 +22,9 @@ const ADMIN_LINK: Duration = Duration::from_secs(7 * 86_400);
 pub async fn execute(house: &Arc<House>, request: Request) -> Reply {
     match carry_out(house, request).await {
         Ok(reply) => reply,
-        Err(error) => Reply::Refused { reason: format!("{error:#}") },
+        Err(error) => Reply::Refused {
+            reason: format!("{error:#}"),
+        },
     }
 }
 
@@ -30,7 +32,11 @@ async fn carry_out(house: &Arc<House>, request: Request) -> anyhow::Result<Reply
     let server = &house.server;
     let done = |line: String| Ok(Reply::Done { line });
     match request {
-        Request::AccountAdd { address, password, admin } => {
+        Request::AccountAdd {
+            address,
+            password,
+            admin,
+        } => {
             let jid = local_address(house, &address)?;
             let new = NewAccount {
                 domain: jid.domain(),
@@ -39,33 +45,62 @@ async fn carry_out(house: &Arc<House>, request: Request) -> anyhow::Result<Reply
                 audience: None,
             };
             let authority = Authority::Operator { is_admin: admin };
-            let registered = server.auth.register(&server.settings, &server.host, authority, new).await?;
-            done(format!("{} can sign in{}", registered.jid, if admin { " and administers this server" } else { "" }))
+            let registered = server
+                .auth
+                .register(&server.settings, &server.host, authority, new)
+                .await?;
+            done(format!(
+                "{} can sign in{}",
+                registered.jid,
+                if admin { " and administers this server" } else { "" }
+            ))
         }
         Request::AccountPasswd { address, password } => {
             let (jid, account) = find(house, &address).await?;
-            server.auth.set_password(&server.registry, account.no, &password, None).await?;
-            done(format!("{jid} has a new password; its devices must sign in again"))
+            server
+                .auth
+                .set_password(&server.registry, account.no, &password, None)
+                .await?;
+            done(format!(
+                "{jid} has a new password; its devices must sign in again"
+            ))
         }
         Request::AccountList { after } => list(house, after).await,
         Request::AccountChange { address, change } => {
             let (jid, account) = find(house, &address).await?;
             change_account(house, &jid, &account, change).await
         }
-        Request::Invite { uses, seconds, domain } => {
+        Request::Invite {
+            uses,
+            seconds,
+            domain,
+        } => {
             let domain = domain.unwrap_or_else(|| house.config.domain().to_owned());
             if !server.settings.is_local_domain(&domain) {
-                bail!("{domain} is not a domain of this server: it serves {}", house.config.domains.join(", "));
+                bail!(
+                    "{domain} is not a domain of this server: it serves {}",
+                    house.config.domains.join(", ")
+                );
             }
             let lifetime = i64::try_from(seconds.saturating_mul(1_000)).context("that is too long")?;
-            let token = server.auth.invite(&domain, InviteKind::Account, None, lifetime, uses).await?;
-            Ok(Reply::Link { url: format!("{}/invite/{token}", server.settings.site_url) })
+            let token = server
+                .auth
+                .invite(&domain, InviteKind::Account, None, lifetime, uses)
+                .await?;
+            Ok(Reply::Link {
+                url: format!("{}/invite/{token}", server.settings.site_url),
+            })
         }
         Request::Snapshot => snapshot(house).await,
     }
 }
 
-async fn change_account(house: &Arc<House>, jid: &BareJid, account: &Account, change: Change) -> anyhow::Result<Reply> {
+async fn change_account(
+    house: &Arc<House>,
+    jid: &BareJid,
+    account: &Account,
+    change: Change,
+) -> anyhow::Result<Reply> {
     let auth = &house.server.auth;
     let done = |line: String| Ok(Reply::Done { line });
     match (change, account.state) {
@@ -75,15 +110,22 @@ async fn change_account(house: &Arc<House>, jid: &BareJid, account: &Account, ch
             auth.disable(&house.server.registry, account.no).await?;
             done(format!("{jid} cannot sign in any more"))
         }
-        (Change::Enable | Change::Approve, AccountState::Active) => done(format!("{jid} can sign in already")),
-        (Change::Enable, AccountState::Pending) => bail!("{jid} waits for approval: folkmoot account approve {jid}"),
-        (Change::Approve, AccountState::Disabled) => bail!("{jid} is disabled: folkmoot account enable {jid}"),
+        (Change::Enable | Change::Approve, AccountState::Active) => {
+            done(format!("{jid} can sign in already"))
+        }
+        (Change::Enable, AccountState::Pending) => {
+            bail!("{jid} waits for approval: folkmoot account approve {jid}")
+        }
+        (Change::Approve, AccountState::Disabled) => {
+            bail!("{jid} is disabled: folkmoot account enable {jid}")
+        }
         (Change::Enable | Change::Approve, _) => {
             auth.enable(account.no).await?;
             done(format!("{jid} can sign in"))
         }
         (Change::Delete, _) => {
-            house.server.delete_account(jid, account.no).await?;
+            auth.begin_deletion(&house.server.registry, account.no).await?;
+            house.server.finish_deletion(account.no, jid.clone());
             done(format!("{jid} is being deleted; its name is never given again"))
         }
     }
@@ -91,12 +133,18 @@ async fn change_account(house: &Arc<House>, jid: &BareJid, account: &Account, ch
 
 /// An address that belongs to one of our domains.
 fn local_address(house: &House, address: &str) -> anyhow::Result<BareJid> {
-    let Ok(jid) = BareJid::parse(address) else { bail!("\"{address}\" is not an address: write NAME@DOMAIN") };
+    let Ok(jid) = BareJid::parse(address) else {
+        bail!("\"{address}\" is not an address: write NAME@DOMAIN")
+    };
     if jid.node().is_none() {
         bail!("\"{address}\" names no person: write NAME@DOMAIN");
     }
     if !house.server.settings.is_local_domain(jid.domain()) {
-        bail!("{} is not a domain of this server: it serves {} (--config, or --set domains=…)", jid.domain(), house.config.domains.join(", "));
+        bail!(
+            "{} is not a domain of this server: it serves {} (--config, or --set domains=…)",
+            jid.domain(),
+            house.config.domains.join(", ")
+        );
     }
     Ok(jid)
 }
@@ -104,7 +152,11 @@ fn local_address(house: &House, address: &str) -> anyhow::Result<BareJid> {
 async fn find(house: &House, address: &str) -> anyhow::Result<(BareJid, Account)> {
     let jid = local_address(house, address)?;
     let (domain, name) = (jid.domain().to_owned(), jid.node().unwrap_or_default().to_owned());
-    let account = house.server.store.read(move |reader| reader.account_named(&domain, &name)).await?;
+    let account = house
+        .server
+        .store
+        .read(move |reader| reader.account_named(&domain, &name))
+        .await?;
     let account = account.with_context(|| format!("there is no account {jid}"))?;
     Ok((jid, account))
 }
@@ -113,9 +165,16 @@ async fn find(house: &House, address: &str) -> anyhow::Result<(BareJid, Account)
 async fn list(house: &House, after: Option<(String, String)>) -> anyhow::Result<Reply> {
     let domains = &house.server.settings.domains;
     let (domain, name) = after.unwrap_or_else(|| (house.config.domain().to_owned(), String::new()));
-    let place = domains.iter().position(|known| *known == domain).context("no such domain")?;
+    let place = domains
+        .iter()
+        .position(|known| *known == domain)
+        .context("no such domain")?;
     let asked = domain.clone();
-    let page = house.server.store.read(move |reader| reader.accounts(&asked, &name, PAGE)).await?;
+    let page = house
+        .server
+        .store
+        .read(move |reader| reader.accounts(&asked, &name, PAGE))
+        .await?;
     let next = if page.len() == PAGE as usize {
         page.last().map(|account| (domain, account.localpart.clone()))
     } else {
@@ -134,7 +193,10 @@ async fn list(house: &House, after: Option<(String, String)>) -> anyhow::Result<
         created: account.created.0,
         last_login: account.last_login.map(|at| at.0),
     });
-    Ok(Reply::Accounts { accounts: accounts.collect(), next })
+    Ok(Reply::Accounts {
+        accounts: accounts.collect(),
+        next,
+    })
 }
 
 /// Copies the database beside itself; whoever asked takes the copy away.
@@ -142,7 +204,7 @@ async fn snapshot(house: &House) -> anyhow::Result<Reply> {
     let folder = house.config.data.join(SNAPSHOTS);
     files::make_private_folder(&folder)?;
     let mut random = [0; 8];
-    getrandom::fill(&mut random).context("no random bytes")?;
+    getrandom::fill(&mut random).map_err(|_| anyhow::anyhow!("the system gave no random bytes"))?;
     let name = format!("{SNAPSHOTS}/{:016x}.db", u64::from_le_bytes(random));
     house.server.store.backup(&house.config.data.join(&name)).await?;
     Ok(Reply::Snapshot { file: name })
@@ -154,8 +216,10 @@ async fn snapshot(house: &House) -> anyhow::Result<Reply> {
 pub async fn admin_link(house: &House) -> anyhow::Result<Option<(String, String)>> {
     let server = &house.server;
     let now = server.clock.now();
-    let (has_admin, open) =
-        server.store.read(move |reader| Ok((reader.has_admin()?, reader.invites(None, now)?))).await?;
+    let (has_admin, open) = server
+        .store
+        .read(move |reader| Ok((reader.has_admin()?, reader.invites(None, now)?)))
+        .await?;
     for invite in open.into_iter().filter(|invite| invite.kind == InviteKind::Admin) {
         server.store.write(invites::revoke(invite.token_hash)).await?;
     }
@@ -163,6 +227,12 @@ pub async fn admin_link(house: &House) -> anyhow::Result<Option<(String, String)
         return Ok(None);
     }
     let lifetime = i64::try_from(ADMIN_LINK.as_millis())?;
-    let token = server.auth.invite(house.config.domain(), InviteKind::Admin, None, lifetime, 1).await?;
-    Ok(Some((format!("{}/welcome/{token}", server.settings.site_url), in_words(ADMIN_LINK))))
+    let token = server
+        .auth
+        .invite(house.config.domain(), InviteKind::Admin, None, lifetime, 1)
+        .await?;
+    Ok(Some((
+        format!("{}/welcome/{token}", server.settings.site_url),
+        in_words(ADMIN_LINK),
+    )))
 }

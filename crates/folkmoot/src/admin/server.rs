@@ -40,7 +40,10 @@ impl Address {
         }
         let folder = File::open(data)?;
         let path = PathBuf::from(format!("/proc/self/fd/{}/{name}", folder.as_raw_fd()));
-        Ok(Self { path, _folder: Some(folder) })
+        Ok(Self {
+            path,
+            _folder: Some(folder),
+        })
     }
 }
 
@@ -70,7 +73,9 @@ pub fn serve(house: &Arc<House>) -> anyhow::Result<()> {
                 () = house.server.shutdown.cancelled() => break,
                 accepted = listener.accept() => accepted,
             };
-            let (Ok((stream, _)), Ok(place)) = (accepted, places.clone().acquire_owned().await) else { break };
+            let (Ok((stream, _)), Ok(place)) = (accepted, places.clone().acquire_owned().await) else {
+                break;
+            };
             let (house, tasks) = (house.clone(), house.server.tasks.clone());
             tasks.spawn(async move {
                 let stopped = house.server.shutdown.clone();
@@ -110,7 +115,9 @@ async fn converse(house: &Arc<House>, stream: UnixStream) -> anyhow::Result<()> 
         let reply = tasks.spawn(async move {
             match serde_json::from_slice::<Request>(&line) {
                 Ok(request) => execute(&house, request).await,
-                Err(error) => Reply::Refused { reason: format!("not a request: {error}") },
+                Err(error) => Reply::Refused {
+                    reason: format!("not a request: {error}"),
+                },
             }
         });
         let mut reply = serde_json::to_vec(&reply.await?)?;
@@ -121,5 +128,6 @@ async fn converse(house: &Arc<House>, stream: UnixStream) -> anyhow::Result<()> 
 
 /// Whether a server answers for this data folder.
 pub fn socket_is_answered(data: &Path) -> bool {
-    Address::new(data, SOCKET).is_ok_and(|address| std::os::unix::net::UnixStream::connect(&address.path).is_ok())
+    Address::new(data, SOCKET)
+        .is_ok_and(|address| std::os::unix::net::UnixStream::connect(&address.path).is_ok())
 }

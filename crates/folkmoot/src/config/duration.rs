@@ -16,7 +16,9 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     };
     let number: u64 = text[..text.len() - 1].parse().ok()?;
     let seconds = number.checked_mul(seconds_each)?;
-    (1..=10 * 366 * 86_400).contains(&seconds).then(|| Duration::from_secs(seconds))
+    (1..=10 * 366 * 86_400)
+        .contains(&seconds)
+        .then(|| Duration::from_secs(seconds))
 }
 
 /// The span in its largest whole unit, for people.

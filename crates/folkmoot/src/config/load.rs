@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use figment::Figment;
-use figment::providers::{Env, Format, Serialized, Toml};
+use figment::providers::{Format, Serialized, Toml};
 use figment::value::{Dict, Value};
 
 use super::{Config, Port};
@@ -35,7 +35,9 @@ pub struct Flags {
 
 /// Reads all layers.
 pub fn load(flags: &Flags) -> anyhow::Result<Config> {
-    let environment: BTreeMap<String, String> = std::env::vars().filter(|(name, _)| name.starts_with(PREFIX)).collect();
+    let environment: BTreeMap<String, String> = std::env::vars()
+        .filter(|(name, _)| name.starts_with(PREFIX))
+        .collect();
     load_from(flags, &environment)
 }
 
@@ -54,9 +56,11 @@ fn load_from(flags: &Flags, environment: &BTreeMap<String, String>) -> anyhow::R
         None => Path::new(USUAL_FILE).is_file().then(|| PathBuf::from(USUAL_FILE)),
     };
     if let Some(path) = &file {
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let table: Dict =
-            Figment::from(Toml::string(&text)).extract().map_err(|error| clear(error, &path.display().to_string()))?;
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let table: Dict = Figment::from(Toml::string(&text))
+            .extract()
+            .map_err(|error| clear(error, &path.display().to_string()))?;
         refuse_unknown(&table, &known, &path.display().to_string())?;
         figment = figment.merge(Toml::string(&text));
     }
@@ -77,7 +81,9 @@ fn load_from(flags: &Flags, environment: &BTreeMap<String, String>) -> anyhow::R
         figment = merge_one(figment, key, value, "--set")?;
     }
     let mut config: Config = figment.extract().map_err(|error| {
-        let source = file.as_ref().map_or_else(|| "the configuration".into(), |path| path.display().to_string());
+        let source = file
+            .as_ref()
+            .map_or_else(|| "the configuration".into(), |path| path.display().to_string());
         clear(error, &source)
     })?;
     if !flags.domains.is_empty() {
@@ -130,10 +136,17 @@ fn validate(config: &mut Config) -> anyhow::Result<()> {
     }
     let is_web = config.site_url.starts_with("https://") || config.site_url.starts_with("http://");
     if !config.site_url.is_empty() && !is_web {
-        bail!("site_url must begin with https:// or http://, found \"{}\"", config.site_url);
+        bail!(
+            "site_url must begin with https:// or http://, found \"{}\"",
+            config.site_url
+        );
     }
     let label = &config.services.pubsub;
-    if label.is_empty() || !label.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-') {
+    if label.is_empty()
+        || !label
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    {
         bail!("services.pubsub must be one label of a host name (a-z, 0-9, -), found \"{label}\"");
     }
     if config.tls.certificate.as_os_str().is_empty() != config.tls.key.as_os_str().is_empty() {
@@ -141,31 +154,121 @@ fn validate(config: &mut Config) -> anyhow::Result<()> {
     }
     let limits = &config.limits;
     for (key, value, least, most) in [
-        ("limits.stanza_bytes", limits.stanza_bytes as u64, 10_000, 64 << 20),
-        ("limits.stanza_bytes_before_sign_in", limits.stanza_bytes_before_sign_in as u64, 2_048, 1 << 20),
+        (
+            "limits.stanza_bytes",
+            limits.stanza_bytes as u64,
+            10_000,
+            64 << 20,
+        ),
+        (
+            "limits.stanza_bytes_before_sign_in",
+            limits.stanza_bytes_before_sign_in as u64,
+            2_048,
+            1 << 20,
+        ),
         ("limits.sign_in_seconds", limits.sign_in_seconds, 1, 3_600),
-        ("limits.sign_in_attempts", u64::from(limits.sign_in_attempts), 1, 100),
-        ("limits.failed_sign_ins_per_address_per_hour", u64::from(limits.failed_sign_ins_per_address_per_hour), 1, 1 << 30),
-        ("limits.failed_sign_ins_per_account_per_hour", u64::from(limits.failed_sign_ins_per_account_per_hour), 1, 1 << 30),
+        (
+            "limits.sign_in_attempts",
+            u64::from(limits.sign_in_attempts),
+            1,
+            100,
+        ),
+        (
+            "limits.failed_sign_ins_per_address_per_hour",
+            u64::from(limits.failed_sign_ins_per_address_per_hour),
+            1,
+            1 << 30,
+        ),
+        (
+            "limits.failed_sign_ins_per_account_per_hour",
+            u64::from(limits.failed_sign_ins_per_account_per_hour),
+            1,
+            1 << 30,
+        ),
         ("limits.close_seconds", limits.close_seconds, 1, 60),
-        ("limits.mailbox_soft_bytes", limits.mailbox_soft_bytes as u64, 16_384, 1 << 30),
-        ("limits.mailbox_hard_bytes", limits.mailbox_hard_bytes as u64, limits.mailbox_soft_bytes as u64, 1 << 32),
-        ("limits.session_bytes_per_second", u64::from(limits.session_bytes_per_second), 1_024, u64::from(u32::MAX)),
-        ("limits.session_stanzas_per_second", u64::from(limits.session_stanzas_per_second), 1, 1 << 30),
+        (
+            "limits.mailbox_soft_bytes",
+            limits.mailbox_soft_bytes as u64,
+            16_384,
+            1 << 30,
+        ),
+        (
+            "limits.mailbox_hard_bytes",
+            limits.mailbox_hard_bytes as u64,
+            limits.mailbox_soft_bytes as u64,
+            1 << 32,
+        ),
+        (
+            "limits.session_bytes_per_second",
+            u64::from(limits.session_bytes_per_second),
+            1_024,
+            u64::from(u32::MAX),
+        ),
+        (
+            "limits.session_stanzas_per_second",
+            u64::from(limits.session_stanzas_per_second),
+            1,
+            1 << 30,
+        ),
         ("limits.flood_seconds", limits.flood_seconds, 1, 86_400),
-        ("limits.sessions_per_account", limits.sessions_per_account as u64, 1, 100_000),
-        ("limits.devices_per_account", limits.devices_per_account as u64, 1, 10_000),
+        (
+            "limits.sessions_per_account",
+            limits.sessions_per_account as u64,
+            1,
+            100_000,
+        ),
+        (
+            "limits.devices_per_account",
+            limits.devices_per_account as u64,
+            1,
+            10_000,
+        ),
         ("limits.device_days", u64::from(limits.device_days), 1, 3_650),
-        ("limits.connections_per_address", limits.connections_per_address as u64, 1, 10_000_000),
-        ("limits.http_connections", limits.http_connections as u64, 1, 10_000_000),
-        ("limits.http_requests_per_minute", u64::from(limits.http_requests_per_minute), 1, 1 << 30),
-        ("limits.http_body_bytes", limits.http_body_bytes as u64, 1_024, 1 << 30),
+        (
+            "limits.connections_per_address",
+            limits.connections_per_address as u64,
+            1,
+            10_000_000,
+        ),
+        (
+            "limits.http_connections",
+            limits.http_connections as u64,
+            1,
+            10_000_000,
+        ),
+        (
+            "limits.http_requests_per_minute",
+            u64::from(limits.http_requests_per_minute),
+            1,
+            1 << 30,
+        ),
+        (
+            "limits.http_body_bytes",
+            limits.http_body_bytes as u64,
+            1_024,
+            1 << 30,
+        ),
         ("limits.http_seconds", limits.http_seconds, 1, 3_600),
         ("limits.shutdown_seconds", limits.shutdown_seconds, 1, 60),
         // RFC 5802 §5.1 asks for at least 4,096.
-        ("passwords.scram_rounds", u64::from(config.passwords.scram_rounds), 4_096, 10_000_000),
-        ("registration.proof_of_work_bits", u64::from(config.registration.proof_of_work_bits), 0, 32),
-        ("registration.per_address_per_hour", u64::from(config.registration.per_address_per_hour), 1, 1 << 30),
+        (
+            "passwords.scram_rounds",
+            u64::from(config.passwords.scram_rounds),
+            4_096,
+            10_000_000,
+        ),
+        (
+            "registration.proof_of_work_bits",
+            u64::from(config.registration.proof_of_work_bits),
+            0,
+            32,
+        ),
+        (
+            "registration.per_address_per_hour",
+            u64::from(config.registration.per_address_per_hour),
+            1,
+            1 << 30,
+        ),
         ("store.readers", config.store.readers as u64, 1, 64),
     ] {
         if !(least..=most).contains(&value) {
@@ -219,7 +322,9 @@ fn nearest(wanted: &str, candidates: impl Iterator<Item = String>) -> String {
         let wanted_last = wanted.rsplit('.').next().unwrap_or(wanted);
         strsim::jaro_winkler(wanted, candidate).max(strsim::jaro_winkler(wanted_last, last))
     };
-    candidates.max_by(|a, b| likeness(a).total_cmp(&likeness(b))).unwrap_or_default()
+    candidates
+        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
+        .unwrap_or_default()
 }
 
 /// Figment's error as one line: which key, what is wrong with it, where.

@@ -3,7 +3,10 @@ use super::*;
 use crate::config::{Audience, Policy};
 
 fn with_environment(pairs: &[(&str, &str)]) -> anyhow::Result<Config> {
-    let environment = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let environment = pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
     load_from(&Flags::default(), &environment)
 }
 
@@ -11,7 +14,13 @@ fn with_file(text: &str) -> anyhow::Result<Config> {
     let folder = crate::scratch::Folder::new("config");
     let path = folder.path().join("folkmoot.toml");
     std::fs::write(&path, text).unwrap();
-    load_from(&Flags { config: Some(path), ..Flags::default() }, &BTreeMap::new())
+    load_from(
+        &Flags {
+            config: Some(path),
+            ..Flags::default()
+        },
+        &BTreeMap::new(),
+    )
 }
 
 #[test]
@@ -33,12 +42,20 @@ fn the_environments_names_do_not_collide() {
 fn each_layer_wins_over_the_one_before() {
     let folder = crate::scratch::Folder::new("layers");
     let path = folder.path().join("folkmoot.toml");
-    std::fs::write(&path, "domains = ['file.example']\nlog = 'warn'\n[ports]\nhttp = 1\nhttps = 'off'\n").unwrap();
+    std::fs::write(
+        &path,
+        "domains = ['file.example']\nlog = 'warn'\n[ports]\nhttp = 1\nhttps = 'off'\n",
+    )
+    .unwrap();
     let environment = BTreeMap::from([
         ("FOLKMOOT_LOG".to_owned(), "debug".to_owned()),
         ("FOLKMOOT_PORTS_HTTP".to_owned(), "2".to_owned()),
     ]);
-    let flags = Flags { config: Some(path), http_port: Some(3), ..Flags::default() };
+    let flags = Flags {
+        config: Some(path),
+        http_port: Some(3),
+        ..Flags::default()
+    };
     let config = load_from(&flags, &environment).unwrap();
     assert_eq!(config.domains, ["file.example"]);
     assert_eq!(config.log, "debug");
@@ -49,7 +66,11 @@ fn each_layer_wins_over_the_one_before() {
 
 #[test]
 fn the_environment_takes_one_or_many() {
-    let config = with_environment(&[("FOLKMOOT_DOMAINS", "[a.example, b.example]"), ("FOLKMOOT_BIND", "127.0.0.1")]).unwrap();
+    let config = with_environment(&[
+        ("FOLKMOOT_DOMAINS", "[a.example, b.example]"),
+        ("FOLKMOOT_BIND", "127.0.0.1"),
+    ])
+    .unwrap();
     assert_eq!(config.domains, ["a.example", "b.example"]);
     assert_eq!(config.bind, ["127.0.0.1".parse::<IpAddr>().unwrap()]);
 }
@@ -63,9 +84,14 @@ fn an_unknown_key_names_the_nearest() {
         ("[limit]\nstanza_bytes = 1", "\"limits.stanza_bytes\""),
     ] {
         let error = with_file(text).unwrap_err().to_string();
-        assert!(error.contains("unknown key") && error.contains(nearest), "{error}");
+        assert!(
+            error.contains("unknown key") && error.contains(nearest),
+            "{error}"
+        );
     }
-    let error = with_environment(&[("FOLKMOOT_DOMAIN", "a")]).unwrap_err().to_string();
+    let error = with_environment(&[("FOLKMOOT_DOMAIN", "a")])
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("FOLKMOOT_DOMAINS"), "{error}");
 }
 
@@ -84,7 +110,10 @@ fn a_bad_value_is_one_line_that_names_its_key() {
         ("this is no toml", "expected"),
     ] {
         let error = with_file(text).unwrap_err().to_string();
-        assert!(error.contains(part) && !error.trim().contains('\n'), "{text}: {error}");
+        assert!(
+            error.contains(part) && !error.trim().contains('\n'),
+            "{text}: {error}"
+        );
     }
 }
 
@@ -100,9 +129,24 @@ fn auto_depends_on_the_domain() {
 #[test]
 fn a_flag_can_set_any_key() {
     let set = vec![("limits.http_seconds".to_owned(), "5".to_owned())];
-    let config = load_from(&Flags { set, ..Flags::default() }, &BTreeMap::new()).unwrap();
+    let config = load_from(
+        &Flags {
+            set,
+            ..Flags::default()
+        },
+        &BTreeMap::new(),
+    )
+    .unwrap();
     assert_eq!(config.limits.http_seconds, 5);
     let set = vec![("limits.http_second".to_owned(), "5".to_owned())];
-    let error = load_from(&Flags { set, ..Flags::default() }, &BTreeMap::new()).unwrap_err().to_string();
+    let error = load_from(
+        &Flags {
+            set,
+            ..Flags::default()
+        },
+        &BTreeMap::new(),
+    )
+    .unwrap_err()
+    .to_string();
     assert!(error.contains("limits.http_seconds"), "{error}");
 }

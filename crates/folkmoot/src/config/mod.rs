@@ -98,7 +98,9 @@ impl TryFrom<PortText> for Port {
         match text {
             PortText::Number(number) => Ok(Self::Number(number)),
             PortText::Word(word) if word == "off" => Ok(Self::Off),
-            PortText::Word(word) => Err(format!("a port is a number up to 65535 or \"off\", not \"{word}\"")),
+            PortText::Word(word) => Err(format!(
+                "a port is a number up to 65535 or \"off\", not \"{word}\""
+            )),
         }
     }
 }
@@ -153,19 +155,6 @@ pub enum Policy {
     Closed,
 }
 
-impl Policy {
-    /// The word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Open => "open",
-            Self::Approval => "approval",
-            Self::Invite => "invite",
-            Self::Closed => "closed",
-        }
-    }
-}
-
 /// Who reads an account's posts: a node's access model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -174,16 +163,6 @@ pub enum Audience {
     Open,
     /// Contacts.
     Presence,
-}
-
-impl Audience {
-    /// The access model's name (XEP-0060 §4.5).
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Presence => "presence",
-        }
-    }
 }
 
 /// Certificates: PEM files, or a self-signed one for development when both are empty.
@@ -295,7 +274,9 @@ impl Default for Ports {
 
 impl Default for Services {
     fn default() -> Self {
-        Self { pubsub: "pubsub".into() }
+        Self {
+            pubsub: "pubsub".into(),
+        }
     }
 }
 
@@ -313,7 +294,10 @@ impl Default for Registration {
 
 impl Default for Tls {
     fn default() -> Self {
-        Self { certificate: PathBuf::new(), key: PathBuf::new() }
+        Self {
+            certificate: PathBuf::new(),
+            key: PathBuf::new(),
+        }
     }
 }
 

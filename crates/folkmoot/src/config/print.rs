@@ -7,48 +7,153 @@ use super::load::environment_name;
 
 /// What each key means, in the order of the file. A test holds it complete.
 const COMMENTS: &[(&str, &str)] = &[
-    ("domains", "The domains whose people live here. The first is the one that the web site speaks for."),
-    ("data", "The folder that holds everything that matters: database, certificates, sockets.\nA relative path starts at the working directory."),
-    ("site_url", "Where people reach the web site, for links in posts and pages: \"https://social.example.org\".\nEmpty: made from the first domain and the HTTPS port (for localhost: the HTTP port)."),
-    ("bind", "Addresses to listen on. Empty: only this machine when the only domain is localhost, else every address."),
-    ("trusted_proxies", "Networks of reverse proxies, such as \"10.0.0.0/8\": from these, X-Forwarded-For and X-Forwarded-Proto count."),
-    ("websocket_origins", "Web sites whose pages may open the WebSocket, such as \"https://chat.example.org\"; \"*\" is any.\nA server for localhost only accepts pages of localhost, whatever stands here."),
+    (
+        "domains",
+        "The domains whose people live here. The first is the one that the web site speaks for.",
+    ),
+    (
+        "data",
+        "The folder that holds everything that matters: database, certificates, sockets.\nA relative path starts at the working directory.",
+    ),
+    (
+        "site_url",
+        "Where people reach the web site, for links in posts and pages: \"https://social.example.org\".\nEmpty: made from the first domain and the HTTPS port (for localhost: the HTTP port).",
+    ),
+    (
+        "bind",
+        "Addresses to listen on. Empty: only this machine when the only domain is localhost, else every address.",
+    ),
+    (
+        "trusted_proxies",
+        "Networks of reverse proxies, such as \"10.0.0.0/8\": from these, X-Forwarded-For and X-Forwarded-Proto count.",
+    ),
+    (
+        "websocket_origins",
+        "Web sites whose pages may open the WebSocket, such as \"https://chat.example.org\"; \"*\" is any.\nA server for localhost only accepts pages of localhost, whatever stands here.",
+    ),
     ("metrics_allow", "Networks that may read /metrics."),
-    ("log", "What is logged: a level (error, warn, info, debug), or filters by module such as \"info,xmpp=debug\"."),
-    ("ports.xmpp", "XMPP with STARTTLS. A port is a number, 0 for any free one, or \"off\"."),
+    (
+        "log",
+        "What is logged: a level (error, warn, info, debug), or filters by module such as \"info,xmpp=debug\".",
+    ),
+    (
+        "ports.xmpp",
+        "XMPP with STARTTLS. A port is a number, 0 for any free one, or \"off\".",
+    ),
     ("ports.xmpp_tls", "XMPP with TLS from the first byte."),
-    ("ports.http", "Plain HTTP: pages and the WebSocket, for localhost and for a reverse proxy."),
-    ("ports.https", "HTTPS: the same with the server's own certificate."),
-    ("services.pubsub", "The service with tags and the public stream is this name before each domain, with a dot."),
-    ("registration.policy", "Who may sign up: \"open\", \"approval\" (an administrator agrees first), \"invite\" (who has a link), \"closed\".\n\"auto\" is open when the only domain is localhost, else invite."),
-    ("registration.proof_of_work_bits", "Bits of proof of work (XEP-0158) that an open sign-up must show; 0 asks for none.\n20 costs a browser about a second. Set it before you open sign-up on a public address."),
-    ("registration.per_address_per_hour", "Sign-ups from one network address in an hour."),
-    ("registration.reserved_names", "Names that nobody can register, besides admin, root, postmaster and the like."),
-    ("registration.audience", "Who reads a new account's posts unless it chooses otherwise: \"open\" (everybody) or \"presence\" (contacts)."),
-    ("tls.certificate", "The certificate and its chain, PEM. Send SIGHUP after renewing: nobody is disconnected.\nEmpty: a self-signed one is made in the data folder, good for development only."),
+    (
+        "ports.http",
+        "Plain HTTP: pages and the WebSocket, for localhost and for a reverse proxy.",
+    ),
+    (
+        "ports.https",
+        "HTTPS: the same with the server's own certificate.",
+    ),
+    (
+        "services.pubsub",
+        "The service with tags and the public stream is this name before each domain, with a dot.",
+    ),
+    (
+        "registration.policy",
+        "Who may sign up: \"open\", \"approval\" (an administrator agrees first), \"invite\" (who has a link), \"closed\".\n\"auto\" is open when the only domain is localhost, else invite.",
+    ),
+    (
+        "registration.proof_of_work_bits",
+        "Bits of proof of work (XEP-0158) that an open sign-up must show; 0 asks for none.\n20 costs a browser about a second. Set it before you open sign-up on a public address.",
+    ),
+    (
+        "registration.per_address_per_hour",
+        "Sign-ups from one network address in an hour.",
+    ),
+    (
+        "registration.reserved_names",
+        "Names that nobody can register, besides admin, root, postmaster and the like.",
+    ),
+    (
+        "registration.audience",
+        "Who reads a new account's posts unless it chooses otherwise: \"open\" (everybody) or \"presence\" (contacts).",
+    ),
+    (
+        "tls.certificate",
+        "The certificate and its chain, PEM. Send SIGHUP after renewing: nobody is disconnected.\nEmpty: a self-signed one is made in the data folder, good for development only.",
+    ),
     ("tls.key", "The certificate's private key, PEM."),
-    ("passwords.scram_rounds", "Rounds of hashing for a new password. More is slower to guess, and slower to sign in."),
+    (
+        "passwords.scram_rounds",
+        "Rounds of hashing for a new password. More is slower to guess, and slower to sign in.",
+    ),
     ("limits.stanza_bytes", "The longest stanza."),
-    ("limits.stanza_bytes_before_sign_in", "The longest stanza of somebody who has not signed in."),
-    ("limits.sign_in_seconds", "How long a connection may take to sign in."),
-    ("limits.sign_in_attempts", "Failed attempts to sign in before a connection is closed."),
-    ("limits.failed_sign_ins_per_address_per_hour", "Failed sign-ins from one network address in an hour."),
-    ("limits.failed_sign_ins_per_account_per_hour", "Failed sign-ins to one account in an hour."),
-    ("limits.close_seconds", "How long a client may take to close its side of a stream."),
-    ("limits.mailbox_soft_bytes", "When this much waits for a session that reads too slowly, nothing more is read from it."),
-    ("limits.mailbox_hard_bytes", "When this much waits for a session, it is closed."),
-    ("limits.session_bytes_per_second", "What one session may send, ten times as much in a burst; beyond it the server reads more slowly."),
-    ("limits.session_stanzas_per_second", "Stanzas that one session may send, ten times as many in a burst; beyond it the server reads more slowly."),
-    ("limits.flood_seconds", "How long a session may keep at its rate without a rest before it is closed as a flood."),
-    ("limits.sessions_per_account", "Sessions that one account may have at a time."),
-    ("limits.devices_per_account", "Devices that one account may keep signed in."),
-    ("limits.device_days", "How long a device stays signed in without being used."),
-    ("limits.connections_per_address", "Connections from one network address at a time."),
+    (
+        "limits.stanza_bytes_before_sign_in",
+        "The longest stanza of somebody who has not signed in.",
+    ),
+    (
+        "limits.sign_in_seconds",
+        "How long a connection may take to sign in.",
+    ),
+    (
+        "limits.sign_in_attempts",
+        "Failed attempts to sign in before a connection is closed.",
+    ),
+    (
+        "limits.failed_sign_ins_per_address_per_hour",
+        "Failed sign-ins from one network address in an hour.",
+    ),
+    (
+        "limits.failed_sign_ins_per_account_per_hour",
+        "Failed sign-ins to one account in an hour.",
+    ),
+    (
+        "limits.close_seconds",
+        "How long a client may take to close its side of a stream.",
+    ),
+    (
+        "limits.mailbox_soft_bytes",
+        "When this much waits for a session that reads too slowly, nothing more is read from it.",
+    ),
+    (
+        "limits.mailbox_hard_bytes",
+        "When this much waits for a session, it is closed.",
+    ),
+    (
+        "limits.session_bytes_per_second",
+        "What one session may send, ten times as much in a burst; beyond it the server reads more slowly.",
+    ),
+    (
+        "limits.session_stanzas_per_second",
+        "Stanzas that one session may send, ten times as many in a burst; beyond it the server reads more slowly.",
+    ),
+    (
+        "limits.flood_seconds",
+        "How long a session may keep at its rate without a rest before it is closed as a flood.",
+    ),
+    (
+        "limits.sessions_per_account",
+        "Sessions that one account may have at a time.",
+    ),
+    (
+        "limits.devices_per_account",
+        "Devices that one account may keep signed in.",
+    ),
+    (
+        "limits.device_days",
+        "How long a device stays signed in without being used.",
+    ),
+    (
+        "limits.connections_per_address",
+        "Connections from one network address at a time.",
+    ),
     ("limits.http_connections", "HTTP connections at a time."),
-    ("limits.http_requests_per_minute", "HTTP requests of one network address in a minute; beyond it the answer is 429."),
+    (
+        "limits.http_requests_per_minute",
+        "HTTP requests of one network address in a minute; beyond it the answer is 429.",
+    ),
     ("limits.http_body_bytes", "The largest body of an HTTP request."),
     ("limits.http_seconds", "How long an HTTP request may take."),
-    ("limits.shutdown_seconds", "How long stopping may take before what is left is cut."),
+    (
+        "limits.shutdown_seconds",
+        "How long stopping may take before what is left is cut.",
+    ),
     ("store.readers", "Threads that read from the database."),
 ];
 
@@ -67,7 +172,11 @@ pub fn render(config: &Config) -> anyhow::Result<String> {
             write!(out, "\n[{table}]\n")?;
             section = table;
         }
-        let holder = if table.is_empty() { Some(&values) } else { values.get(table) };
+        let holder = if table.is_empty() {
+            Some(&values)
+        } else {
+            values.get(table)
+        };
         let Some(value) = holder.and_then(|holder| holder.get(name)) else {
             anyhow::bail!("the key {key} has a comment but no value");
         };
@@ -99,7 +208,10 @@ mod tests {
     fn what_is_printed_reads_back_as_the_same() {
         let text = render(&Config::default()).unwrap();
         assert_eq!(toml::from_str::<Config>(&text).unwrap(), Config::default());
-        let mut other = Config { domains: vec!["a.example".into(), "b.example".into()], ..Config::default() };
+        let mut other = Config {
+            domains: vec!["a.example".into(), "b.example".into()],
+            ..Config::default()
+        };
         other.ports.https = super::super::Port::Off;
         other.bind = vec!["::1".parse().unwrap()];
         other.site_url = "https://quote\"d.example".into();

@@ -47,7 +47,11 @@ impl Connections {
         }
         *count += 1;
         drop(by_address);
-        Some(Place { _permit: permit, address, by_address: self.by_address.clone() })
+        Some(Place {
+            _permit: permit,
+            address,
+            by_address: self.by_address.clone(),
+        })
     }
 }
 

@@ -23,15 +23,31 @@ impl Collector for Numbers {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
         let server = &self.0;
         let mut put = |name: &str, help: &str, metric: &dyn EncodeDyn| metric.put(name, help, &mut encoder);
-        put("sessions", "Sessions that are connected", &gauge(server.registry.session_count() as u64))?;
+        put(
+            "sessions",
+            "Sessions that are connected",
+            &gauge(server.registry.count() as u64),
+        )?;
         let routed = &server.metrics;
         for (name, help, counter) in [
             ("stanzas", "Stanzas taken from clients", &routed.stanzas),
             ("messages", "Messages handed to sessions", &routed.messages),
             ("messages_kept", "Messages kept for later", &routed.offline),
-            ("presences", "Presence stanzas handed to sessions", &routed.presences),
-            ("notifications", "Pubsub notifications handed to sessions", &routed.notifications),
-            ("stanza_errors", "Stanza errors returned to clients", &routed.errors),
+            (
+                "presences",
+                "Presence stanzas handed to sessions",
+                &routed.presences,
+            ),
+            (
+                "notifications",
+                "Pubsub notifications handed to sessions",
+                &routed.notifications,
+            ),
+            (
+                "stanza_errors",
+                "Stanza errors returned to clients",
+                &routed.errors,
+            ),
         ] {
             put(name, help, &ConstCounter::new(counter.get()))?;
         }
@@ -39,21 +55,57 @@ impl Collector for Numbers {
         for (name, help, value) in [
             ("store_commits", "Commits of the database", store.commits),
             ("store_operations", "Writes stored", store.operations),
-            ("store_failed_operations", "Writes refused or failed", store.failed_operations),
-            ("store_failed_commits", "Commits that failed as a whole", store.failed_commits),
+            (
+                "store_failed_operations",
+                "Writes refused or failed",
+                store.failed_operations,
+            ),
+            (
+                "store_failed_commits",
+                "Commits that failed as a whole",
+                store.failed_commits,
+            ),
             ("store_reads", "Reads answered", store.reads),
         ] {
             put(name, help, &ConstCounter::new(value))?;
         }
         for (name, help, value) in [
             ("store_queue_length", "Writes that wait", store.queue_length),
-            ("store_queue_bytes", "Bytes that those writes hold", store.queue_bytes),
-            ("store_queue_age_milliseconds", "How long the oldest write has waited", store.queue_age_ms),
-            ("store_largest_batch", "Writes in the largest commit", store.largest_batch),
-            ("store_wal_bytes", "Size of the write-ahead log in use", store.wal_bytes),
-            ("store_sweeps", "Deletions that are still being swept", store.sweeps),
-            ("store_reads_waiting", "Reads that wait for a connection", store.reads_waiting),
-            ("store_gate_open", "Whether posts are delivered before they are stored", u64::from(server.store.is_gate_open())),
+            (
+                "store_queue_bytes",
+                "Bytes that those writes hold",
+                store.queue_bytes,
+            ),
+            (
+                "store_queue_age_milliseconds",
+                "How long the oldest write has waited",
+                store.queue_age_ms,
+            ),
+            (
+                "store_largest_batch",
+                "Writes in the largest commit",
+                store.largest_batch,
+            ),
+            (
+                "store_wal_bytes",
+                "Size of the write-ahead log in use",
+                store.wal_bytes,
+            ),
+            (
+                "store_sweeps",
+                "Deletions that are still being swept",
+                store.sweeps,
+            ),
+            (
+                "store_reads_waiting",
+                "Reads that wait for a connection",
+                store.reads_waiting,
+            ),
+            (
+                "store_gate_open",
+                "Whether posts are delivered before they are stored",
+                u64::from(server.store.is_gate_open()),
+            ),
         ] {
             put(name, help, &gauge(value))?;
         }
@@ -66,11 +118,17 @@ impl Collector for Numbers {
 
 /// A metric whose kind does not matter to the loop that puts it.
 trait EncodeDyn {
-    fn put(&self, name: &str, help: &str, encoder: &mut DescriptorEncoder<'_>) -> Result<(), std::fmt::Error>;
+    fn put(&self, name: &str, help: &str, encoder: &mut DescriptorEncoder<'_>)
+    -> Result<(), std::fmt::Error>;
 }
 
 impl<M: EncodeMetric> EncodeDyn for M {
-    fn put(&self, name: &str, help: &str, encoder: &mut DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+    fn put(
+        &self,
+        name: &str,
+        help: &str,
+        encoder: &mut DescriptorEncoder<'_>,
+    ) -> Result<(), std::fmt::Error> {
         let metric = encoder.encode_descriptor(name, help, None, self.metric_type())?;
         self.encode(metric)
     }

@@ -57,7 +57,9 @@ pub async fn serve(web: Web, listener: TcpListener, security: Security) {
             () = web.shutdown.cancelled() => return,
             accepted = accept(&web, &listener) => accepted,
         };
-        let Some((stream, peer, place)) = accepted else { continue };
+        let Some((stream, peer, place)) = accepted else {
+            continue;
+        };
         let (web, security) = (web.clone(), security.clone());
         let tasks = web.tasks.clone();
         tasks.spawn(async move {
@@ -99,11 +101,14 @@ where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let trusted = web.trusted.clone();
-    let router = web.router.clone().map_request(move |mut request: http::Request<hyper::body::Incoming>| {
-        let client = direct.behind(request.headers(), &trusted);
-        request.extensions_mut().insert(client);
-        request
-    });
+    let router = web
+        .router
+        .clone()
+        .map_request(move |mut request: http::Request<hyper::body::Incoming>| {
+            let client = direct.behind(request.headers(), &trusted);
+            request.extensions_mut().insert(client);
+            request
+        });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)

@@ -51,11 +51,19 @@ pub fn handshake<B>(request: &Request<B>, origins: &Origins, site: &str) -> Resu
     if request.version() != Version::HTTP_11 {
         return Err(Refusal::Malformed);
     }
-    if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+    if headers
+        .get(header::SEC_WEBSOCKET_VERSION)
+        .is_none_or(|version| version != "13")
+    {
         return Err(Refusal::Version);
     }
-    let key = headers.get(header::SEC_WEBSOCKET_KEY).and_then(|key| key.to_str().ok()).ok_or(Refusal::Malformed)?;
-    let decoded = base64::engine::general_purpose::STANDARD.decode(key).map_err(|_| Refusal::Malformed)?;
+    let key = headers
+        .get(header::SEC_WEBSOCKET_KEY)
+        .and_then(|key| key.to_str().ok())
+        .ok_or(Refusal::Malformed)?;
+    let decoded = base64::engine::general_purpose::STANDARD
+        .decode(key)
+        .map_err(|_| Refusal::Malformed)?;
     if decoded.len() != 16 {
         return Err(Refusal::Malformed);
     }
@@ -130,16 +138,31 @@ pub fn accepted(accept: HeaderValue) -> Response<Body> {
 /// The answer to a handshake that is refused: one line of text.
 pub fn refused(refusal: Refusal) -> Response<Body> {
     let (status, text) = match refusal {
-        Refusal::NotAnUpgrade => (StatusCode::UPGRADE_REQUIRED, "this address speaks XMPP over WebSocket (RFC 7395)\n"),
-        Refusal::Version => (StatusCode::UPGRADE_REQUIRED, "only WebSocket version 13 is spoken here (RFC 6455)\n"),
-        Refusal::Malformed => (StatusCode::BAD_REQUEST, "the WebSocket handshake is malformed (RFC 6455)\n"),
+        Refusal::NotAnUpgrade => (
+            StatusCode::UPGRADE_REQUIRED,
+            "this address speaks XMPP over WebSocket (RFC 7395)\n",
+        ),
+        Refusal::Version => (
+            StatusCode::UPGRADE_REQUIRED,
+            "only WebSocket version 13 is spoken here (RFC 6455)\n",
+        ),
+        Refusal::Malformed => (
+            StatusCode::BAD_REQUEST,
+            "the WebSocket handshake is malformed (RFC 6455)\n",
+        ),
         Refusal::Subprotocol => (StatusCode::BAD_REQUEST, "offer the subprotocol xmpp (RFC 7395)\n"),
-        Refusal::Origin => (StatusCode::FORBIDDEN, "pages of this origin may not connect (websocket_origins)\n"),
+        Refusal::Origin => (
+            StatusCode::FORBIDDEN,
+            "pages of this origin may not connect (websocket_origins)\n",
+        ),
     };
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
     if status == StatusCode::UPGRADE_REQUIRED {
         headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
