@@ -95,7 +95,10 @@ impl Host {
             })
             .await??;
         match source {
-            Source::Memory(items) => Ok(answer_from(items, &query)),
+            Source::Memory(mut items) => {
+                items.retain(|item| !self.is_expired(&view, item));
+                Ok(answer_from(items, &query))
+            }
             Source::Database { after } => {
                 self.inner.store.wait(after).await;
                 self.read_items(&view, query).await
@@ -117,6 +120,7 @@ impl Host {
             .delivered(view, rows)
             .await?
             .into_iter()
+            .filter(|item| !self.is_expired(view, item))
             .map(Arc::new)
             .collect();
         let rsm = place

@@ -134,8 +134,7 @@ impl Host {
         let step = state.last_step;
         state.last_ticket = Some(queued.ticket);
         state.undecided += 1;
-        let is_first =
-            deliver == Deliver::First && state.deferred.is_empty() && queued.was_gate_open;
+        let is_first = deliver == Deliver::First && state.deferred.is_empty() && queued.was_gate_open;
         let touched = if is_first {
             for event in &events {
                 self.emit(event);

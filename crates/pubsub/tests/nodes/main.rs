@@ -1,0 +1,11 @@
+//! Nodes over a real store: what is delivered, stored, withdrawn and refused.
+#![allow(clippy::unwrap_used)]
+#![allow(missing_docs)]
+
+mod access;
+mod basics;
+mod configuration;
+mod delivery;
+mod posts;
+mod subscriptions;
+mod world;
