@@ -30,7 +30,8 @@ export const en = {
   'landing.look': 'Look around first',
 
   'auth.name': 'Name',
-  'auth.name.hint': 'Letters, digits, dots and dashes. Your address will be {address}.',
+  'auth.name.hint': 'Letters, digits, dots and dashes.',
+  'auth.name.address': 'Your address will be {address}.',
   'auth.password': 'Password',
   'auth.password.hint':
     'At least {count} characters. It never leaves this browser when you sign in.',
@@ -80,6 +81,8 @@ export const en = {
   'tag.title': '#{tag}',
   'tag.empty': 'Nobody has used #{tag} yet.',
   'tag.publicPage': 'Public page',
+
+  'tags.title': 'Being talked about',
 
   'people.title': 'People',
   'people.subtitle': 'Who has been talking lately',

@@ -1,7 +1,7 @@
 /** The sign of the folkmoot: people in a circle, seen from above, one of them speaking. */
 
-const SEATS = 8;
-const RADIUS = 21;
+const SEATS = 7;
+const RADIUS = 22;
 
 function seats(): { angle: number; x: number; y: number }[] {
   return Array.from({ length: SEATS }, (_, index) => {
@@ -21,8 +21,8 @@ export function Logo({ size }: { size: number }) {
           class={index === 1 ? 'speaker' : undefined}
           transform={`translate(${x.toFixed(2)} ${y.toFixed(2)}) rotate(${angle})`}
         >
-          <ellipse class="shoulders" rx="7.6" ry="4.7" />
-          <circle class="head" cy="-0.4" r="3.1" />
+          <ellipse class="shoulders" rx="9.2" ry="6.2" />
+          <circle class="head" cy="-0.3" r="3.7" />
         </g>
       ))}
     </svg>

@@ -70,7 +70,7 @@ export function PeopleList({ max, meta }: { max: number; meta: boolean }) {
   if (people.length === 0) return <p class="note">{t('people.empty')}</p>;
   return (
     <ul class="people">
-      {people.map((person) => (
+      {people.slice(0, max).map((person) => (
         <PersonRow key={person.jid} person={person} meta={meta} />
       ))}
     </ul>

@@ -12,7 +12,8 @@ import { Announcer } from './Announcer';
 import { useKeyboard } from './keyboard';
 import { Logo } from './Logo';
 import { PeopleList } from './People';
-import { A } from './router';
+import { A, useRoute } from './router';
+import { Tags } from './Tags';
 
 interface Destination {
   to: string;
@@ -94,15 +95,19 @@ function Self() {
 }
 
 function Aside() {
+  const { route } = useRoute();
   return (
     <aside class="aside">
-      <section class="panel">
-        <h2>{t('people.toFollow')}</h2>
-        <PeopleList max={5} meta={false} />
-        <A to={paths.people} class="panel-more">
-          {t('people.more')}
-        </A>
-      </section>
+      {route.page !== 'people' && (
+        <section class="panel">
+          <h2>{t('people.toFollow')}</h2>
+          <PeopleList max={4} meta={false} />
+          <A to={paths.people} class="panel-more">
+            {t('people.more')}
+          </A>
+        </section>
+      )}
+      <Tags />
       <p class="imprint">{t('app.tagline')}</p>
     </aside>
   );

@@ -17,14 +17,14 @@ export function useClient(): Client {
 /** The signal's value; draws again whenever it changes. */
 export function useSignal<T>(signal: Signal<T>): T {
   const [, draw] = useState({});
+  const drawn = signal.value;
   useEffect(() => {
-    const before = signal.value;
     const stop = signal.subscribe(() => draw({}));
     // It may have changed between drawing and subscribing.
-    if (!Object.is(before, signal.value)) draw({});
+    if (!Object.is(drawn, signal.value)) draw({});
     return stop;
   }, [signal]);
-  return signal.value;
+  return drawn;
 }
 
 /** The present connection, if there is one. */

@@ -18,7 +18,7 @@ export function Home() {
   );
   return (
     <>
-      <PageHead title={t('home.title')} />
+      <PageHead title={t('home.title')} isHome />
       <Composer place="page" />
       <Outgoing known={known} />
       <FeedView feed={feed} state={state} empty={<Newcomer />} />

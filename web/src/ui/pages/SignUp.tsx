@@ -159,7 +159,11 @@ function SignUpForm({ token, onMade }: FormProps) {
         isFocused
         maxLength={60}
         error={problemOf('name')}
-        hint={t('auth.name.hint', { address: `${name.trim().toLowerCase() || '…'}@${domain}` })}
+        hint={
+          name.trim() === ''
+            ? t('auth.name.hint')
+            : t('auth.name.address', { address: `${name.trim().toLowerCase()}@${domain}` })
+        }
       />
       <PasswordField
         id="password"
