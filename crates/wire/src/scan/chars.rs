@@ -26,7 +26,7 @@ const CLASS: [u8; 256] = {
             b'\t' | b'\n' | b'\r' | b' ' => SPACE,
             b'A'..=b'Z' | b'a'..=b'z' | b'_' => NAME_START | NAME | URI,
             b'0'..=b'9' | b'-' | b'.' => NAME | URI,
-            b'~' | b':' | b'/' | b'?' | b'#' | b'@' | b'!' | b'$' | b'\'' | b'(' | b')' => URI,
+            b'~' | b':' | b'/' | b'?' | b'@' | b'!' | b'$' | b'\'' | b'(' | b')' => URI,
             b'*' | b'+' | b',' | b';' | b'=' => URI,
             _ => 0,
         };
@@ -48,7 +48,7 @@ pub(crate) fn skip_space(data: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// Characters that stand for themselves in a URI (RFC 3986 §2.2, §2.3), without `&` and square brackets.
+/// Characters that stand for themselves in a URI (RFC 3986 §2.2, §2.3), without `#`, `&` and square brackets.
 pub(super) fn is_uri(byte: u8) -> bool {
     CLASS[usize::from(byte)] & URI != 0
 }

@@ -204,7 +204,9 @@ pub(super) fn is_plain(name: &[u8]) -> bool {
     has_uri_characters(name) && has_uri_structure(name)
 }
 
+/// RFC 3986 §2, and §3.5: at most one `#`.
 fn has_uri_characters(name: &[u8]) -> bool {
+    let mut has_fragment = false;
     let mut rest = name;
     loop {
         let Some(at) = rest.iter().position(|byte| !chars::is_uri(*byte)) else {
@@ -212,6 +214,10 @@ fn has_uri_characters(name: &[u8]) -> bool {
         };
         rest = &rest[at..];
         let len = match rest {
+            [b'#', ..] if !has_fragment => {
+                has_fragment = true;
+                1
+            }
             [b'&', ..] if rest.starts_with(b"&amp;") => 5,
             [b'%', first, second, ..] if first.is_ascii_hexdigit() && second.is_ascii_hexdigit() => 3,
             _ => return false,
@@ -220,7 +226,7 @@ fn has_uri_characters(name: &[u8]) -> bool {
     }
 }
 
-/// RFC 3986 §3: what stands before a first colon is a scheme, a port is a number, a fragment has no fragment.
+/// RFC 3986 §3: what stands before a first colon is a scheme, and a port is a number.
 fn has_uri_structure(name: &[u8]) -> bool {
     let is_scheme = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
     let Some(end) = name.iter().position(|byte| !is_scheme(byte)) else {
@@ -232,20 +238,14 @@ fn has_uri_structure(name: &[u8]) -> bool {
         _ if has_colon_in_first_segment(&name[end..]) => return false,
         _ => name,
     };
-    if memchr::memchr(b'#', rest).is_some_and(|at| memchr::memchr(b'#', &rest[at + 1..]).is_some()) {
-        return false;
-    }
     let Some(authority) = rest.strip_prefix(b"//") else {
         return true;
     };
-    let len = authority
+    let mut authority = authority
         .iter()
-        .position(|byte| matches!(byte, b'/' | b'?' | b'#'))
-        .unwrap_or(authority.len());
-    match memchr::memchr(b':', &authority[..len]) {
-        Some(port) => authority[port + 1..len].iter().all(u8::is_ascii_digit),
-        None => true,
-    }
+        .take_while(|byte| !matches!(byte, b'/' | b'?' | b'#'));
+    let has_port = authority.by_ref().any(|byte| *byte == b':');
+    !has_port || authority.all(u8::is_ascii_digit)
 }
 
 /// §4.2: a relative reference would be taken for an absolute one.
