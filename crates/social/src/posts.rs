@@ -105,26 +105,31 @@ pub(crate) struct Page<'a> {
     /// The nodes met so far; `None` for those of which this reader gets nothing.
     views: HashMap<NodeNo, Option<Arc<NodeView>>>,
     items: Vec<Arc<TimelineItem>>,
+    limit: usize,
 }
 
 impl<'a> Page<'a> {
-    pub(crate) fn new(timelines: &'a Timelines, actor: &'a Actor) -> Page<'a> {
+    pub(crate) fn new(timelines: &'a Timelines, actor: &'a Actor, limit: usize) -> Page<'a> {
         Page {
             timelines,
             actor,
             views: HashMap::new(),
-            items: Vec::new(),
+            items: Vec::with_capacity(limit),
+            limit,
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.items.len()
+    pub(crate) fn is_full(&self) -> bool {
+        self.items.len() >= self.limit
     }
 
-    /// Adds those posts that the virtual node shows to this reader.
+    /// Adds those posts that the virtual node shows to this reader, until the page is full.
     pub(crate) async fn add(&mut self, which: &Virtual, posts: Vec<Post>) -> Result<(), PubsubError> {
         let host = &self.timelines.inner.host;
         for post in posts {
+            if self.is_full() {
+                break;
+            }
             if post.row.item_id == FEED_ITEM {
                 continue;
             }

@@ -73,16 +73,16 @@ pub(crate) fn routes(host: &Host, event: &Event) -> Routes {
                 StreamAct::Retract
             };
             if *in_public || *was_public {
-                add(host, view, &mut routes, Virtual::PublicStream, act);
+                add(host, view, &mut routes, &Virtual::PublicStream, act);
                 for tag in tags.iter() {
-                    add(host, view, &mut routes, Virtual::Tag(Arc::clone(tag)), act);
+                    add(host, view, &mut routes, &Virtual::Tag(Arc::clone(tag)), act);
                 }
                 for tag in left_tags.iter().filter(|_| *was_public) {
                     add(
                         host,
                         view,
                         &mut routes,
-                        Virtual::Tag(Arc::clone(tag)),
+                        &Virtual::Tag(Arc::clone(tag)),
                         StreamAct::Retract,
                     );
                 }
@@ -93,13 +93,19 @@ pub(crate) fn routes(host: &Host, event: &Event) -> Routes {
         } if &**id != FEED_ITEM => {
             routes.home = HomeRoute::Retract;
             if *in_public {
-                add(host, view, &mut routes, Virtual::PublicStream, StreamAct::Retract);
+                add(
+                    host,
+                    view,
+                    &mut routes,
+                    &Virtual::PublicStream,
+                    StreamAct::Retract,
+                );
                 for tag in tags.iter() {
                     add(
                         host,
                         view,
                         &mut routes,
-                        Virtual::Tag(Arc::clone(tag)),
+                        &Virtual::Tag(Arc::clone(tag)),
                         StreamAct::Retract,
                     );
                 }
@@ -119,9 +125,9 @@ pub(crate) fn routes(host: &Host, event: &Event) -> Routes {
     routes
 }
 
-fn add(host: &Host, of: &NodeView, routes: &mut Routes, which: Virtual, act: StreamAct) {
+fn add(host: &Host, of: &NodeView, routes: &mut Routes, which: &Virtual, act: StreamAct) {
     let service = host.service_of(&of.owner_jid);
-    let found = match &which {
+    let found = match which {
         Virtual::PublicStream => host.virtual_view(&service, MICROBLOG),
         Virtual::Tag(_) | Virtual::Home => host.virtual_view(&service, &which.name()),
     };

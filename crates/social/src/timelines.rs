@@ -25,6 +25,8 @@ const USUAL: usize = 50;
 const MOST: usize = 100;
 /// Reads made for one page while most of what they find may not be shown.
 const ROUNDS: usize = 20;
+/// Posts looked at by one read at most.
+const LARGEST_BATCH: usize = 400;
 
 /// All timelines of this server. A sink of events: it must get them before whoever delivers.
 #[derive(Clone)]
@@ -115,23 +117,23 @@ impl Timelines {
             }
         };
         self.inner.store.wait(self.inner.host.last_write()).await;
-        let mut page = Page::new(self, actor);
         let limit = limit.min(MOST);
+        let mut page = Page::new(self, actor, limit);
         let mut direction = direction;
+        let mut batch = limit;
         for _ in 0..ROUNDS {
-            let wanted = limit - page.len();
-            if wanted == 0 {
+            if page.is_full() {
                 break;
             }
             let found = match which {
-                Virtual::Home => self.home_posts(&nodes, direction, wanted).await?,
-                Virtual::PublicStream => self.public_posts(direction, wanted).await?,
-                Virtual::Tag(tag) => self.tagged_posts(tag, direction, wanted).await?,
+                Virtual::Home => self.home_posts(&nodes, direction, batch).await?,
+                Virtual::PublicStream => self.public_posts(direction, batch).await?,
+                Virtual::Tag(tag) => self.tagged_posts(tag, direction, batch).await?,
             };
             let Some(last) = found.last().map(|post| post.row.post_id) else {
                 break;
             };
-            let is_end = found.len() < wanted;
+            let is_end = found.len() < batch;
             page.add(which, found).await?;
             if is_end {
                 break;
@@ -140,6 +142,8 @@ impl Timelines {
                 Direction::Newest(_) => Direction::Newest(Some(last)),
                 Direction::Oldest(_) => Direction::Oldest(Some(last)),
             };
+            // Where much may not be shown, look further at a time.
+            batch = (4 * batch).min(LARGEST_BATCH);
         }
         Ok(page.finish(direction))
     }
@@ -180,7 +184,7 @@ impl Timelines {
         if *which == Virtual::Home {
             found.retain(|post| nodes.contains(&post.row.node));
         }
-        let mut page = Page::new(self, actor);
+        let mut page = Page::new(self, actor, MOST);
         page.add(which, found).await?;
         Ok(page.finish(Direction::Oldest(None)))
     }

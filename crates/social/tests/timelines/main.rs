@@ -1,0 +1,9 @@
+//! Timelines over a real store: what they show, to whom, in which order, and live.
+#![allow(clippy::unwrap_used)]
+#![allow(missing_docs)]
+
+mod model;
+mod stories;
+#[path = "../../../pubsub/tests/nodes/world.rs"]
+#[allow(dead_code)]
+mod world;
