@@ -6,7 +6,7 @@ import sys
 import slixmpp
 from slixmpp.xmlstream import ET, tostring
 
-ADDRESS = sys.argv[1]
+ADDRESS, CERTIFICATE = sys.argv[1:3]
 MICROBLOG = "urn:xmpp:microblog:0"
 ATOM = "{http://www.w3.org/2005/Atom}"
 
@@ -15,6 +15,9 @@ class Person(slixmpp.ClientXMPP):
     def __init__(self, name):
         super().__init__(f"{name}@localhost/slixmpp", f"{name}'s secret")
         self.person = name
+        # This release holds back requests before the session, registration too, unless told not to.
+        self._always_send_everything = True
+        self.ca_certs = CERTIFICATE
         for plugin in ("xep_0030", "xep_0059", "xep_0060", "xep_0077", "xep_0115", "xep_0163", "xep_0199"):
             self.register_plugin(plugin)
         self["xep_0077"].force_registration = True

@@ -313,7 +313,7 @@ impl Default for Limits {
             stanza_bytes: 262_144,
             stanza_bytes_before_sign_in: 10_240,
             sign_in_seconds: 30,
-            sign_in_attempts: 5,
+            sign_in_attempts: 8,
             failed_sign_ins_per_address_per_hour: 60,
             failed_sign_ins_per_account_per_hour: 30,
             close_seconds: 5,
