@@ -3,6 +3,8 @@ import { defineConfig } from 'vite';
 /** A server started by hand during development; the built client needs no such setting. */
 const devServer = process.env.FOLKMOOT_DEV_SERVER ?? 'http://127.0.0.1:5280';
 
+const proxy = { '/xmpp-websocket': { target: devServer, ws: true } };
+
 export default defineConfig({
   base: '/',
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
@@ -12,7 +14,6 @@ export default defineConfig({
     assetsInlineLimit: 0,
     reportCompressedSize: false,
   },
-  server: {
-    proxy: { '/xmpp-websocket': { target: devServer, ws: true } },
-  },
+  server: { proxy },
+  preview: { proxy },
 });

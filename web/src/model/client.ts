@@ -2,7 +2,7 @@
  * The signed-in client: one session, and what hangs on it. Owns the order in which things happen
  * when a connection comes or goes. Does not draw: `ui/` does.
  */
-import { createDevice, revokeDevice } from '../xmpp/account';
+import { revokeDevice } from '../xmpp/account';
 import { readEvent, type NodeEvent, type Post } from '../xmpp/atom';
 import { availablePresence } from '../xmpp/caps';
 import { bare } from '../xmpp/jid';
@@ -10,6 +10,7 @@ import type { Credentials, Dial, Link } from '../xmpp/link';
 import { retractPost } from '../xmpp/pubsub';
 import { answerRequest, isDiscoQuery } from '../xmpp/requests';
 import type { Clock } from './clock';
+import { withDevice } from './device-dial';
 import { Feed, type FeedSource } from './feed';
 import { Follows } from './follows';
 import { Keyring } from './keyring';
@@ -19,6 +20,7 @@ import { Session } from './session';
 import { Signal } from './signal';
 import type { Site } from './site';
 import { homeSource } from './sources';
+import { Suggestions } from './suggestions';
 import { tagsOf } from './text';
 
 /** What the client needs from the machine that it runs on. */
@@ -45,6 +47,7 @@ export class Client {
   readonly session: Session;
   readonly names: Names;
   readonly follows: Follows;
+  readonly suggestions: Suggestions;
   readonly outbox = new Signal<Outbox | undefined>(undefined);
   /** A new post by somebody else has come: for those who listen instead of looking. */
   readonly arrivals = new Signal(0);
@@ -60,8 +63,10 @@ export class Client {
     this.keyring = new Keyring(around.storage);
     this.names = new Names(around.clock);
     this.follows = new Follows(() => void this.home.refresh());
-    this.session = new Session(around.dial, around.clock, {
-      onOnline: (link, credentials) => this.onOnline(link, credentials),
+    this.suggestions = new Suggestions(site.pubsub);
+    const dial = withDevice(around.dial, around.deviceLabel, (device) => this.keyring.keep(device));
+    this.session = new Session(dial, around.clock, {
+      onOnline: (link) => this.onOnline(link),
       onOffline: () => this.onOffline(),
       onStanza: (stanza, link) => this.onStanza(stanza, link),
       onRefused: () => this.onRefused(),
@@ -158,10 +163,13 @@ export class Client {
     this.onOffline();
     this.feeds.clear();
     this.follows.state.set(undefined);
+    this.suggestions.clear();
     this.outbox.set(undefined);
   }
 
-  private onOnline(link: Link, credentials: Credentials): void {
+  private onOnline(link: Link): void {
+    const kept = this.keyring.read();
+    if (kept) this.session.renew({ kind: 'token', jid: kept.jid, token: kept.token });
     link.send(availablePresence());
     this.names.connect(link);
     for (const { feed, users } of this.feeds.values()) {
@@ -170,16 +178,7 @@ export class Client {
     void this.home.connect(link);
     void this.follows.connect(link).catch(() => undefined);
     this.outbox.value?.connect(link);
-    if (credentials.kind === 'password') void this.keepDevice(link).catch(() => undefined);
-  }
-
-  /** From here on a token signs in, and the password is forgotten. */
-  private async keepDevice(link: Link): Promise<void> {
-    const device = await createDevice(link, this.around.deviceLabel);
-    if (!device || this.session.link !== link) return;
-    const jid = bare(link.jid);
-    this.keyring.keep({ jid, id: device.id, token: device.token });
-    this.session.renew({ kind: 'token', jid, token: device.token });
+    void this.suggestions.connect(link);
   }
 
   private onOffline(): void {

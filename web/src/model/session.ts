@@ -27,7 +27,7 @@ export type SessionState =
   | { kind: 'waiting'; jid: string; isFirst: boolean; retryAt: number };
 
 export interface SessionEvents {
-  onOnline(link: Link, credentials: Credentials): void;
+  onOnline(link: Link): void;
   onOffline(): void;
   onStanza(stanza: Element, link: Link): void;
   /** The credentials do not hold any more. */
@@ -100,7 +100,7 @@ export class Session {
     const jid = bare(credentials.jid);
     this.state.set({ kind: 'connecting', jid, isFirst: !this.wasOnline });
     this.dialled = this.dial(credentials, {
-      onOnline: (link) => this.onOnline(link, credentials),
+      onOnline: (link) => this.onOnline(link),
       onStanza: (stanza) => {
         this.heardAt = this.clock.now();
         if (this.link) this.events.onStanza(stanza, this.link);
@@ -109,12 +109,12 @@ export class Session {
     });
   }
 
-  private onOnline(link: Link, credentials: Credentials): void {
+  private onOnline(link: Link): void {
     this.onlineSince = this.heardAt = this.clock.now();
     this.wasOnline = true;
     this.state.set({ kind: 'online', jid: bare(link.jid), link });
     this.schedulePing();
-    this.events.onOnline(link, credentials);
+    this.events.onOnline(link);
   }
 
   private onEnd(failure: LinkFailure): void {

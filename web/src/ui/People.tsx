@@ -1,40 +1,13 @@
 /** People to follow, as rows. */
-import { useEffect, useState } from 'preact/hooks';
 import { errorText } from '../i18n/errors';
 import { plural, t } from '../i18n';
 import { paths } from '../model/route';
 import { handleOf, localpart } from '../xmpp/jid';
-import { fetchPeople, type Person } from '../xmpp/social';
+import type { Person } from '../xmpp/social';
 import { Avatar } from './Avatar';
 import { FollowButton } from './FollowButton';
-import { useClient, useLink, useName } from './hooks';
+import { useClient, useName, useSignal } from './hooks';
 import { A } from './router';
-
-/** The people whom the server suggests; undefined until it has answered. */
-export function usePeople(max: number): { people: Person[] | undefined; error: unknown } {
-  const client = useClient();
-  const link = useLink();
-  const [state, setState] = useState<{ people: Person[] | undefined; error: unknown }>({
-    people: undefined,
-    error: undefined,
-  });
-  useEffect(() => {
-    if (!link) return undefined;
-    let isCurrent = true;
-    fetchPeople(link, client.site.pubsub, max).then(
-      (people) => {
-        if (isCurrent) setState({ people, error: undefined });
-      },
-      (error: unknown) => {
-        if (isCurrent) setState((before) => ({ ...before, error }));
-      },
-    );
-    return () => {
-      isCurrent = false;
-    };
-  }, [client, link, max]);
-  return state;
-}
 
 export function PersonRow({ person, meta }: { person: Person; meta: boolean }) {
   const { domain } = useClient().site;
@@ -63,7 +36,7 @@ export function PersonRow({ person, meta }: { person: Person; meta: boolean }) {
 }
 
 export function PeopleList({ max, meta }: { max: number; meta: boolean }) {
-  const { people, error } = usePeople(max);
+  const { people, error } = useSignal(useClient().suggestions.state);
   if (!people) {
     return error === undefined ? <Skeleton /> : <p class="note">{errorText(error)}</p>;
   }
