@@ -99,8 +99,9 @@ test('two people sign up, follow each other, and see each other post without a r
   assert.deepEqual([...juliet.complaints, ...romeo.complaints], []);
 });
 
-test('the first start prints a link that makes the administrator, once', { timeout: 60_000 }, async () => {
-  const link = server.output.match(/https?:\/\/\S+\/welcome\/\S+/)?.[0];
+test('a start without an administrator prints a link that makes one, once', { timeout: 60_000 }, async () => {
+  // The last start's: each makes a fresh one as long as nobody has used any.
+  const link = [...server.output.matchAll(/https?:\/\/\S+\/welcome\/\S+/g)].at(-1)?.[0];
   assert.ok(link, server.output);
   const admin = await Person.arrive(browser, server, 'escalus');
   await admin.signUp(new URL(link).pathname);
