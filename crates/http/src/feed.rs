@@ -82,7 +82,7 @@ pub(crate) async fn person(
     let person = Person::new(&site, &jid, profile.name.as_deref());
     let path = path_of(&site, &jid).unwrap_or_default();
     let head = Head {
-        title: fill(TEXT.posts_by, &person.handle),
+        title: fill(TEXT.posts_by, &person.address),
         path,
         person: Some(person),
     };
@@ -123,7 +123,7 @@ fn write(site: &Site, head: &Head, page: &Page, modified: Option<Timestamp>) -> 
         env!("CARGO_PKG_VERSION"),
     );
     if let Some(person) = &head.person {
-        author(&mut out, &person.name, &person.handle);
+        author(&mut out, &person.name, &person.address);
     }
     for found in &page.posts {
         entry(site, found, head.person.as_ref(), &mut out);

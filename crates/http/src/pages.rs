@@ -118,11 +118,11 @@ pub(crate) async fn person(
     };
     let name = profile
         .name
-        .or_else(|| page.posts.first().and_then(post::author_name).map(str::to_owned));
+        .or_else(|| name_in(&page, jid.node()).map(str::to_owned));
     let person = Person::new(&site, &jid, name.as_deref());
     let shown = TimelinePage {
         title: person.name.clone(),
-        description: fill(TEXT.posts_by, &person.handle),
+        description: fill(TEXT.posts_by, &person.address),
         canonical: absolute(&site, &path),
         feed: format!("{path}/feed.atom"),
         app_path: path.trim_start_matches('/').to_owned(),
@@ -172,6 +172,15 @@ pub(crate) async fn post(
         post,
     };
     finish(&site, &headers, render::post(&site, &shown))
+}
+
+/// What a person calls themselves in their posts: the newest name that is not only their address's first part, which
+/// the server writes where a client wrote none.
+fn name_in<'a>(page: &'a Page, local: Option<&str>) -> Option<&'a str> {
+    page.posts
+        .iter()
+        .filter_map(post::author_name)
+        .find(|name| Some(*name) != local)
 }
 
 /// The page of the very post that is answered, if it is one of ours and public.

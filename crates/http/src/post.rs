@@ -46,6 +46,9 @@ impl Post {
     pub(crate) fn new(site: &Site, found: &Found, name: Option<&str>) -> Self {
         let entry = &found.entry;
         let (title, body) = title_and_body(entry.titles.as_slice(), entry.contents.as_slice());
+        // A tag that stands in the text needs no second place.
+        let mut tags = tags(entry);
+        tags.retain(|tag| !body.contains(&format!("href=\"{}\"", attribute(&tag.href))));
         let parent = entry.in_reply_to.first();
         let reply_to = parent.map(|parent| match entry.parent() {
             Some(uri) => uri.jid.bare().to_string(),
@@ -67,7 +70,7 @@ impl Post {
             reply_href,
             title,
             body,
-            tags: tags(entry),
+            tags,
         }
     }
 }

@@ -7,12 +7,18 @@ use askama::Template;
 
 use crate::catalogue::Catalogue;
 use crate::conditional::etag_of;
-use crate::person::Person;
+use crate::person::{HUES, Person};
 use crate::post::Post;
 use crate::site::Site;
 
-/// The style sheet's text.
-pub(crate) const STYLE: &str = include_str!("../style/site.css");
+/// The style sheet's text: the file, and a class for each hue of a face, since no page may style an element by itself.
+pub(crate) static STYLE: LazyLock<String> = LazyLock::new(|| {
+    let mut style = String::from(include_str!("../style/site.css"));
+    for hue in 0..HUES {
+        style.push_str(&format!(".hue-{hue} {{ --hue: {}; }}\n", hue * 360 / HUES));
+    }
+    style
+});
 
 /// The style sheet's address; it changes with the text, which may so be kept for ever.
 pub(crate) static STYLE_PATH: LazyLock<String> =

@@ -105,5 +105,5 @@ async fn style(headers: HeaderMap) -> Response {
             HeaderValue::from_static("public, max-age=31536000, immutable"),
         ),
     ];
-    (headers, render::STYLE).into_response()
+    (headers, render::STYLE.as_str()).into_response()
 }
