@@ -142,7 +142,7 @@ pub(crate) async fn establish(
         () = server.shutdown.cancelled() => refused(StreamCondition::SystemShutdown),
     };
     let closing = match end {
-        End::Closed => Some(Closing::Answer),
+        End::Closed => Some(Closing::Answer(None)),
         End::Refused(error) => Some(Closing::Ours(error)),
         End::Broken(broken) => Closing::broken(&broken),
     };

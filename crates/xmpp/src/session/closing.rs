@@ -12,8 +12,8 @@ use crate::server::Server;
 
 /// How our side comes to close.
 pub(super) enum Closing {
-    /// The peer closed its stream; it waits for our end tag.
-    Answer,
+    /// The peer closed its stream; it waits for our end tag, and for the error that we had for it, if any.
+    Answer(Option<Box<StreamError>>),
     /// We close; the peer's stream can still be read.
     Ours(StreamError),
     /// What the peer sends cannot be read any more.
@@ -53,7 +53,7 @@ pub(super) fn write_close(
 
 async fn say_goodbye(server: &Server, stream: &mut Stream, closing: Closing) -> Result<(), Broken> {
     let error = match &closing {
-        Closing::Answer => None,
+        Closing::Answer(error) => error.as_deref(),
         Closing::Ours(error) | Closing::Unreadable(error) => Some(error),
     };
     write_close(server, stream, error)?;

@@ -149,7 +149,7 @@ impl Running {
                         return Err(Ended::Closed(Closing::Ours(error)));
                     }
                 }
-                Event::Close => return Err(Ended::Closed(Closing::Answer)),
+                Event::Close => return Err(Ended::Closed(Closing::Answer(None))),
                 Event::Open(_) => {
                     let error = StreamError::new(StreamCondition::BadFormat);
                     return Err(Ended::Closed(Closing::Ours(error)));
@@ -240,9 +240,12 @@ impl Running {
         }
         router::ended(&self.server, &self.session).await;
         let waiting = self.session.mailbox.shut();
-        if let Ended::Closed(closing) = ended {
+        if let Ended::Closed(mut closing) = ended {
             if self.write(waiting).is_err() {
                 return;
+            }
+            if let Closing::Answer(error) = &mut closing {
+                *error = self.closing.take();
             }
             close(&self.server, &mut self.stream, closing).await;
         }

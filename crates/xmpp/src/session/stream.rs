@@ -326,7 +326,7 @@ impl Stream {
         match self.framing {
             Framing::Tcp(_) => write_stream_open(header, &mut out),
             Framing::WebSocket { .. } => {
-                websocket::write_message(&mut out, |out| write_framed_open(header, out))
+                websocket::write_message(&mut out, |out| write_framed_open(header, out));
             }
         }
         self.transport.write(out)
@@ -350,7 +350,7 @@ impl Stream {
             Framing::Tcp(_) => write_stream_close(&mut out),
             Framing::WebSocket { is_closed: true, .. } => {}
             Framing::WebSocket { .. } => {
-                websocket::write_message(&mut out, |out| write_framed_close(None, out))
+                websocket::write_message(&mut out, |out| write_framed_close(None, out));
             }
         }
         self.transport.write(out)

@@ -1,0 +1,174 @@
+//! Floods, clients that do not read, and too many connections.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use crate::support::{HEADER, World, dev_world, world};
+
+const AFAR: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
+
+#[tokio::test]
+async fn connections_from_one_address_are_bounded() {
+    let world = world(|settings| settings.limits.connections_per_ip = 2).await;
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let mut client = world.connect_from(AFAR);
+        client.send(HEADER).await;
+        client.expect("</stream:features>").await;
+        held.push(client);
+    }
+    world.connect_from(AFAR).refused("policy-violation").await;
+    // Others are not concerned, nor is this machine.
+    for ip in [
+        IpAddr::V4(Ipv4Addr::new(192, 0, 2, 8)),
+        Ipv4Addr::LOCALHOST.into(),
+    ] {
+        let mut client = world.connect_from(ip);
+        client.send(HEADER).await;
+        client.expect("</stream:features>").await;
+    }
+    held.clear();
+    world.until_nobody_is_there().await;
+    let mut again = world.connect_from(AFAR);
+    again.send(HEADER).await;
+    again.expect("</stream:features>").await;
+}
+
+/// A world where sessions may send so many stanzas a second; signing in needs no TLS because it goes through a "proxy".
+async fn paced(stanzas: u32) -> (World, crate::support::Client<tokio::io::DuplexStream>) {
+    let world = world(|settings| settings.limits.session_stanzas_per_s = stanzas).await;
+    world.account("juliet").await;
+    let peer = xmpp::listen::Peer {
+        ip: AFAR,
+        is_secure: true,
+        is_loopback: false,
+    };
+    let client = world.connect_as(peer);
+    let client = world.session_on(client, "juliet", "balcony").await;
+    (world, client)
+}
+
+#[tokio::test]
+async fn who_sends_too_much_waits() {
+    let (world, mut client) = paced(1).await;
+    // A burst of ten seconds' worth is fine; the stanza that breaks the rate is routed, the next waits.
+    for number in 0..12 {
+        client
+            .send(&format!(
+                "<message to='juliet@localhost/balcony' id='m{number}'><body>{number}</body></message>"
+            ))
+            .await;
+    }
+    client.expect("<body>10</body>").await;
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    world.clock.advance(900);
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!String::from_utf8_lossy(&client.came).contains("<body>11</body>"));
+    world.clock.advance(100);
+    client.expect("<body>11</body>").await;
+}
+
+#[tokio::test]
+async fn who_never_rests_is_a_flood() {
+    let (world, client) = paced(1).await;
+    let patience = world.server.settings.limits.flood_patience_ms;
+    let (read, write) = tokio::io::split(client.io);
+    let flooding = tokio::spawn(async move {
+        let mut client = crate::support::Client::new(tokio::io::join(tokio::io::empty(), write));
+        for _ in 0..patience / 1_000 + 20 {
+            client
+                .send("<message to='juliet@localhost/balcony'><body>again</body></message>")
+                .await;
+        }
+    });
+    let clock = world.clock.clone();
+    let ticking = tokio::spawn(async move {
+        loop {
+            clock.advance(500);
+            tokio::task::yield_now().await;
+        }
+    });
+    let mut client = crate::support::Client::new(tokio::io::join(read, tokio::io::sink()));
+    client.refused("policy-violation").await;
+    ticking.abort();
+    flooding.abort();
+}
+
+#[tokio::test]
+async fn who_does_not_read_is_closed_and_delays_nobody() {
+    let world = world(|settings| {
+        settings.is_dev = true;
+        settings.limits.mailbox_hard_bytes = 300_000;
+        settings.limits.mailbox_soft_bytes = 100_000;
+    })
+    .await;
+    world.account("juliet").await;
+    world.account("romeo").await;
+    let mut deaf = world.session("juliet", "deaf").await;
+    let mut romeo = world.session("romeo", "orchard").await;
+    let body = "x".repeat(10_000);
+    for _ in 0..60 {
+        romeo
+            .send(&format!(
+                "<message to='juliet@localhost/deaf' type='headline'><body>{body}</body></message>"
+            ))
+            .await;
+    }
+    // Romeo's own session goes on all the while.
+    romeo
+        .send("<message to='romeo@localhost/orchard'><body>still here</body></message>")
+        .await;
+    romeo.expect("still here").await;
+    deaf.expect("<resource-constraint ").await;
+}
+
+#[tokio::test]
+async fn who_does_not_read_is_not_read_from() {
+    let world = world(|settings| {
+        settings.is_dev = true;
+        settings.limits.mailbox_soft_bytes = 10_000;
+    })
+    .await;
+    world.account("juliet").await;
+    let client = world.session("juliet", "balcony").await;
+    let (read, write) = tokio::io::split(client.io);
+    const COUNT: usize = 2_000;
+    let writing = async {
+        let mut client = crate::support::Client::new(tokio::io::join(tokio::io::empty(), write));
+        let body = "x".repeat(1_000);
+        for number in 0..COUNT {
+            client
+                .send(&format!(
+                    "<message to='juliet@localhost/balcony' id='n{number}'><body>{body}</body></message>"
+                ))
+                .await;
+        }
+    };
+    let reading = async {
+        let mut client = crate::support::Client::new(tokio::io::join(read, tokio::io::sink()));
+        for number in 0..COUNT {
+            let message = client.expect("</message>").await;
+            assert!(message.contains(&format!("id='n{number}'")), "in order");
+        }
+    };
+    // Two megabytes go through a mailbox that would close at four and slows its sender down at ten thousand bytes.
+    tokio::join!(writing, reading);
+}
+
+#[tokio::test]
+async fn development_has_no_rates() {
+    let world = dev_world().await;
+    world.account("juliet").await;
+    let mut client = world.session("juliet", "balcony").await;
+    for number in 0..1_500 {
+        client
+            .send(&format!(
+                "<iq type='set' id='s{number}'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>"
+            ))
+            .await;
+        client.expect(&format!("id='s{number}'")).await;
+    }
+}

@@ -1,0 +1,14 @@
+//! What a client meets before and around its session, byte for byte: negotiation and its errors, SASL, registration,
+//! TLS, WebSocket, limits, closing. Over pipes in memory, except where the sockets themselves are the matter.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod closing;
+mod limits;
+mod negotiation;
+mod registration;
+mod sasl;
+mod scram;
+mod sockets;
+mod support;
+mod websocket;
