@@ -6,7 +6,6 @@
 
 use crate::element::{Document, Element, Node};
 use crate::ns;
-use crate::scan::Name;
 
 /// What holds around an element and is not written on it.
 #[derive(Default)]
@@ -83,7 +82,7 @@ impl Element<'_> {
         let own = self.index() as usize..self.next() as usize;
         for node in &self.document().nodes()[own] {
             let declaration = node.space();
-            if node.name().prefix_len > 0
+            if node.name().prefix_len() > 0
                 && declaration < self.index()
                 && !declarations.contains(&declaration)
             {
@@ -96,19 +95,13 @@ impl Element<'_> {
 
 /// Writes an attribute as it stands elsewhere in the document, with the quotes that it has there.
 fn write_attribute(document: &Document, number: u32, out: &mut Vec<u8>) {
-    let Some(Node::Attribute { value, len, .. }) = document.nodes().get(number as usize) else {
-        return;
-    };
-    let Some(Name {
-        start, len: name_len, ..
-    }) = document.nodes().get(number as usize).map(Node::name)
-    else {
+    let Some(node @ Node::Attribute { value, len, .. }) = document.nodes().get(number as usize) else {
         return;
     };
     let bytes = document.bytes();
-    let (start, value, end) = (start as usize, *value as usize, (value + len) as usize + 1);
+    let (value, end) = (*value as usize, (value + len) as usize + 1);
     out.push(b' ');
-    out.extend_from_slice(&bytes[start..start + usize::from(name_len)]);
+    out.extend_from_slice(node.name().whole(bytes));
     out.push(b'=');
     out.extend_from_slice(&bytes[value - 1..end]);
 }

@@ -49,21 +49,13 @@ impl Node {
                 name_len,
                 prefix_len,
                 ..
-            } => Name {
-                start: start + 1,
-                len: name_len,
-                prefix_len,
-            },
+            } => Name::new(start + 1, name_len, prefix_len),
             Node::Attribute {
                 start,
                 name_len,
                 prefix_len,
                 ..
-            } => Name {
-                start,
-                len: name_len,
-                prefix_len,
-            },
+            } => Name::new(start, name_len, prefix_len),
         }
     }
 
@@ -160,8 +152,8 @@ impl Sink for Builder {
             end: 0,
             next: parent,
             space: IMPLIED,
-            name_len: name.len,
-            prefix_len: name.prefix_len,
+            name_len: name.len(),
+            prefix_len: name.prefix_len(),
         });
     }
 
@@ -172,8 +164,8 @@ impl Sink for Builder {
             value: attribute.value,
             len: attribute.len,
             space: if is_declaration { XMLNS } else { NONE },
-            name_len: attribute.name.len,
-            prefix_len: attribute.name.prefix_len,
+            name_len: attribute.name.len(),
+            prefix_len: attribute.name.prefix_len(),
         });
         number
     }

@@ -94,7 +94,7 @@ impl Stanza {
     /// Namespace and name of the first child element.
     pub fn first_child(&self) -> Option<(&str, &str)> {
         let child = self.head.child;
-        (child.len > 0).then(|| {
+        (child.len() > 0).then(|| {
             (
                 self.resolve(self.head.child_space),
                 text(child.local(&self.bytes)),

@@ -222,36 +222,57 @@ fn numeric_reference(data: &[u8]) -> Result<Option<(char, usize)>, ScanError> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Name {
     pub(crate) start: u32,
-    pub(crate) len: u8,
-    pub(crate) prefix_len: u8,
+    /// Both lengths in one: a name is moved about a lot, and two words without holes stay in registers.
+    lens: u32,
 }
 
 impl Name {
+    /// No name.
+    pub(crate) const NONE: Name = Name::new(0, 0, 0);
+
+    /// The lengths are those of the whole name and of its prefix.
+    pub(crate) const fn new(start: u32, len: u8, prefix_len: u8) -> Name {
+        Name {
+            start,
+            lens: len as u32 | (prefix_len as u32) << 8,
+        }
+    }
+
+    /// The length in bytes, prefix and colon included.
+    pub(crate) fn len(&self) -> u8 {
+        self.lens as u8
+    }
+
+    /// The length of the prefix; zero where there is none.
+    pub(crate) fn prefix_len(&self) -> u8 {
+        (self.lens >> 8) as u8
+    }
+
     /// The name as written.
     pub(crate) fn whole<'a>(&self, data: &'a [u8]) -> &'a [u8] {
         let start = self.start as usize;
-        &data[start..start + usize::from(self.len)]
+        &data[start..start + usize::from(self.len())]
     }
 
     /// The prefix without its colon; empty where there is none.
     pub(crate) fn prefix<'a>(&self, data: &'a [u8]) -> &'a [u8] {
         let start = self.start as usize;
-        &data[start..start + usize::from(self.prefix_len)]
+        &data[start..start + usize::from(self.prefix_len())]
     }
 
     /// The name without its prefix.
     pub(crate) fn local<'a>(&self, data: &'a [u8]) -> &'a [u8] {
-        let skip = if self.prefix_len == 0 {
+        let skip = if self.prefix_len() == 0 {
             0
         } else {
-            usize::from(self.prefix_len) + 1
+            usize::from(self.prefix_len()) + 1
         };
         &self.whole(data)[skip..]
     }
 
     /// The offset after the name.
     pub(crate) fn end(&self) -> usize {
-        self.start as usize + usize::from(self.len)
+        self.start as usize + usize::from(self.len())
     }
 }
 
@@ -286,11 +307,7 @@ pub(super) fn plain_name(data: &[u8], start: usize) -> Option<Name> {
     if len == 0 || len > MAX_NAME || !is_over {
         return None;
     }
-    Some(Name {
-        start: start as u32,
-        len: len as u8,
-        prefix_len: prefix_len as u8,
-    })
+    Some(Name::new(start as u32, len as u8, prefix_len as u8))
 }
 
 /// Reads the qualified name at `start` (Namespaces in XML 1.0 §4, QName); `None` until the byte after it is there.
@@ -329,11 +346,7 @@ fn any_name(data: &[u8], start: usize) -> Result<Option<Name>, ScanError> {
             at += 1;
             wanted = NAME_START;
         } else if wanted == NAME && byte != b':' {
-            return Ok(Some(Name {
-                start: start as u32,
-                len: at as u8,
-                prefix_len: prefix_len as u8,
-            }));
+            return Ok(Some(Name::new(start as u32, at as u8, prefix_len as u8)));
         } else {
             return Err(ScanError::Name);
         }

@@ -81,11 +81,7 @@ pub struct Head {
 
 impl Head {
     pub(super) const NONE: Head = {
-        let name = Name {
-            start: 0,
-            len: 0,
-            prefix_len: 0,
-        };
+        let name = Name::NONE;
         let attribute = AttributeSpan {
             name: 0,
             value: 0,

@@ -143,12 +143,10 @@ impl Machine {
         }
     }
 
-    /// Ready after the name of an end tag: what is left of it is white space and `>`.
-    pub(super) fn in_end_tag(pos: usize) -> Self {
-        Machine {
-            at: At::EndTag,
-            ..Self::new(pos)
-        }
+    /// Goes on after the name of the stream's end tag: what is left of it is white space and `>`.
+    pub(super) fn expect_end(&mut self, pos: usize) {
+        self.at = At::EndTag;
+        self.pos = pos;
     }
 
     /// Reads on. `data` begins with the same bytes at each call.
@@ -220,7 +218,7 @@ impl Machine {
 
     /// True if what was read is the end tag of the stream and not an element.
     pub(super) fn is_end_of_stream(&self) -> bool {
-        self.head.name.len == 0
+        self.head.name.len() == 0
     }
 
     /// Text up to the next markup.
@@ -307,7 +305,7 @@ impl Machine {
                 if self.open.len() == 1 {
                     self.head.inner_end = self.pos as u32;
                 }
-                self.pos += 2 + usize::from(open.name.len);
+                self.pos += 2 + usize::from(open.name.len());
                 self.at = At::EndTag;
                 Ok(true)
             }

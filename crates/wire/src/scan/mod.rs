@@ -233,18 +233,17 @@ impl Scanner {
                 found => Ok(found),
             };
         }
-        let mut machine = match view {
-            [] => return self.more(view),
-            [b'<'] => return self.more(view),
+        let end_tag = match view {
+            [] | [b'<'] => return self.more(view),
             [b'<', b'/', rest @ ..] => {
                 let name = self.context().name.as_bytes();
                 match is_prefix(name, rest) {
                     None => return self.more(view),
                     Some(false) => return Err(ScanError::MismatchedTag),
-                    Some(true) => Machine::in_end_tag(2 + name.len()),
+                    Some(true) => Some(2 + name.len()),
                 }
             }
-            [b'<', ..] => Machine::new(0),
+            [b'<', ..] => None,
             [byte, ..] if is_space(*byte) => {
                 return Ok(Scanned::Space {
                     len: chars::skip_space(data, 0),
@@ -252,6 +251,10 @@ impl Scanner {
             }
             _ => return Err(ScanError::StrayText),
         };
+        let mut machine = Machine::new(0);
+        if let Some(name_end) = end_tag {
+            machine.expect_end(name_end);
+        }
         match self.run(&mut machine, view)? {
             Scanned::More => {
                 self.partial = Some(Box::new(machine));

@@ -120,7 +120,7 @@ impl Bindings {
         handle: u32,
     ) -> Result<bool, ScanError> {
         let uri = &data[uri_start as usize..(uri_start + uri_len) as usize];
-        let is_default = name.prefix_len == 0;
+        let is_default = name.prefix_len() == 0;
         let prefix = if is_default { &b""[..] } else { name.local(data) };
         // The two reserved namespaces have reserved prefixes and no others.
         let is_reserved = uri == ns::XML.as_bytes() || uri == ns::XMLNS.as_bytes();

@@ -30,7 +30,7 @@ impl Machine {
             default: self.open.last().map_or(IMPLIED, |parent| parent.default),
         };
         let prefixed = self.declarations(data, &mut open, limits, sink)?;
-        let element = if self.name.prefix_len == 0 {
+        let element = if self.name.prefix_len() == 0 {
             self.bindings.default(open.default)
         } else {
             self.bindings.resolve(data, self.name.prefix(data), scope)?
@@ -41,7 +41,7 @@ impl Machine {
         }
         match depth {
             0 => self.note_root(data, element, scope),
-            1 if self.head.child.len == 0 => {
+            1 if self.head.child.len() == 0 => {
                 self.head.child = self.name;
                 self.head.child_space = element.space;
             }
@@ -70,7 +70,7 @@ impl Machine {
         for (number, attribute) in self.attributes.iter().enumerate() {
             let name = attribute.name.whole(data);
             // Attributes of different length or last letter cannot be the same; most pairs end here.
-            let bit = 1 << ((usize::from(attribute.name.len) * 7 + usize::from(name[name.len() - 1])) % 64);
+            let bit = 1 << ((usize::from(attribute.name.len()) * 7 + usize::from(name[name.len() - 1])) % 64);
             if seen & bit != 0
                 && self
                     .attributes
@@ -81,7 +81,7 @@ impl Machine {
                 return Err(ScanError::DuplicateAttribute);
             }
             seen |= bit;
-            let is_declaration = match attribute.name.prefix_len {
+            let is_declaration = match attribute.name.prefix_len() {
                 0 => name == b"xmlns",
                 5 => name.starts_with(b"xmlns"),
                 _ => false,
@@ -98,7 +98,7 @@ impl Machine {
                 if self.bindings.len() > limits.max_namespaces {
                     return Err(ScanError::TooManyNamespaces);
                 }
-            } else if attribute.name.prefix_len != 0 && prefixed.is_none() {
+            } else if attribute.name.prefix_len() != 0 && prefixed.is_none() {
                 prefixed = Some((number, handle));
             }
         }
@@ -118,7 +118,7 @@ impl Machine {
             let Some(Attribute { name, .. }) = self.attributes.get(number) else {
                 break;
             };
-            if name.prefix_len == 0 || name.prefix(data) == b"xmlns" {
+            if name.prefix_len() == 0 || name.prefix(data) == b"xmlns" {
                 continue;
             }
             let meaning = self.bindings.resolve(data, name.prefix(data), scope)?;
@@ -159,7 +159,7 @@ impl Machine {
                 len: attribute.len,
             };
         }
-        let is_content = head.name.prefix_len == 0
+        let is_content = head.name.prefix_len() == 0
             && !scope.content.is_empty()
             && scope.resolve(head.space, data) == scope.content.as_bytes();
         if is_content {
