@@ -51,7 +51,10 @@ impl<'a> Scope<'a> {
             Space::Implied => self.content.as_bytes(),
             Space::None => b"",
             Space::Xml => ns::XML.as_bytes(),
-            Space::Outer(index) => self.prefixes[usize::from(index)].1.as_bytes(),
+            Space::Outer(index) => self
+                .prefixes
+                .get(usize::from(index))
+                .map_or(b"", |(_, uri)| uri.as_bytes()),
             Space::Span(start, len) => &data[start as usize..(start + len) as usize],
         }
     }
