@@ -163,10 +163,13 @@ fn author_at_work(
     acknowledged: &AtomicUsize,
 ) -> Result<(), ClientError> {
     let mut client = PlainClient::sign_in(address, &format!("author{author}"), "secret", "author")?;
+    let mut newest = None;
     for n in 0.. {
-        // Every fourth step edits and every seventh retracts what the step before made.
-        let id = format!("r{round}-{}", if n % 4 == 3 || n % 7 == 6 { n - 1 } else { n });
-        let retracts = n % 7 == 6;
+        // Every fourth step edits and every seventh retracts the newest post, if it is still there.
+        let retracts = n % 7 == 6 && newest.is_some();
+        let post = newest.filter(|_| retracts || n % 4 == 3).unwrap_or(n);
+        newest = (!retracts).then_some(post);
+        let id = format!("r{round}-{post}");
         let outcome = (!retracts).then(|| format!("author {author}, round {round}, step {n} #crash"));
         let (command, iq) = (
             format!("s{n}"),
