@@ -4,10 +4,10 @@
 //! What belongs to the post for good (its id, times, author, tags) is added before it is stored. Links are made when
 //! it is delivered or read, from the settings of the day. What the author's client wrote always stays as it is.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use bus::MICROBLOG;
-use format::atom::{Amend, Entry};
+use format::atom::{Amend, Entry, append};
 use format::uri::{XmppUri, percent_encode};
 use format::{datetime, hashtag};
 use store::{PostId, Timestamp};
@@ -207,6 +207,20 @@ impl Links<'_> {
         }
     }
 
+    /// All links, for an entry that has none.
+    fn all(&self) -> Vec<u8> {
+        let Some((document, entry)) = &*EMPTY else {
+            return Vec::new();
+        };
+        let mut amend = Amend::new(document.root(), entry);
+        self.add(&mut amend);
+        let whole = amend.finish();
+        // Between the start tag, which is the empty entry's without its slash, and the end tag.
+        let start = document.bytes().len() - 1;
+        let end = whole.len().saturating_sub("</entry>".len());
+        whole.get(start..end).unwrap_or_default().to_vec()
+    }
+
     /// The address of the post's page.
     #[must_use]
     pub fn page(&self) -> String {
@@ -228,6 +242,9 @@ impl Links<'_> {
 /// A stored post as it is delivered. What is no entry stays as it is.
 #[must_use]
 pub fn decorated(payload: &Arc<[u8]>, links: &Links<'_>) -> Arc<[u8]> {
+    if payload.starts_with(b"<entry") && !may_have_links(payload) {
+        return append(payload, &links.all()).into();
+    }
     let Ok(document) = Document::parse(Arc::clone(payload)) else {
         return Arc::clone(payload);
     };
@@ -237,4 +254,70 @@ pub fn decorated(payload: &Arc<[u8]>, links: &Links<'_>) -> Arc<[u8]> {
     let mut amend = Amend::new(document.root(), &entry);
     links.add(&mut amend);
     amend.finish().into()
+}
+
+/// Whether an entry may have links of its own. Most have none, which is seen without parsing.
+fn may_have_links(payload: &[u8]) -> bool {
+    memchr::memmem::find(payload, b"link").is_some()
+}
+
+/// An entry that lacks everything, to find out what is added to such a one.
+static EMPTY: LazyLock<Option<(Document, Entry)>> = LazyLock::new(|| {
+    let document = Document::parse(format!("<entry xmlns='{}'/>", ns::ATOM).into_bytes()).ok()?;
+    let entry = Entry::parse(document.root()).ok()?;
+    Some((document, entry))
+});
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn links(owner: &BareJid) -> Links<'_> {
+        Links {
+            site_url: "https://a.example",
+            main_domain: "a.example",
+            pubsub_prefix: "pubsub.",
+            owner,
+            post_id: PostId(17),
+            item: "i",
+        }
+    }
+
+    #[test]
+    fn the_short_way_gives_what_the_long_way_gives() {
+        let owner = BareJid::parse("romeo@a.example").unwrap();
+        let links = links(&owner);
+        for inner in ["", "<title>hi</title>", " <id>x</id> <x xmlns='y'><entry/></x> "] {
+            let payload: Arc<[u8]> = format!("<entry xmlns='http://www.w3.org/2005/Atom'>{inner}</entry>")
+                .into_bytes()
+                .into();
+            assert!(!may_have_links(&payload));
+            let document = Document::parse(Arc::clone(&payload)).unwrap();
+            let entry = Entry::parse(document.root()).unwrap();
+            let mut amend = Amend::new(document.root(), &entry);
+            links.add(&mut amend);
+            let long = amend.finish();
+            assert_eq!(&*decorated(&payload, &links), &*long);
+            assert_eq!(
+                Entry::parse(Document::parse(long).unwrap().root())
+                    .unwrap()
+                    .links
+                    .len(),
+                3
+            );
+        }
+        let empty: Arc<[u8]> = Arc::from(&b"<entry xmlns='http://www.w3.org/2005/Atom'/>"[..]);
+        let document = Document::parse(decorated(&empty, &links)).unwrap();
+        assert_eq!(Entry::parse(document.root()).unwrap().links.len(), 3);
+    }
+
+    #[test]
+    fn pages_of_other_domains_name_them() {
+        let owner = BareJid::parse("romeo@b.example").unwrap();
+        assert_eq!(links(&owner).page(), "https://a.example/@romeo@b.example/17");
+        let owner = BareJid::parse("romeo@a.example").unwrap();
+        assert_eq!(links(&owner).page(), "https://a.example/@romeo/17");
+    }
 }
