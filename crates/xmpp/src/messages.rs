@@ -15,6 +15,7 @@ use crate::router::{Place, Routed, refuse};
 use crate::server::Server;
 use crate::session::Session;
 use crate::session::mailbox::Outgoing;
+use crate::xep::pubsub::approval;
 
 /// The `type` of a message; an unknown one counts as normal (§5.2.2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -105,6 +106,9 @@ fn fate(kind: MessageType, addressed: Addressed, reachable: Reachable) -> Fate {
 pub(crate) fn route(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza, to: Option<Jid>) -> Routed {
     // RFC 6120 §10.3.1: without `to` it is for the sender's own account.
     let to = to.unwrap_or_else(|| session.jid.bare().into());
+    if let Some(routed) = approval::answered(server, session, &stanza, &to) {
+        return routed;
+    }
     match server.place(&to) {
         Place::Account => {}
         Place::Remote => {
@@ -123,7 +127,7 @@ pub(crate) fn route(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza
         Fate::Kept => {
             let (server, session) = (server.clone(), session.clone());
             return Routed::Later(Box::pin(async move {
-                away(&server, &session, stanza, to, kind).await
+                away(&server, &session, stanza, to, kind).await;
             }));
         }
         Fate::Ignored | Fate::ToAll | Fate::ToMostAvailable | Fate::ToResource => {}
@@ -181,6 +185,22 @@ fn highest_priority(sessions: &Sessions) -> Option<i8> {
         .filter_map(|session| session.routing.priority())
         .filter(|priority| *priority >= 0)
         .max()
+}
+
+/// A message of one of our services to the available sessions behind an address; nobody else is to have it later.
+pub(crate) async fn send_from_service(server: &Server, to: &Jid, stanza: &Arc<[u8]>) {
+    let Some(no) = server.find(to.bare_str()).await else {
+        return;
+    };
+    for session in server.registry.sessions(no).iter() {
+        let is_meant = match to.resource() {
+            None => session.routing.priority().is_some_and(|priority| priority >= 0),
+            Some(_) => session.jid == *to,
+        };
+        if is_meant && session.send(Outgoing::Stanza(stanza.clone())).is_ok() {
+            server.metrics.messages.add(1);
+        }
+    }
 }
 
 fn send(server: &Server, session: &Session, stanza: &Stanza) -> bool {

@@ -3,6 +3,7 @@
 
 pub(crate) mod subscriptions;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use store::JidNo;
@@ -20,12 +21,14 @@ use crate::session::mailbox::{Address, Outgoing, SharedOut};
 
 /// Routes a presence stanza.
 pub(crate) fn route(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza, to: Option<Jid>) -> Routed {
-    let kind = stanza.type_().map(|kind| kind.into_owned());
+    let kind = stanza.type_().map(Cow::into_owned);
     let (server, session) = (server.clone(), session.clone());
     match (kind.as_deref(), to) {
-        (None, None) => Routed::Later(Box::pin(async move { update(&server, &session, stanza).await })),
+        (None, None) => Routed::Later(Box::pin(async move {
+            update(&server, &session, stanza).await;
+        })),
         (Some("unavailable"), None) => Routed::Later(Box::pin(async move {
-            leave(&server, &session, &shared(stanza.bytes())).await
+            leave(&server, &session, &shared(stanza.bytes())).await;
         })),
         (None | Some("unavailable"), Some(to)) => {
             Routed::Later(Box::pin(

@@ -106,10 +106,12 @@ pub fn route(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza) -> Ro
 /// What follows from the end of a session, however it ended: presence, directed presence, temporary subscriptions.
 /// To be awaited once, after its last stanza.
 pub async fn ended(server: &Arc<Server>, session: &Arc<Session>) {
-    server
-        .host
-        .session_ended(session.no, session.jid.resource().unwrap_or_default());
     let was_bound = server.registry.unbind(session);
+    if was_bound {
+        // Else a newer session has the address, and with it what was subscribed under it.
+        let resource = session.jid.resource().unwrap_or_default();
+        server.host.session_ended(session.no, resource);
+    }
     presence::left(server, session, was_bound).await;
     server.caps.forget(session);
 }

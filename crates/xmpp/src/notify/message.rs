@@ -6,11 +6,12 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bus::{Event, HOME, Item, NodeView, NotificationType, PublishKind};
+use bus::{Event, HOME, Item, NodeView, NotificationType, PublishKind, SubscriptionState};
 use social::{StreamAct, StreamRoute, virtual_payload};
 use wire::{Writer, ns};
 
 use crate::session::mailbox::{Address, SharedOut};
+use crate::xep::pubsub::approval;
 
 /// The `id` of the next message, unique in this process.
 fn next_id() -> String {
@@ -36,11 +37,17 @@ pub(super) fn is_told(event: &Event) -> bool {
         Event::Purged { view } => view.config.notify_retract,
         Event::NodeConfigured { view, .. } => view.config.notify_config,
         Event::NodeDeleted { view } => view.config.notify_delete,
-        Event::NodeCreated { .. }
-        | Event::Subscribed { .. }
-        | Event::Unsubscribed { .. }
-        | Event::AffiliationChanged { .. } => false,
+        Event::Subscribed { view, subscriber, .. } => {
+            view.config.notify_sub || subscriber.state == SubscriptionState::Pending
+        }
+        Event::Unsubscribed { view, .. } => view.config.notify_sub,
+        Event::NodeCreated { .. } | Event::AffiliationChanged { .. } => false,
     }
+}
+
+/// Whether an event of which somebody is told is for the node's owners alone.
+pub(super) fn is_for_owners(event: &Event) -> bool {
+    matches!(event, Event::Subscribed { .. } | Event::Unsubscribed { .. })
 }
 
 /// The event as the subscribers of its own node get it.
@@ -87,11 +94,21 @@ pub(super) fn of_node(event: &Event) -> Arc<SharedOut> {
             open_event(&mut writer);
             writer.open("delete").attr("node", &view.name).close();
         }
-        Event::NodeConfigured { .. }
-        | Event::NodeCreated { .. }
-        | Event::Subscribed { .. }
-        | Event::Unsubscribed { .. }
-        | Event::AffiliationChanged { .. } => {
+        Event::Subscribed { subscriber, jid, .. } if subscriber.state == SubscriptionState::Pending => {
+            // §8.6: an ordinary message with a form, to be answered.
+            let mut writer = begin(view.owner_jid.as_str(), NotificationType::Normal);
+            approval::request(view, subscriber, jid).write(&mut writer);
+            return end(writer, Address::ToFull);
+        }
+        Event::Subscribed { subscriber, jid, .. } => {
+            open_event(&mut writer);
+            approval::write_state(&mut writer, &view.name, jid, Some(subscriber.state));
+        }
+        Event::Unsubscribed { jid, .. } => {
+            open_event(&mut writer);
+            approval::write_state(&mut writer, &view.name, jid, None);
+        }
+        Event::NodeConfigured { .. } | Event::NodeCreated { .. } | Event::AffiliationChanged { .. } => {
             open_event(&mut writer);
             writer.open("configuration").attr("node", &view.name).close();
         }

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-use bus::{AccessModel, Event, HOME, NodeKind, NodeView, SubscriptionState};
+use bus::{AccessModel, Affiliation, Event, HOME, NodeKind, NodeView, SubscriptionState};
 use pubsub::{Reader, Relation, access};
 use social::{HomeRoute, Routes};
 use store::JidNo;
@@ -27,9 +27,19 @@ pub(super) struct Plan {
     accounts: Vec<JidNo>,
     /// Subscribers of virtual nodes, each with what is sent.
     streams: Vec<(JidNo, Option<Arc<str>>, Arc<SharedOut>)>,
-    only: Option<Jid>,
+    audience: Audience,
     roster: Option<Arc<Held>>,
     kinds: Kinds,
+}
+
+/// Whom the node's own event is for.
+enum Audience {
+    /// Its subscribers, and the contacts of a person's node.
+    Readers,
+    /// Its owners.
+    Owners,
+    /// This address alone.
+    Only(Jid),
 }
 
 /// What a kind of client wants of this event, by the address of its capabilities. There are few kinds.
@@ -73,13 +83,10 @@ impl Plan {
         if !is_told && matches!(routes.home, HomeRoute::None) && routes.streams.is_empty() {
             return None;
         }
-        let only = match event {
-            Event::LastItem { to, .. } => Some(to.jid.clone()),
-            _ => None,
-        };
-        let accounts = match event {
-            Event::LastItem { to, .. } => vec![to.no],
-            _ => concerned(server, view, roster.as_deref()),
+        let (audience, accounts) = match event {
+            Event::LastItem { to, .. } => (Audience::Only(to.jid.clone()), vec![to.no]),
+            _ if message::is_for_owners(event) => (Audience::Owners, owners(server, view)),
+            _ => (Audience::Readers, concerned(server, view, roster.as_deref())),
         };
         let mut streams = Vec::new();
         let payload = OnceCell::new();
@@ -112,7 +119,7 @@ impl Plan {
             home,
             accounts,
             streams,
-            only,
+            audience,
             roster,
             kinds: Kinds::default(),
         })
@@ -127,7 +134,7 @@ impl Plan {
     pub(super) fn deliver(&mut self, server: &Server, count: usize) -> bool {
         for _ in 0..count {
             if let Some(no) = self.accounts.pop() {
-                self.to_account(server, no);
+                self.serve(server, no);
             } else if let Some((no, resource, out)) = self.streams.pop() {
                 to_subscriber(server, no, resource.as_deref(), &out);
             } else {
@@ -137,7 +144,7 @@ impl Plan {
         self.len() > 0
     }
 
-    fn to_account(&mut self, server: &Server, no: JidNo) {
+    fn serve(&mut self, server: &Server, no: JidNo) {
         let view = self.view.clone();
         let subscriptions = view.subscriptions_of(no);
         let is_owner = no == view.owner && view.kind == NodeKind::Pep;
@@ -156,21 +163,27 @@ impl Plan {
             let wants = self
                 .kinds
                 .wants(known.as_ref().and_then(|(_, caps)| caps.as_ref()), &view.name);
-            if let Some(only) = &self.only {
-                // The last item, for one address alone.
-                let is_it = only
-                    .resource()
-                    .map_or(priority.is_some_and(|own| own >= 0), |_| *only == session.jid);
-                if is_it {
-                    send(server, session, self.own.as_ref());
+            let is_reachable = priority.is_some_and(|own| own >= 0);
+            match &self.audience {
+                Audience::Readers => {}
+                Audience::Owners => {
+                    if is_reachable {
+                        send(server, session, self.own.as_ref());
+                    }
+                    continue;
                 }
-                continue;
+                Audience::Only(only) => {
+                    if only.resource().map_or(is_reachable, |_| *only == session.jid) {
+                        send(server, session, self.own.as_ref());
+                    }
+                    continue;
+                }
             }
             let is_explicit = subscriptions.iter().any(|one| {
                 one.state == SubscriptionState::Subscribed
                     && match one.resource.as_deref() {
                         // XEP-0060 §6.1.6: a bare address means the available resources, as for a headline.
-                        None => priority.is_some_and(|own| own >= 0),
+                        None => is_reachable,
                         Some(resource) => session.jid.resource() == Some(resource),
                     }
             });
@@ -230,6 +243,22 @@ fn concerned(server: &Server, view: &NodeView, roster: Option<&Held>) -> Vec<Jid
             .registry
             .online_among(std::iter::once(view.owner), &mut online);
     }
+    online.sort_unstable();
+    online.dedup();
+    online
+}
+
+/// The owners who are online.
+fn owners(server: &Server, view: &NodeView) -> Vec<JidNo> {
+    let person = (view.kind == NodeKind::Pep).then_some(view.owner);
+    let affiliated = view
+        .affiliations
+        .iter()
+        .filter(|(_, affiliation)| *affiliation == Affiliation::Owner);
+    let mut online = Vec::new();
+    server
+        .registry
+        .online_among(affiliated.map(|(no, _)| *no).chain(person), &mut online);
     online.sort_unstable();
     online.dedup();
     online

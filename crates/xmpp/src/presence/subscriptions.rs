@@ -19,6 +19,9 @@ use crate::session::Session;
 use crate::session::mailbox::{Outgoing, SharedOut};
 use crate::xep;
 
+/// The longest subscription stanza that is passed on whole, in bytes; of a longer one its content is left out.
+const STANZA_MAX: usize = 4_096;
+
 /// An account at this server, or somebody it has to do with.
 #[derive(Clone, Debug)]
 pub(crate) struct Person {
@@ -47,8 +50,12 @@ pub(crate) async fn send(
         Ok(no) => no,
         Err(error) => return refuse(server, session, &stanza, &error),
     };
-    // §3.1.2: stamped with the bare addresses of both.
-    let stanza = stanza.with(Set::To(own.as_str()), Set::To(to.as_str()));
+    // §3.1.2: stamped with the bare addresses of both. A request may have to wait, so it is kept small.
+    let stanza = if stanza.bytes().len() > STANZA_MAX {
+        written(kind, &own, &to)
+    } else {
+        stanza.with(Set::To(own.as_str()), Set::To(to.as_str()))
+    };
     let user = Person {
         no: session.no,
         jid: own,

@@ -9,7 +9,8 @@ use crate::iq::Target;
 use crate::server::Server;
 
 pub(super) fn register(xeps: &mut Xeps) {
-    xeps.xep(115, "1.6.0").feature(Target::Server, ns::CAPS);
+    xeps.xep(115, "Entity Capabilities", "1.6.0")
+        .feature(Target::Server, ns::CAPS);
 }
 
 /// The node that names this software.

@@ -5,7 +5,9 @@ use super::Xeps;
 use crate::iq::Target;
 
 pub(super) fn register(xeps: &mut Xeps) {
-    xeps.xep(203, "2.0").xep(160, "1.0.1");
+    xeps.xep(82, "XMPP Date and Time Profiles", "1.1.1")
+        .xep(203, "Delayed Delivery", "2.0")
+        .xep(160, "Best Practices for Handling Offline Messages", "1.0.1");
     xeps.feature(Target::Server, "msgoffline")
         .feature(Target::OwnAccount, "msgoffline");
 }

@@ -1,6 +1,8 @@
 //! XEP-0030: Service Discovery, <https://xmpp.org/extensions/xep-0030.html>: what domains, accounts, the pubsub service and
 //! nodes are. Every feature comes from the file that implements it.
 
+use std::borrow::Cow;
+
 use format::disco::{Identity, Info};
 use pubsub::NodeInfo;
 use wire::{StanzaError, Writer, ns};
@@ -10,7 +12,7 @@ use crate::iq::{Answer, Answered, Cx, Target};
 use crate::server::Server;
 
 pub(super) fn register(xeps: &mut Xeps) {
-    xeps.xep(30, "2.5.0");
+    xeps.xep(30, "Service Discovery", "2.5.0");
     for target in [
         Target::Server,
         Target::OwnAccount,
@@ -75,7 +77,7 @@ async fn info(cx: Cx) -> Answered {
             node_info(found)
         }
     };
-    info.node = node.map(|node| node.into_owned());
+    info.node = node.map(Cow::into_owned);
     let mut writer = Writer::new();
     info.write(&mut writer);
     Ok(Answer::Payload(writer.finish()))

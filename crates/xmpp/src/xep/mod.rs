@@ -31,6 +31,8 @@ struct Entry {
 pub struct Implemented {
     /// Its number in the XSF's series.
     pub number: u16,
+    /// Its title there.
+    pub title: &'static str,
     /// The version of the document that was followed.
     pub version: &'static str,
     /// The file of this folder that implements it.
@@ -39,9 +41,10 @@ pub struct Implemented {
 
 impl Xeps {
     /// Says which extension the file implements.
-    pub(crate) fn xep(&mut self, number: u16, version: &'static str) -> &mut Self {
+    pub(crate) fn xep(&mut self, number: u16, title: &'static str, version: &'static str) -> &mut Self {
         self.list.push(Implemented {
             number,
+            title,
             version,
             file: self.current,
         });
@@ -156,7 +159,7 @@ macro_rules! xeps { ($($name:ident),* $(,)?) => {
 } }
 
 xeps![
-    ping, disco, caps, roster, register, devices, pubsub, timelines, follow, people, delay
+    ping, disco, caps, roster, register, devices, pubsub, timelines, follow, people, delay, stream
 ];
 
 #[cfg(test)]

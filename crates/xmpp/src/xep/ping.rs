@@ -6,7 +6,7 @@ use super::Xeps;
 use crate::iq::{Answer, Answered, Cx, Target};
 
 pub(super) fn register(xeps: &mut Xeps) {
-    xeps.xep(199, "2.0.1");
+    xeps.xep(199, "XMPP Ping", "2.0.1");
     for target in [Target::Server, Target::OwnAccount, Target::Pubsub] {
         xeps.feature(target, ns::PING).get(target, ns::PING, "ping", pong);
     }

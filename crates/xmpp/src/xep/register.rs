@@ -8,7 +8,7 @@ use crate::auth::accounts::RegisterError;
 use crate::iq::{Answer, Answered, Cx, Target};
 
 pub(super) fn register(xeps: &mut Xeps) {
-    xeps.xep(77, "2.4");
+    xeps.xep(77, "In-Band Registration", "2.4");
     // §3.1.1 sends requests to the server; without `to` they come to the account.
     for target in [Target::Server, Target::OwnAccount] {
         xeps.feature(target, ns::REGISTER);
@@ -47,7 +47,7 @@ async fn set(cx: Cx) -> Answered {
             .auth
             .set_password(registry, session.no, &password, session.device())
             .await;
-        changed.map_err(refused)?;
+        changed.map_err(|error| refused(&error))?;
         Ok(Answer::Empty)
     })
 }
@@ -73,7 +73,7 @@ fn new_password(query: Element<'_>, own: &str) -> Result<String, StanzaError> {
     Ok(password.into_owned())
 }
 
-fn refused(error: RegisterError) -> StanzaError {
+fn refused(error: &RegisterError) -> StanzaError {
     match error {
         RegisterError::Password(error) => StanzaError::not_acceptable().text(error.to_string()),
         RegisterError::TooMany => StanzaError::resource_constraint(),

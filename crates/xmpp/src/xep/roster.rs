@@ -1,5 +1,6 @@
 //! The roster on the wire: RFC 6121 §2, <https://www.rfc-editor.org/rfc/rfc6121#section-2>, with versions (§2.6).
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -79,7 +80,7 @@ fn read(query: Element<'_>) -> Result<(BareJid, Wish), StanzaError> {
     }
     let name = item
         .attr("name")
-        .map(|name| name.into_owned())
+        .map(Cow::into_owned)
         .filter(|name| !name.is_empty());
     if name.as_ref().is_some_and(|name| name.len() > NAME_MAX) {
         return Err(StanzaError::not_acceptable());

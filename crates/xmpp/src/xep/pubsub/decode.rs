@@ -1,6 +1,8 @@
 //! Pubsub requests as a closed list: XEP-0060 §6 and §7, <https://xmpp.org/extensions/xep-0060.html#subscriber>. What owners
 //! ask for is in `owner`.
 
+use std::borrow::Cow;
+
 use format::form::DataForm;
 use format::rsm;
 use pubsub::{NewItem, PubsubError};
@@ -57,7 +59,7 @@ pub(super) fn decode(verb: Verb, payload: Element<'_>) -> Result<Request, Stanza
         (Verb::Set, "create") => create(act, payload),
         (Verb::Set, "subscribe") => subscribe(act, payload),
         (Verb::Set, "unsubscribe") => {
-            let subid = act.attr("subid").map(|subid| subid.into_owned());
+            let subid = act.attr("subid").map(Cow::into_owned);
             Ok(Request::Unsubscribe {
                 node: needed_node(act)?,
                 jid: needed_jid(act)?,
@@ -75,7 +77,7 @@ pub(super) fn decode(verb: Verb, payload: Element<'_>) -> Result<Request, Stanza
 
 pub(super) fn node(act: Element<'_>) -> Option<String> {
     act.attr("node")
-        .map(|node| node.into_owned())
+        .map(Cow::into_owned)
         .filter(|node| !node.is_empty())
 }
 
@@ -108,13 +110,10 @@ fn publish(act: Element<'_>, payload: Element<'_>) -> Result<Request, StanzaErro
                 "more than one payload element",
             )));
         }
-        let id = item
-            .attr("id")
-            .map(|id| id.into_owned())
-            .filter(|id| !id.is_empty());
+        let id = item.attr("id").map(Cow::into_owned).filter(|id| !id.is_empty());
         items.push(NewItem {
             id,
-            payload: first.map(|payload| payload.cut()),
+            payload: first.as_ref().map(Element::cut),
         });
         if items.len() > ITEMS_MAX {
             return Err(on_the_wire(PubsubError::TooManyItems));
@@ -131,10 +130,7 @@ fn publish(act: Element<'_>, payload: Element<'_>) -> Result<Request, StanzaErro
 fn retract(act: Element<'_>) -> Result<Request, StanzaError> {
     let mut ids = Vec::new();
     for item in act.children().filter(|child| child.is("item", ns::PUBSUB)) {
-        let id = item
-            .attr("id")
-            .map(|id| id.into_owned())
-            .filter(|id| !id.is_empty());
+        let id = item.attr("id").map(Cow::into_owned).filter(|id| !id.is_empty());
         ids.push(id.ok_or_else(|| on_the_wire(PubsubError::ItemRequired))?);
         if ids.len() > ITEMS_MAX {
             return Err(on_the_wire(PubsubError::TooManyItems));
@@ -175,7 +171,7 @@ fn items(act: Element<'_>, payload: Element<'_>) -> Result<Request, StanzaError>
     for item in act.children().filter(|child| child.is("item", ns::PUBSUB)) {
         ids.push(
             item.attr("id")
-                .map(|id| id.into_owned())
+                .map(Cow::into_owned)
                 .ok_or_else(StanzaError::bad_request)?,
         );
         if ids.len() > ITEMS_MAX {

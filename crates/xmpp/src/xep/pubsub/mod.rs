@@ -1,6 +1,7 @@
 //! XEP-0060: Publish-Subscribe, <https://xmpp.org/extensions/xep-0060.html>, on people's bare addresses (XEP-0163) and on the
 //! pubsub service. Requests are decoded into a closed list, decided in the `pubsub` crate, and answered here.
 
+pub(crate) mod approval;
 mod decode;
 mod encode;
 pub(crate) mod errors;
@@ -14,7 +15,7 @@ use decode::Request;
 use errors::on_the_wire;
 
 /// §16.1: what is announced on both kinds of service.
-const FEATURES: [&str; 33] = [
+const FEATURES: [&str; 34] = [
     "http://jabber.org/protocol/pubsub",
     "http://jabber.org/protocol/pubsub#access-authorize",
     "http://jabber.org/protocol/pubsub#access-open",
@@ -47,6 +48,7 @@ const FEATURES: [&str; 33] = [
     "http://jabber.org/protocol/pubsub#retrieve-default",
     "http://jabber.org/protocol/pubsub#retrieve-items",
     "http://jabber.org/protocol/pubsub#retrieve-subscriptions",
+    "http://jabber.org/protocol/pubsub#rsm",
     "http://jabber.org/protocol/pubsub#subscribe",
 ];
 
@@ -59,11 +61,12 @@ const PEP_FEATURES: [&str; 4] = [
 ];
 
 pub(super) fn register(xeps: &mut Xeps) {
-    xeps.xep(60, "1.26.0")
-        .xep(163, "1.2.2")
-        .xep(59, "1.0.0")
-        .xep(277, "0.6.5")
-        .xep(472, "0.2.1");
+    xeps.xep(4, "Data Forms", "2.13.2")
+        .xep(60, "Publish-Subscribe", "1.30.0")
+        .xep(163, "Personal Eventing Protocol", "1.2.2")
+        .xep(59, "Result Set Management", "1.0")
+        .xep(277, "Microblogging over XMPP", "0.6.5")
+        .xep(472, "Pubsub Social Feed", "0.2.1");
     for target in [Target::OwnAccount, Target::Account, Target::Pubsub] {
         xeps.get(target, ns::PUBSUB, "pubsub", ask)
             .set(target, ns::PUBSUB, "pubsub", ask);

@@ -7,7 +7,7 @@ use wire::{BareJid, Element, Jid, StanzaError, ns};
 
 use super::decode::{form, needed_node};
 use super::errors::on_the_wire;
-use super::{done, encode};
+use super::{approval, done, encode};
 use crate::iq::{Answer, Answered, Cx, Verb};
 
 /// How many people one request may name.
@@ -124,7 +124,15 @@ pub(super) async fn ask(cx: Cx) -> Answered {
             if changes.is_empty() {
                 return Err(on_the_wire(PubsubError::InvalidJid));
             }
-            done(host.set_subscribers(to, &actor, &node, &changes).await)
+            let accepted = host
+                .set_subscribers(to, &actor, &node, &changes)
+                .await
+                .map_err(on_the_wire)?;
+            Answer::later(async move {
+                accepted.durable.await.map_err(on_the_wire)?;
+                approval::tell(&cx.server, &cx.to, &node, &changes).await;
+                Ok(Answer::Empty)
+            })
         }
         Request::Affiliations(node) => {
             let all = host.affiliations(to, &actor, &node).await.map_err(on_the_wire)?;

@@ -1,0 +1,175 @@
+//! Requests to subscribe that wait for an owner's approval: XEP-0060 §8.6,
+//! <https://xmpp.org/extensions/xep-0060.html#owner-subreq>, and telling subscribers what became of them (§12.21).
+
+use std::sync::Arc;
+
+use bus::{NodeView, Subscriber, SubscriptionState};
+use format::form::{DataForm, Field, FieldType, FormType};
+use wire::{BareJid, Jid, Stanza, StanzaError, Writer, ns};
+
+use super::errors::on_the_wire;
+use crate::messages::send_from_service;
+use crate::router::{Place, Routed, refuse};
+use crate::server::Server;
+use crate::session::Session;
+
+/// The form that asks an owner.
+pub(crate) fn request(view: &NodeView, subscriber: &Subscriber, jid: &Jid) -> DataForm {
+    DataForm::new(FormType::Form)
+        .with_form_type(ns::PUBSUB_SUBSCRIBE_AUTHORIZATION)
+        .with(Field::hidden("pubsub#subid", subscriber.subid.to_string()))
+        .with(Field::text("pubsub#node", &*view.name).label("Node"))
+        .with(
+            Field::new("pubsub#subscriber_jid", FieldType::JidSingle)
+                .values([jid.as_str()])
+                .label("Subscriber"),
+        )
+        .with(Field::boolean("pubsub#allow", false).label("Let this address subscribe?"))
+}
+
+/// What an owner answered.
+#[derive(Debug, PartialEq, Eq)]
+struct Verdict {
+    node: String,
+    jid: Jid,
+    state: Option<SubscriptionState>,
+}
+
+/// Takes a message that answers such a form; anything else is none of ours. `None` in the inner place when the owner cancels:
+/// the request keeps waiting.
+fn read(stanza: &Stanza) -> Option<Result<Option<Verdict>, StanzaError>> {
+    if stanza.first_child() != Some((ns::DATA_FORMS, "x")) {
+        return None;
+    }
+    let document = stanza.document();
+    let form = DataForm::find(document.root()).ok().flatten()?;
+    if form.form_type() != Some(ns::PUBSUB_SUBSCRIBE_AUTHORIZATION) {
+        return None;
+    }
+    if form.kind == FormType::Cancel {
+        return Some(Ok(None));
+    }
+    let verdict = || {
+        let allow = format::form::parse_bool(form.value("pubsub#allow")?)?;
+        Some(Verdict {
+            node: form.value("pubsub#node")?.to_owned(),
+            jid: Jid::parse(form.value("pubsub#subscriber_jid")?).ok()?,
+            state: allow.then_some(SubscriptionState::Subscribed),
+        })
+    };
+    Some(verdict().map(Some).ok_or_else(StanzaError::bad_request))
+}
+
+/// Routes a message to the pubsub service or to one's own account if it answers such a form.
+pub(crate) fn answered(
+    server: &Arc<Server>,
+    session: &Arc<Session>,
+    stanza: &Stanza,
+    to: &Jid,
+) -> Option<Routed> {
+    let is_ours = match server.place(to) {
+        Place::Pubsub => true,
+        Place::Account => to.as_str() == session.jid.bare_str(),
+        Place::Domain | Place::Remote => false,
+    };
+    let verdict = if is_ours { read(stanza)? } else { return None };
+    let (server, session, stanza, owner) = (server.clone(), session.clone(), stanza.clone(), to.bare());
+    Some(Routed::Later(Box::pin(async move {
+        let done = match verdict {
+            Ok(Some(verdict)) => decide(&server, &session, &owner, verdict).await,
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = done {
+            refuse(&server, &session, &stanza, &error);
+        }
+    })))
+}
+
+async fn decide(
+    server: &Arc<Server>,
+    session: &Arc<Session>,
+    owner: &BareJid,
+    verdict: Verdict,
+) -> Result<(), StanzaError> {
+    let actor = pubsub::Actor {
+        jid: session.jid.clone(),
+        no: session.no,
+    };
+    let Verdict { node, jid, state } = verdict;
+    let changes = [(jid, state)];
+    let accepted = server
+        .host
+        .set_subscribers(owner, &actor, &node, &changes)
+        .await
+        .map_err(on_the_wire)?;
+    accepted.durable.await.map_err(on_the_wire)?;
+    tell(server, owner, &node, &changes).await;
+    Ok(())
+}
+
+/// §12.21: tells subscribers what an owner decided about them.
+pub(super) async fn tell(
+    server: &Server,
+    owner: &BareJid,
+    node: &str,
+    changes: &[(Jid, Option<SubscriptionState>)],
+) {
+    for (jid, state) in changes {
+        let mut writer = Writer::new();
+        writer
+            .open("message")
+            .attr("from", owner.as_str())
+            .attr("to", jid.as_str())
+            .attr("type", "headline");
+        writer.open("event").ns(ns::PUBSUB_EVENT);
+        write_state(&mut writer, node, jid, *state);
+        send_from_service(server, jid, &writer.finish().into()).await;
+    }
+}
+
+/// Writes `<subscription/>` as notifications have it.
+pub(crate) fn write_state(writer: &mut Writer, node: &str, jid: &Jid, state: Option<SubscriptionState>) {
+    let state = state.map_or("none", SubscriptionState::as_str);
+    writer
+        .open("subscription")
+        .attr("node", node)
+        .attr("jid", jid.as_str())
+        .attr("subscription", state)
+        .close();
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn answer(kind: &str, allow: &str) -> Option<Result<Option<Verdict>, StanzaError>> {
+        let stanza = std::format!(
+            "<message><x xmlns='jabber:x:data' type='{kind}'>\
+             <field var='FORM_TYPE' type='hidden'><value>http://jabber.org/protocol/pubsub#subscribe_authorization</value></field>\
+             <field var='pubsub#node'><value>n</value></field>\
+             <field var='pubsub#subscriber_jid'><value>romeo@localhost</value></field>{allow}</x></message>"
+        );
+        read(&Stanza::parse(stanza.into_bytes()).unwrap())
+    }
+
+    #[test]
+    fn only_a_submitted_form_decides() {
+        let allow = "<field var='pubsub#allow'><value>1</value></field>";
+        let granted = answer("submit", allow).unwrap().unwrap().unwrap();
+        assert_eq!(
+            (granted.node.as_str(), granted.state),
+            ("n", Some(SubscriptionState::Subscribed))
+        );
+        let denied = answer("submit", &allow.replace('1', "false"))
+            .unwrap()
+            .unwrap()
+            .unwrap();
+        assert_eq!(denied.state, None);
+        assert_eq!(answer("cancel", "").unwrap().unwrap(), None);
+        assert!(answer("submit", "").unwrap().is_err());
+        let other = "<message><x xmlns='jabber:x:data' type='submit'/></message>";
+        assert!(read(&Stanza::parse(other.as_bytes()).unwrap()).is_none());
+    }
+}

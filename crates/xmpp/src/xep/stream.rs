@@ -1,0 +1,12 @@
+//! Extensions that concern the stream: they are implemented where streams are found (host-meta, in `http`) and negotiated
+//! (`session`, `listen`, `transport`), and have nothing to answer here.
+
+use super::Xeps;
+
+pub(super) fn register(xeps: &mut Xeps) {
+    xeps.xep(156, "Discovering Alternative XMPP Connection Methods", "1.4.0")
+        .xep(158, "CAPTCHA Forms", "1.0.1")
+        .xep(368, "SRV records for XMPP over TLS", "1.1.0")
+        .xep(440, "SASL Channel-Binding Type Capability", "1.0.0")
+        .xep(445, "Pre-Authenticated In-Band Registration", "0.2.0");
+}
