@@ -11,7 +11,7 @@ use crate::certificate_dates;
 use crate::certificates::{self, Paths};
 use crate::config::{Config, Policy, Port};
 use crate::house::Mode;
-use crate::listeners::{Service, addresses, try_bind};
+use crate::listeners::{Service, addresses, has_ipv6, try_bind};
 use crate::settings;
 
 /// Less than this on the disk is told.
@@ -127,10 +127,6 @@ fn check_ports(config: &Config, found: &mut Vec<Finding>) {
             "every port is off: set at least one of ports.*".into(),
         ));
     }
-}
-
-fn has_ipv6() -> bool {
-    std::net::TcpListener::bind((std::net::Ipv6Addr::LOCALHOST, 0)).is_ok()
 }
 
 fn check_certificate(config: &Config, found: &mut Vec<Finding>) {

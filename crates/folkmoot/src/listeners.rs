@@ -69,9 +69,23 @@ pub fn addresses(config: &Config) -> Vec<IpAddr> {
         return config.bind.clone();
     }
     if config.is_localhost_only() {
-        return vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+        return loopback();
     }
     vec![Ipv6Addr::UNSPECIFIED.into()]
+}
+
+/// This machine's own addresses.
+pub fn loopback() -> Vec<IpAddr> {
+    let mut own = vec![Ipv4Addr::LOCALHOST.into()];
+    if has_ipv6() {
+        own.push(Ipv6Addr::LOCALHOST.into());
+    }
+    own
+}
+
+/// Whether this machine has IPv6 at all.
+pub fn has_ipv6() -> bool {
+    std::net::TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()
 }
 
 impl Listeners {

@@ -61,7 +61,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
                 Mode::Usual
             };
             if options.dev {
-                config.registration.policy = Policy::Open;
+                for_tests(&mut config);
             }
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .enable_all()
@@ -128,6 +128,14 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             })
         }
         Command::Account { command } => account(command),
+    }
+}
+
+/// What `--dev` means for the configuration: open sign-up, and loopback where no address is named.
+fn for_tests(config: &mut Config) {
+    config.registration.policy = Policy::Open;
+    if config.bind.is_empty() {
+        config.bind = listeners::loopback();
     }
 }
 

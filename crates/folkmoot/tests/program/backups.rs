@@ -1,6 +1,11 @@
 //! Backup of a running server, and its restore elsewhere.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use testkit::plain_client::{PlainClient, item_ids};
 
 use crate::running::{Folder, Server, add_account, exists, failed, run, said};
 
@@ -43,6 +48,74 @@ fn a_backup_taken_while_it_runs_is_the_same_server_elsewhere() {
     let server = Server::start(&folder, &[]);
     assert!(!server.greeting.contains("/welcome/"));
     assert_eq!((server.get("/@juliet").0, server.get("/@romeo").0), (200, 404));
+}
+
+#[test]
+fn a_backup_taken_under_load_holds_whatever_was_acknowledged_before_it() {
+    const AUTHORS: usize = 3;
+    const NODE: &str = "urn:xmpp:microblog:0";
+    let folder = Folder::new();
+    let server = Server::start(&folder, &["--dev"]);
+    let address = ([127, 0, 0, 1], server.port("xmpp")).into();
+    let acknowledged = Mutex::new(BTreeSet::new());
+    let is_over = AtomicBool::new(false);
+    let mut before = BTreeSet::new();
+    std::thread::scope(|scope| {
+        let mut authors = Vec::new();
+        for author in 0..AUTHORS {
+            let name = format!("author{author}");
+            PlainClient::register(address, &name, "secret").unwrap();
+            let (acknowledged, is_over) = (&acknowledged, &is_over);
+            authors.push(scope.spawn(move || {
+                let mut client = PlainClient::sign_in(address, &name, "secret", "load").unwrap();
+                for step in 0.. {
+                    if is_over.load(Ordering::Acquire) {
+                        return step;
+                    }
+                    let id = format!("p{step}");
+                    let publish = format!(
+                        "<iq type='set' id='{id}'><pubsub xmlns='http://jabber.org/protocol/pubsub'>\
+                         <publish node='{NODE}'><item id='{id}'><entry xmlns='http://www.w3.org/2005/Atom'>\
+                         <title type='text'>Post {step} by {name}</title></entry></item></publish></pubsub></iq>"
+                    );
+                    client.ask(&id, &publish).unwrap();
+                    acknowledged.lock().unwrap().insert((author, id));
+                }
+                unreachable!("the steps never end")
+            }));
+        }
+        while acknowledged.lock().unwrap().len() < 60 {
+            std::thread::yield_now();
+        }
+        before = acknowledged.lock().unwrap().clone();
+        said(&run(&folder, &["backup", "moot.tar"]));
+        is_over.store(true, Ordering::Release);
+        let steps: usize = authors.into_iter().map(|author| author.join().unwrap()).sum();
+        assert!(steps > before.len(), "the authors posted on during the backup");
+    });
+    assert!(server.stop().0.success());
+
+    std::fs::rename(folder.data(), folder.join("before")).unwrap();
+    said(&run(&folder, &["restore", "moot.tar"]));
+    let server = Server::start(&folder, &["--dev"]);
+    let address = ([127, 0, 0, 1], server.port("xmpp")).into();
+    let mut reader = PlainClient::sign_in(address, "author0", "secret", "check").unwrap();
+    let mut restored = BTreeSet::new();
+    for author in 0..AUTHORS {
+        let mut page = String::from("<before/>");
+        loop {
+            let request = format!(
+                "<iq type='get' id='i' to='author{author}@localhost'><pubsub xmlns='http://jabber.org/protocol/pubsub'>\
+                 <items node='{NODE}'/><set xmlns='http://jabber.org/protocol/rsm'><max>100</max>{page}</set></pubsub></iq>"
+            );
+            let ids = item_ids(&reader.ask("i", &request).unwrap());
+            let Some(first) = ids.first() else { break };
+            page = format!("<before>{first}</before>");
+            restored.extend(ids.into_iter().map(|id| (author, id)));
+        }
+    }
+    let lost: Vec<_> = before.difference(&restored).collect();
+    assert!(lost.is_empty(), "{lost:?}");
 }
 
 #[test]
