@@ -9,6 +9,7 @@ pub mod devices;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use store::accounts::{Account, AccountState};
 use store::credentials::Credential;
@@ -48,6 +49,8 @@ pub struct Auth {
     failed_by_network: Keyed<Network>,
     failed_by_account: Keyed<BareJid>,
     registrations: Keyed<Network>,
+    /// Counts whatever may end a session, so that one that was just being made does not slip through.
+    changes: AtomicU64,
 }
 
 /// Somebody who proved to be who they are.
@@ -59,6 +62,8 @@ pub struct Identity {
     pub no: JidNo,
     /// The device whose token was shown, if one was.
     pub device: Option<DeviceId>,
+    /// [`Auth::changes`] before it was judged.
+    seen: u64,
 }
 
 /// What a proof is checked against; for an unknown name keys that nothing fits.
@@ -66,6 +71,7 @@ pub struct Candidate {
     account: Option<(BareJid, Account)>,
     /// The keys.
     pub keys: ScramKeys,
+    seen: u64,
 }
 
 /// Why somebody who proved to be who they are is not let in.
@@ -117,6 +123,7 @@ impl Auth {
             failed_by_account: Keyed::new(an_hour(limits.failed_logins_per_account_and_hour)),
             registrations: Keyed::new(an_hour(limits.registrations_per_ip_and_hour)),
             limits,
+            changes: AtomicU64::new(0),
         })
     }
 
@@ -139,6 +146,7 @@ impl Auth {
     /// The keys that a proof is checked with. An unknown name, or one that is no name at all, gets keys that nothing
     /// fits, with a salt that stays the same (RFC 5802 §9).
     pub async fn candidate(&self, domain: &str, username: &str, hash: Hash) -> Result<Candidate, AuthError> {
+        let seen = self.changes.load(Ordering::SeqCst);
         let jid = BareJid::from_parts(Some(username), domain).ok();
         let name = jid
             .as_ref()
@@ -168,11 +176,16 @@ impl Auth {
                 return Ok(Candidate {
                     account: Some((jid, account)),
                     keys: keys(hash, credential),
+                    seen,
                 });
             }
         }
         let keys = ScramKeys::of_nobody(hash, &self.secret, &name, self.scram_rounds);
-        Ok(Candidate { account: None, keys })
+        Ok(Candidate {
+            account: None,
+            keys,
+            seen,
+        })
     }
 
     /// Checks a password sent as it is. Takes as long for unknown names.
@@ -200,7 +213,34 @@ impl Auth {
             jid,
             no: account.no,
             device: None,
+            seen: candidate.seen,
         })
+    }
+
+    /// Whether somebody who was let in may still be, asked when the session can be found by whoever would end it.
+    ///
+    /// # Errors
+    /// When it could not be read.
+    pub(crate) async fn stands(&self, identity: &Identity) -> Result<bool, AuthError> {
+        if self.changes.load(Ordering::SeqCst) == identity.seen {
+            return Ok(true);
+        }
+        let (no, device) = (identity.no, identity.device);
+        let read = self.store.read(move |reader| {
+            let account = reader.account(no)?;
+            let is_open = account.is_some_and(|account| is_open(account.state).is_ok());
+            let has_device = match device {
+                None => true,
+                Some(id) => reader.devices(no)?.iter().any(|device| device.id == id),
+            };
+            Ok(is_open && has_device)
+        });
+        Ok(read.await?)
+    }
+
+    /// To be called after a change is stored and before the sessions that it ends are looked for.
+    fn changed(&self) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Not waited for: if it is lost, a date is old.

@@ -14,7 +14,7 @@ pub mod messages;
 pub mod metrics;
 pub mod notify;
 pub mod presence;
-pub mod rates;
+mod rates;
 pub mod registry;
 pub mod roster;
 pub mod rosters;

@@ -129,10 +129,12 @@ pub(crate) async fn establish(
     .run();
     let end = tokio::select! {
         negotiated = negotiation => match negotiated {
-            Ok(session) => {
+            Ok((session, identity)) => {
+                // Whoever ends sessions may have looked for them just before this one was there.
                 if server.shutdown.is_cancelled() {
-                    // Whoever closes all sessions then may have done it before this one was there.
                     session.close(StreamError::new(StreamCondition::SystemShutdown));
+                } else if !server.auth.stands(&identity).await.unwrap_or(false) {
+                    session.close(StreamError::new(StreamCondition::NotAuthorized));
                 }
                 return Some(Box::new(Running::new(server, session, stream, counted)));
             }

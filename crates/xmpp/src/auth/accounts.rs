@@ -242,6 +242,7 @@ impl Auth {
             parts.push(devices::revoke_all(no));
         }
         self.store.write(Write::all(parts)).await?;
+        self.changed();
         for session in registry.sessions(no).iter() {
             if session.device().is_some() && session.device() != kept {
                 session
@@ -270,6 +271,7 @@ impl Auth {
         self.store
             .write(accounts::set_state(no, AccountState::Disabled))
             .await?;
+        self.changed();
         end_sessions(registry, no);
         Ok(())
     }
@@ -285,6 +287,7 @@ impl Auth {
             devices::revoke_all(no),
         ];
         self.store.write(Write::all(parts)).await?;
+        self.changed();
         end_sessions(registry, no);
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! Devices that stay signed in by a token: made after signing in, shown with OAUTHBEARER, revocable one by one.
 
+use std::sync::atomic::Ordering;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
@@ -63,6 +65,7 @@ impl Auth {
     /// # Errors
     /// When it could not be read.
     pub async fn device_for(&self, domain: &str, token: &str) -> Result<Result<Identity, Closed>, AuthError> {
+        let seen = self.changes.load(Ordering::SeqCst);
         let (token_hash, now) = (hash(token), self.clock.now());
         let read = self.store.read(move |reader| {
             let Some(device) = reader.device_by_token(&token_hash, now)? else {
@@ -92,6 +95,7 @@ impl Auth {
             jid,
             no: account.no,
             device: Some(device.id),
+            seen,
         }))
     }
 
@@ -110,6 +114,7 @@ impl Auth {
             Err(store::WriteError::NotFound) => return Ok(false),
             Err(error) => return Err(error.into()),
         }
+        self.changed();
         for session in registry.sessions(no).iter() {
             if session.device() == Some(id) {
                 session.close(

@@ -16,7 +16,7 @@ use crate::auth::{self, Identity};
 pub(super) async fn bind(
     negotiation: &mut Negotiation<'_>,
     domain: &str,
-    identity: Identity,
+    identity: &Identity,
 ) -> Result<Arc<Session>, End> {
     let server = negotiation.server;
     let mut features = features();
@@ -71,7 +71,8 @@ pub(super) async fn bind(
                     let session = Arc::new(Session::new(id, jid, identity.no, identity.device, limit));
                     let mut bound = result(&stanza, domain);
                     bound.open("bind").ns(ns::BIND).leaf("jid", session.jid.as_str());
-                    negotiation.stream.send(&bound.finish()).await?;
+                    // From here on it can be found, so its own task must take over without a pause, and writes this first.
+                    session.reply(bound.finish());
                     if let Some(displaced) = server.registry.bind(Arc::clone(&session)) {
                         // §7.7.2.2
                         displaced.close(StreamError::new(StreamCondition::Conflict));

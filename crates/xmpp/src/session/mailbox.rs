@@ -121,8 +121,19 @@ struct Inner {
     fan_out: VecDeque<Outgoing>,
     bytes: usize,
     waker: Option<Waker>,
+    /// The session cannot write at the moment: only its end is worth waking it.
+    is_blocked: bool,
     closing: Option<Box<StreamError>>,
     is_closed: bool,
+}
+
+impl Inner {
+    fn wait(&mut self, cx: &mut Context<'_>) {
+        match &mut self.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+    }
 }
 
 /// What [`Mailbox::poll_take`] hands to the session.
@@ -163,6 +174,7 @@ impl Mailbox {
                     StreamError::new(StreamCondition::ResourceConstraint).text("too much waits to be read"),
                 ));
                 result = Err(NotQueued::Full);
+                waker = inner.waker.take();
             } else {
                 inner.bytes = bytes;
                 match lane {
@@ -170,8 +182,12 @@ impl Mailbox {
                     Lane::FanOut => inner.fan_out.push_back(out),
                 }
                 result = Ok(());
+                waker = if inner.is_blocked {
+                    None
+                } else {
+                    inner.waker.take()
+                };
             }
-            waker = inner.waker.take();
         }
         if let Some(waker) = waker {
             waker.wake();
@@ -222,14 +238,23 @@ impl Mailbox {
         self.len() == 0
     }
 
+    /// Whether the session is to end, asked while its client takes nothing.
+    pub(crate) fn poll_closing(&self, cx: &mut Context<'_>) -> Poll<Box<StreamError>> {
+        let mut inner = self.inner.lock();
+        if let Some(error) = inner.closing.take() {
+            return Poll::Ready(error);
+        }
+        inner.is_blocked = true;
+        inner.wait(cx);
+        Poll::Pending
+    }
+
     /// Takes what waits, up to about `limit` bytes; pending while there is nothing.
     pub(crate) fn poll_take(&self, cx: &mut Context<'_>, limit: usize) -> Poll<Batch> {
         let mut inner = self.inner.lock();
+        inner.is_blocked = false;
         if inner.bytes == 0 && inner.closing.is_none() {
-            match &mut inner.waker {
-                Some(waker) => waker.clone_from(cx.waker()),
-                none => *none = Some(cx.waker().clone()),
-            }
+            inner.wait(cx);
             return Poll::Pending;
         }
         if inner.bytes <= limit {
@@ -260,6 +285,8 @@ impl Mailbox {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     fn stanza(text: &str) -> Outgoing {
@@ -326,6 +353,30 @@ mod tests {
             batch.close.unwrap().condition,
             StreamCondition::ResourceConstraint
         );
+    }
+
+    #[test]
+    fn a_blocked_session_is_woken_for_its_end_only() {
+        struct Count(AtomicUsize);
+        impl std::task::Wake for Count {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let count = Arc::new(Count(AtomicUsize::new(0)));
+        let waker = Waker::from(Arc::clone(&count));
+        let cx = &mut Context::from_waker(&waker);
+        let mailbox = Mailbox::new(100);
+        assert!(mailbox.poll_take(cx, 100).is_pending());
+        mailbox.send(Lane::FanOut, stanza("<message/>")).unwrap();
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+        assert!(mailbox.poll_closing(cx).is_pending());
+        mailbox.send(Lane::FanOut, stanza("<message/>")).unwrap();
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+        mailbox.close(StreamError::new(StreamCondition::Conflict));
+        assert_eq!(count.0.load(Ordering::Relaxed), 2);
+        assert!(mailbox.poll_closing(cx).is_ready());
+        assert!(mailbox.poll_take(cx, 100).is_ready());
     }
 
     #[test]

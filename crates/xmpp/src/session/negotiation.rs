@@ -106,7 +106,7 @@ impl<'a> Negotiation<'a> {
     }
 
     /// Goes all the way.
-    pub(crate) async fn run(mut self) -> Result<Arc<Session>, End> {
+    pub(crate) async fn run(mut self) -> Result<(Arc<Session>, Identity), End> {
         let mut domain = self.open(None).await?;
         if self.is_starttls && !self.security.is_encrypted {
             domain = self.before_tls(domain).await?;
@@ -123,7 +123,8 @@ impl<'a> Negotiation<'a> {
         });
         self.stream.restart();
         self.open(Some(&domain)).await?;
-        bind::bind(&mut self, &domain, identity).await
+        let session = bind::bind(&mut self, &domain, &identity).await?;
+        Ok((session, identity))
     }
 
     /// Reads the client's stream header, answers it and checks it (RFC 6120 §4.7, §4.9.3). The domain is the one that

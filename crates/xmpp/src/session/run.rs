@@ -41,8 +41,20 @@ pub(crate) struct Running {
     flooding_since: Option<u64>,
     /// Somebody asked for the session's end; what was received is finished first.
     closing: Option<Box<StreamError>>,
+    /// WebSockets only: the system watches over TCP connections of ours.
+    heartbeat: Option<Heartbeat>,
     _counted: Counted,
 }
+
+/// Whether a silent client is still there (RFC 6455 §5.5.2).
+struct Heartbeat {
+    next: BoxFuture<'static, ()>,
+    was_heard: bool,
+    is_asked: bool,
+}
+
+/// How long a WebSocket may be silent before it is asked, and may then take to answer.
+const HEARTBEAT_MS: u64 = 60_000;
 
 /// How a session ended.
 enum Ended {
@@ -67,10 +79,16 @@ impl Running {
         stream: Stream,
         counted: Counted,
     ) -> Running {
+        let heartbeat = stream.is_websocket().then(|| Heartbeat {
+            next: server.clock.sleep(HEARTBEAT_MS),
+            was_heard: true,
+            is_asked: false,
+        });
         Running {
             server,
             session,
             stream,
+            heartbeat,
             later: None,
             pause: None,
             bytes: Used::default(),
@@ -99,7 +117,7 @@ impl Running {
                 // What the last stanza left behind may be done already, and must know whom to wake if not.
                 is_held_up = !self.is_free(cx);
             }
-            if self.poll_write(cx).is_err() {
+            if self.poll_heartbeat(cx).is_err() || self.poll_write(cx).is_err() {
                 return Poll::Ready(Ended::Lost);
             }
             if is_held_up {
@@ -117,7 +135,12 @@ impl Running {
             }
             match self.stream.poll_fill(cx) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(read)) => self.charge(read, 0),
+                Poll::Ready(Ok(read)) => {
+                    if let Some(heartbeat) = &mut self.heartbeat {
+                        heartbeat.was_heard = true;
+                    }
+                    self.charge(read, 0);
+                }
                 Poll::Ready(Err(broken)) => {
                     return Poll::Ready(Closing::broken(&broken).map_or(Ended::Lost, Ended::Closed));
                 }
@@ -202,13 +225,38 @@ impl Running {
             .is_some_and(|since| self.server.clock.monotonic_ms().saturating_sub(since) > patience)
     }
 
+    /// Asks a silent client for a sign of life; an error when it gave none.
+    fn poll_heartbeat(&mut self, cx: &mut Context<'_>) -> std::io::Result<()> {
+        while let Some(heartbeat) = &mut self.heartbeat {
+            if heartbeat.next.as_mut().poll(cx).is_pending() {
+                break;
+            }
+            if heartbeat.was_heard {
+                heartbeat.is_asked = false;
+            } else if heartbeat.is_asked {
+                return Err(std::io::ErrorKind::TimedOut.into());
+            } else {
+                heartbeat.is_asked = true;
+                self.stream.write_ping()?;
+            }
+            heartbeat.was_heard = false;
+            heartbeat.next = self.server.clock.sleep(HEARTBEAT_MS);
+        }
+        Ok(())
+    }
+
     /// Writes what waits until there is nothing left or the socket takes no more.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> std::io::Result<()> {
         loop {
             if self.stream.has_unwritten() {
                 match self.stream.poll_flush(cx) {
                     Poll::Ready(result) => result?,
-                    Poll::Pending => return Ok(()),
+                    Poll::Pending => {
+                        if let Poll::Ready(error) = self.session.mailbox.poll_closing(cx) {
+                            self.closing.get_or_insert(error);
+                        }
+                        return Ok(());
+                    }
                 }
             }
             match self.session.mailbox.poll_take(cx, WRITTEN_AT_ONCE) {

@@ -319,6 +319,13 @@ impl Stream {
         self.transport.write(out)
     }
 
+    /// Asks a WebSocket's client whether it is there.
+    pub(crate) fn write_ping(&mut self) -> io::Result<()> {
+        let mut out = scratch::take();
+        websocket::write_ping(&mut out);
+        self.transport.write(out)
+    }
+
     /// Opens our direction.
     pub(crate) fn write_open(&mut self, header: &StreamHeader) -> io::Result<()> {
         self.is_open = true;

@@ -178,6 +178,11 @@ pub(crate) fn write_pong(payload: &[u8], out: &mut Vec<u8>) {
     write_frame(PONG, out, |out| out.extend_from_slice(payload));
 }
 
+/// Appends a ping without payload (§5.5.2).
+pub(crate) fn write_ping(out: &mut Vec<u8>) {
+    write_frame(PING, out, |_| {});
+}
+
 /// Appends a close frame (§5.5.1).
 pub(crate) fn write_close(code: u16, out: &mut Vec<u8>) {
     write_frame(CLOSE, out, |out| out.extend_from_slice(&code.to_be_bytes()));

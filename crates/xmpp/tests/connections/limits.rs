@@ -126,6 +126,36 @@ async fn who_does_not_read_is_closed_and_delays_nobody() {
 }
 
 #[tokio::test]
+async fn who_does_not_read_can_still_be_ended() {
+    let world = dev_world().await;
+    world.account("juliet").await;
+    world.account("romeo").await;
+    let deaf = world.session("juliet", "deaf").await;
+    let mut romeo = world.session("romeo", "orchard").await;
+    let body = "x".repeat(100_000);
+    for _ in 0..3 {
+        romeo
+            .send(&format!(
+                "<message to='juliet@localhost/deaf'><body>{body}</body></message>"
+            ))
+            .await;
+    }
+    romeo
+        .send("<message to='romeo@localhost/orchard'><body>sent</body></message>")
+        .await;
+    romeo.expect("sent").await;
+    // The pipe to her is full now; another session of hers takes the place all the same.
+    let _new = world.session("juliet", "deaf").await;
+    world.until(|server| server.registry.count() == 2).await;
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    world.clock.advance(world.server.settings.limits.close_timeout_ms);
+    world.until(|server| server.connections.count() == 2).await;
+    drop(deaf);
+}
+
+#[tokio::test]
 async fn who_does_not_read_is_not_read_from() {
     let world = world(|settings| {
         settings.is_dev = true;

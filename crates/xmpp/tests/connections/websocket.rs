@@ -240,3 +240,35 @@ async fn the_language_of_the_stream_is_that_of_its_stanzas() {
     let message = text(&mut client).await;
     assert!(message.contains("xml:lang='it'"), "{message}");
 }
+
+#[tokio::test]
+async fn a_silent_client_is_asked_and_then_given_up() {
+    let world = dev_world().await;
+    world.account("juliet").await;
+    let mut client = world.websocket(here());
+    session(&mut client).await;
+    world.clock.advance(60_000);
+    settle().await;
+    assert!(client.came.is_empty(), "it was heard in the first minute");
+    for _ in 0..3 {
+        world.clock.advance(60_000);
+        assert_eq!(receive(&mut client).await, (0x89, String::new()));
+        client.send_bytes(&frame(0x8a, b"")).await;
+        settle().await;
+        // A minute in which it was heard, by its pong.
+        world.clock.advance(60_000);
+        settle().await;
+    }
+    world.clock.advance(60_000);
+    assert_eq!(receive(&mut client).await, (0x89, String::new()));
+    world.clock.advance(60_000);
+    assert_eq!(client.rest().await, "");
+    world.until_nobody_is_there().await;
+}
+
+/// Lets the server come to rest.
+async fn settle() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}
