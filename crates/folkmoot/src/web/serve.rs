@@ -2,14 +2,16 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::Router;
 use http_site::{Client, Network};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -22,6 +24,8 @@ use super::connections::{Connections, Place};
 const PATIENCE: Duration = Duration::from_secs(15);
 /// The most that a request's head may hold.
 const HEAD_BYTES: usize = 32 * 1024;
+/// How long the end of an answer may take when the server stops.
+const LAST_BYTES: Duration = Duration::from_millis(500);
 /// How long accepting rests after the system refused (no more files, say).
 const REST: Duration = Duration::from_millis(100);
 
@@ -70,7 +74,11 @@ pub async fn serve(web: Web, listener: TcpListener, security: Security) {
                 Security::Tls(config) => {
                     let acceptor = tokio_rustls::TlsAcceptor::from(config.load_full());
                     let handshake = tokio::time::timeout(PATIENCE, acceptor.accept(stream));
-                    if let Ok(Ok(stream)) = handshake.await {
+                    let done = tokio::select! {
+                        done = handshake => done,
+                        () = web.shutdown.cancelled() => return,
+                    };
+                    if let Ok(Ok(stream)) = done {
                         connection(&web, stream, Client::direct(peer.ip(), true), place).await;
                     }
                 }
@@ -95,32 +103,59 @@ async fn accept(web: &Web, listener: &TcpListener) -> Option<(TcpStream, SocketA
     }
 }
 
+/// A request that is being answered, counted while this lives.
+struct Answering(Arc<AtomicUsize>);
+
+impl Answering {
+    fn begin(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(count.clone())
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 /// Serves one connection until it ends or the server stops; requests begun are answered.
 async fn connection<I>(web: &Web, io: I, direct: Client, place: Place)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let trusted = web.trusted.clone();
-    let router = web
-        .router
-        .clone()
-        .map_request(move |mut request: http::Request<hyper::body::Incoming>| {
-            let client = direct.behind(request.headers(), &trusted);
-            request.extensions_mut().insert(client);
-            request
-        });
+    let router = web.router.clone();
+    let answering = Arc::new(AtomicUsize::new(0));
+    let counted = answering.clone();
+    let service = service_fn(move |mut request: http::Request<Incoming>| {
+        let client = direct.behind(request.headers(), &trusted);
+        request.extensions_mut().insert(client);
+        let answer = router.clone().oneshot(request);
+        let one = Answering::begin(&counted);
+        async move {
+            let answer = answer.await;
+            drop(one);
+            answer
+        }
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
         .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(io), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(io), service)
         .with_upgrades();
     tokio::pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,
         () = web.shutdown.cancelled() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            if answering.load(Ordering::Acquire) == 0 {
+                // Nobody is being answered; what is left is at most the end of an answer on its way.
+                tokio::time::timeout(LAST_BYTES, connection).await.unwrap_or(Ok(()))
+            } else {
+                connection.await
+            }
         }
     };
     drop(place);

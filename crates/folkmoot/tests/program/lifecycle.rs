@@ -87,6 +87,32 @@ fn an_open_stream_is_told_that_the_server_stops() {
 }
 
 #[test]
+fn who_only_listens_does_not_hold_up_the_end() {
+    let folder = Folder::new();
+    let server = Server::start(&folder, &[]);
+    let mut silent: Vec<_> = ["xmpp", "xmpp_tls", "http", "https"]
+        .into_iter()
+        .map(|service| server.connect(service))
+        .collect();
+    let mut kept = server.connect("http");
+    kept.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .unwrap();
+    let mut bytes = [0; 4_096];
+    assert!(kept.read(&mut bytes).unwrap() > 0);
+    let mut half = server.connect("http");
+    half.write_all(b"GET /healthz HT").unwrap();
+    // Whoever was accepted before the signal is known to the server once a later request was answered.
+    assert_eq!(server.get("/healthz").0, 200);
+    let begun = Instant::now();
+    let (status, log) = server.stop();
+    // A stream's other side has limits.close_seconds to close; nothing was cut after it.
+    assert!(status.success() && log.is_empty(), "{log}");
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    silent.push(kept);
+    silent.push(half);
+}
+
+#[test]
 fn the_websocket_opens_beside_the_pages() {
     let folder = Folder::new();
     let server = Server::start(&folder, &[]);
