@@ -99,6 +99,12 @@ export const en = {
   'profile.edit': 'Edit profile',
   'profile.missing': 'There is nobody called @{handle}, or their posts are not for you to read.',
 
+  'requests.title': 'Would like to follow you',
+  'requests.allow': 'Allow',
+  'requests.allowLabel': 'Allow {name} to follow you',
+  'requests.decline': 'Decline',
+  'requests.declineLabel': 'Decline the request of {name}',
+
   'follow.follow': 'Follow',
   'follow.following': 'Following',
   'follow.unfollow': 'Unfollow',
@@ -140,10 +146,7 @@ export const en = {
   'feed.older': 'Older posts',
   'feed.label': 'Posts',
 
-  'connection.waiting': {
-    one: 'Connection lost. Trying again in {count} second.',
-    other: 'Connection lost. Trying again in {count} seconds.',
-  },
+  'connection.waiting': 'Connection lost. Next try in {count} s.',
   'connection.connecting': 'Connection lost. Trying again now…',
   'connection.now': 'Try now',
   'connection.back': 'Connected again',

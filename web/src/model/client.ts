@@ -5,6 +5,7 @@
 import { revokeDevice } from '../xmpp/account';
 import { readEvent, type NodeEvent, type Post } from '../xmpp/atom';
 import { availablePresence } from '../xmpp/caps';
+import { fetchContacts, readSubscription, type Contact } from '../xmpp/contacts';
 import { bare } from '../xmpp/jid';
 import type { Credentials, Dial, Link } from '../xmpp/link';
 import { retractPost } from '../xmpp/pubsub';
@@ -16,6 +17,7 @@ import { Follows } from './follows';
 import { Keyring } from './keyring';
 import { Names } from './names';
 import { Outbox, type Exclusive, type Storage } from './outbox';
+import { Requests } from './requests';
 import { Session } from './session';
 import { Signal } from './signal';
 import type { Site } from './site';
@@ -49,6 +51,7 @@ export class Client {
   readonly follows: Follows;
   readonly suggestions: Suggestions;
   readonly outbox = new Signal<Outbox | undefined>(undefined);
+  readonly requests = new Signal<Requests | undefined>(undefined);
   /** A new post by somebody else has come: for those who listen instead of looking. */
   readonly arrivals = new Signal(0);
   private readonly keyring: Keyring;
@@ -62,7 +65,11 @@ export class Client {
   ) {
     this.keyring = new Keyring(around.storage);
     this.names = new Names(around.clock);
-    this.follows = new Follows(() => void this.home.refresh());
+    this.follows = new Follows({
+      onChange: () => void this.home.refresh(),
+      onClosed: (link, jid) => this.requests.value?.ask(link, jid),
+      onWithdrawn: (link, jid) => this.requests.value?.withdraw(link, jid),
+    });
     this.suggestions = new Suggestions(site.pubsub);
     const dial = withDevice(around.dial, around.deviceLabel, (device) => this.keyring.keep(device));
     this.session = new Session(dial, around.clock, {
@@ -151,6 +158,7 @@ export class Client {
     const account = bare(credentials.jid);
     const { storage, clock, exclusive } = this.around;
     this.outbox.set(new Outbox(`folkmoot.outbox.${account}`, storage, clock, exclusive));
+    this.requests.set(new Requests(`folkmoot.requests.${account}`, storage, this.follows));
     this.session.start(credentials);
   }
 
@@ -165,25 +173,35 @@ export class Client {
     this.follows.state.set(undefined);
     this.suggestions.clear();
     this.outbox.set(undefined);
+    this.requests.set(undefined);
   }
 
   private onOnline(link: Link): void {
     const kept = this.keyring.read();
     if (kept) this.session.renew({ kind: 'token', jid: kept.jid, token: kept.token });
+    // Asked for before presence is sent, so that requests to follow come to this session too.
+    const contacts = fetchContacts(link);
     link.send(availablePresence());
     this.names.connect(link);
     for (const { feed, users } of this.feeds.values()) {
       if (users > 0 && feed.source.key !== 'home') void feed.connect(link);
     }
     void this.home.connect(link);
-    void this.follows.connect(link).catch(() => undefined);
+    void this.connectPeople(link, contacts).catch(() => undefined);
     this.outbox.value?.connect(link);
     void this.suggestions.connect(link);
+  }
+
+  private async connectPeople(link: Link, contacts: Promise<Contact[]>): Promise<void> {
+    // Both are under way together; neither may fail unheard while the other is awaited.
+    const [roster] = await Promise.all([contacts, this.follows.connect(link)]);
+    await this.requests.value?.connect(link, roster);
   }
 
   private onOffline(): void {
     this.names.disconnect();
     this.outbox.value?.disconnect();
+    this.requests.value?.disconnect();
     for (const { feed } of this.feeds.values()) feed.disconnect();
   }
 
@@ -201,6 +219,8 @@ export class Client {
       if (isDiscoQuery(stanza)) void this.home.catchUp();
       return;
     }
+    const request = readSubscription(stanza);
+    if (request) this.requests.value?.receive(link, request.jid, request.type);
     const event = readEvent(stanza, bare(link.jid), this.around.clock.now());
     if (event) this.onEvent(event, bare(link.jid));
   }

@@ -2,17 +2,27 @@
 import type { Link } from '../xmpp/link';
 import { NODE } from '../xmpp/ns';
 import { bare } from '../xmpp/jid';
-import { subscribe, unsubscribe } from '../xmpp/pubsub';
+import { isClosed, subscribe, unsubscribe } from '../xmpp/pubsub';
 import { fetchFollowing } from '../xmpp/social';
 import { Signal } from './signal';
 
+/** `requested`: the other person has yet to agree. */
 export type FollowState = 'following' | 'requested' | 'busy';
+
+export interface FollowEvents {
+  /** Somebody is followed, or no longer. */
+  onChange(): void;
+  /** This person's posts are for contacts only: they have to be asked. */
+  onClosed(link: Link, jid: string): void;
+  /** A request is taken back. */
+  onWithdrawn(link: Link, jid: string): void;
+}
 
 export class Follows {
   /** By bare JID; who is not in it is not followed. Undefined until it was fetched. */
   readonly state = new Signal<ReadonlyMap<string, FollowState> | undefined>(undefined);
 
-  constructor(private readonly onChange: (jid: string) => void) {}
+  constructor(private readonly events: FollowEvents) {}
 
   async connect(link: Link): Promise<void> {
     const { list } = await fetchFollowing(link, undefined);
@@ -28,12 +38,19 @@ export class Follows {
   async follow(link: Link, jid: string): Promise<void> {
     await this.change(jid, async () => {
       const address = { service: jid, node: NODE.microblog };
-      const state = await subscribe(link, address, bare(link.jid));
-      return state === 'pending' ? 'requested' : 'following';
+      try {
+        const state = await subscribe(link, address, bare(link.jid));
+        return state === 'pending' ? 'requested' : 'following';
+      } catch (error) {
+        if (!isClosed(error)) throw error;
+        this.events.onClosed(link, jid);
+        return 'requested';
+      }
     });
   }
 
   async unfollow(link: Link, jid: string): Promise<void> {
+    if (this.state.value?.get(jid) === 'requested') this.events.onWithdrawn(link, jid);
     await this.change(jid, async () => {
       await unsubscribe(link, { service: jid, node: NODE.microblog }, bare(link.jid));
       return undefined;
@@ -50,7 +67,12 @@ export class Follows {
       this.put(jid, before);
       throw error;
     }
-    this.onChange(jid);
+    this.events.onChange();
+  }
+
+  /** What became of a request, or that there is one. */
+  mark(jid: string, state: 'requested' | undefined): void {
+    if (this.state.value?.get(jid) !== 'following') this.put(jid, state);
   }
 
   private put(jid: string, state: FollowState | undefined): void {

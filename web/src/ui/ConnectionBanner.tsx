@@ -1,6 +1,6 @@
 /** Says that the connection is lost, when it is tried again, and that it is back. */
 import { useEffect, useState } from 'preact/hooks';
-import { plural, t } from '../i18n';
+import { t } from '../i18n';
 import { useClient, useSignal } from './hooks';
 import { toast } from './toasts';
 
@@ -45,5 +45,5 @@ function Countdown({ until }: { until: number }) {
   }, []);
   const seconds = Math.max(1, Math.ceil((until - now) / 1_000));
   // Read out once, not every second.
-  return <span aria-live="off">{plural('connection.waiting', seconds)}</span>;
+  return <span aria-live="off">{t('connection.waiting', { count: seconds })}</span>;
 }

@@ -10,6 +10,7 @@ import { PostItem } from './PostView';
 
 /** Above this the reader is at the top, and new posts may push the others down. */
 const TOP = 160;
+const MOST_GLOWING = 5;
 
 interface Props {
   feed: Feed;
@@ -65,14 +66,14 @@ function useFresh(feed: Feed, { phase, timeline }: FeedState): ReadonlySet<strin
       fresh.current = new Set();
     }
     const { uids } = seen.current;
-    let isAtTop = true;
-    for (const post of timeline.posts) {
-      if (uids.has(post.uid)) isAtTop = false;
-      else {
-        uids.add(post.uid);
-        if (isAtTop) fresh.current.add(post.uid);
-      }
+    const firstKnown = timeline.posts.findIndex((post) => uids.has(post.uid));
+    // A whole page of them, after an absence, would be a fire and no glow.
+    if (firstKnown <= MOST_GLOWING) {
+      timeline.posts
+        .slice(0, Math.max(0, firstKnown))
+        .forEach((post) => fresh.current.add(post.uid));
     }
+    timeline.posts.forEach((post) => uids.add(post.uid));
   }
   return fresh.current;
 }

@@ -12,6 +12,7 @@ import { Announcer } from './Announcer';
 import { useKeyboard } from './keyboard';
 import { Logo } from './Logo';
 import { PeopleList } from './People';
+import { RequestBadge } from './RequestList';
 import { A, useRoute } from './router';
 import { Tags } from './Tags';
 
@@ -66,6 +67,7 @@ function SideNavigation() {
           <A key={destination.to} to={destination.to} class="nav-link">
             <Icon name={destination.icon} />
             <span>{destination.text}</span>
+            {destination === people && <RequestBadge />}
           </A>
         ))}
       </nav>
@@ -122,17 +124,25 @@ function BottomBar() {
       <button type="button" class="write" aria-label={t('nav.write')} onClick={openComposer}>
         <Icon name="write" />
       </button>
-      <BottomLink destination={people} />
+      <BottomLink destination={people}>
+        <RequestBadge />
+      </BottomLink>
       <BottomLink destination={profile} />
     </nav>
   );
 }
 
-function BottomLink({ destination }: { destination: Destination }) {
+interface BottomLinkProps {
+  destination: Destination;
+  children?: ComponentChildren;
+}
+
+function BottomLink({ destination, children }: BottomLinkProps) {
   return (
     <A to={destination.to} class="bottom-link">
       <Icon name={destination.icon} />
       <span>{destination.text}</span>
+      {children}
     </A>
   );
 }

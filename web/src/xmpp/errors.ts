@@ -11,6 +11,8 @@ export class StanzaError extends Error {
     readonly kind: string,
     /** The server's own words, where it gave some. */
     readonly serverText: string | undefined,
+    /** The application's condition beside the defined one, such as `presence-subscription-required`. */
+    readonly detail?: string,
   ) {
     super(serverText ? `${condition}: ${serverText}` : condition);
     this.name = 'StanzaError';
@@ -43,6 +45,7 @@ export function readStanzaError(stanza: Element): StanzaError {
     condition?.localName ?? 'undefined-condition',
     attribute(error, 'type') ?? 'cancel',
     text === '' ? undefined : text,
+    error && children(error).find((element) => element.namespaceURI !== NS.stanzas)?.localName,
   );
 }
 

@@ -15,6 +15,7 @@ export const NS = {
   discoInfo: 'http://jabber.org/protocol/disco#info',
   caps: 'http://jabber.org/protocol/caps',
   ping: 'urn:xmpp:ping',
+  roster: 'jabber:iq:roster',
   pubsub: 'http://jabber.org/protocol/pubsub',
   pubsubEvent: 'http://jabber.org/protocol/pubsub#event',
   rsm: 'http://jabber.org/protocol/rsm',

@@ -132,7 +132,14 @@ export async function unsubscribe(
   try {
     await link.iq('set', service, request);
   } catch (error) {
-    if (error instanceof StanzaError && error.condition === 'unexpected-request') return;
+    if (error instanceof StanzaError && NOTHING_TO_END.includes(error.condition)) return;
     throw error;
   }
+}
+
+const NOTHING_TO_END = ['unexpected-request', 'not-authorized', 'item-not-found'];
+
+/** Whether a node is only for those who are subscribed to its owner's presence (§6.1.3.3). */
+export function isClosed(error: unknown): boolean {
+  return error instanceof StanzaError && error.detail === 'presence-subscription-required';
 }

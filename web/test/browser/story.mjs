@@ -236,6 +236,32 @@ await hers.getByRole('button', { name: /^Sign out .* on / }).click();
 await third.getByText('This device is not signed in any more').waitFor();
 await shoot(third, 'signed-out');
 
+step('who shares with contacts only is asked, and answers');
+const nurse = `nurse${run}`;
+const careful = await visit('nurse', wide);
+await careful.goto(`${base}/signup`);
+await careful.getByLabel('Name', { exact: true }).fill(nurse);
+await careful.getByLabel('Password', { exact: true }).fill(PASSWORD);
+await careful.getByLabel('Only people I approve').check();
+await careful.getByRole('button', { name: 'Create account' }).click();
+await careful.getByRole('heading', { name: 'Home' }).waitFor();
+await write(careful, `Between us ${run}`);
+await post(careful, `Between us ${run}`).waitFor();
+await his.goto(`${base}/app/@${nurse}`);
+await his.getByText('not for you to read').waitFor();
+await his.getByRole('button', { name: `Follow ${nurse}` }).click();
+await his.getByText('Requested').waitFor();
+await careful.locator('.nav-link .badge').waitFor();
+await careful.locator('.nav-link', { hasText: 'People' }).click();
+await shoot(careful, 'request');
+await careful.getByRole('button', { name: `Allow ${romeo} to follow you` }).click();
+await his
+  .getByRole('button', { name: `Unfollow ${nurse}` })
+  .first()
+  .waitFor();
+await his.goto(`${base}/`);
+await post(his, `Between us ${run}`).waitFor();
+
 step('signing out forgets everything');
 await hers.getByRole('button', { name: 'Sign out', exact: true }).click();
 await hers.getByRole('link', { name: 'Create an account' }).waitFor();

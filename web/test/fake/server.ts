@@ -119,6 +119,8 @@ export class FakeServer {
         return this.people(me);
       case NS.devices:
         return devices(payload);
+      case NS.roster:
+        return x('query', { xmlns: NS.roster });
       case NS.pubsub:
         return this.pubsub(session, payload, target);
       default:

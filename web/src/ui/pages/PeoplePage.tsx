@@ -3,6 +3,7 @@ import { t } from '../../i18n';
 import { useClient, useSignal } from '../hooks';
 import { PageHead } from '../PageHead';
 import { PeopleList, PersonRow } from '../People';
+import { RequestList } from '../RequestList';
 
 export function PeoplePage() {
   const follows = useSignal(useClient().follows.state);
@@ -11,6 +12,7 @@ export function PeoplePage() {
     <>
       <PageHead title={t('people.title')} subtitle={t('people.subtitle')} />
       <section class="people-page">
+        <RequestList />
         <h2 class="section-head">{t('people.toFollow')}</h2>
         <PeopleList max={50} meta />
         {followed.length > 0 && (
