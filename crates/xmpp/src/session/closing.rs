@@ -27,6 +27,9 @@ impl Closing {
     }
 }
 
+/// How many elements may still come from a client that was told the end.
+const LATE_MAX: usize = 1_000;
+
 /// Says goodbye, for as long as the settings allow.
 pub(super) async fn close(server: &Server, stream: &mut Stream, closing: Closing) {
     let patience = server.clock.sleep(server.settings.limits.close_timeout_ms);
@@ -59,8 +62,12 @@ async fn say_goodbye(server: &Server, stream: &mut Stream, closing: Closing) -> 
     write_close(server, stream, error)?;
     poll_fn(|cx| stream.poll_flush(cx)).await?;
     if matches!(closing, Closing::Ours(_)) {
-        // Whatever comes before the end tag was sent too late.
-        while !matches!(stream.next().await?, Event::Close) {}
+        // Whatever comes before the end tag was sent too late; some of it is on its way, a flood is not waited for.
+        for _ in 0..LATE_MAX {
+            if matches!(stream.next().await?, Event::Close) {
+                break;
+            }
+        }
     }
     stream.write_end()?;
     poll_fn(|cx| stream.poll_shutdown(cx)).await?;
