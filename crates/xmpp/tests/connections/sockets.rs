@@ -117,6 +117,52 @@ async fn no_tls_on_the_tls_port_is_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handshake_that_does_not_come_is_not_waited_for() {
+    let world = world(|_| {}).await;
+    let address = listen(&world, Mode::DirectTls).await;
+    let mut silent = Client::new(TcpStream::connect(address).await.unwrap());
+    let mut slow = Client::new(TcpStream::connect(address).await.unwrap());
+    // The first bytes of a ClientHello.
+    slow.send_bytes(&[22, 3, 1, 1, 0, 1]).await;
+    world.until(|server| server.connections.count() == 2).await;
+    let (clock, step) = (world.clock.clone(), world.server.settings.limits.auth_timeout_ms);
+    let ticking = tokio::spawn(async move {
+        loop {
+            clock.advance(step);
+            tokio::task::yield_now().await;
+        }
+    });
+    assert_eq!(silent.rest().await, "");
+    assert_eq!(slow.rest().await, "");
+    ticking.abort();
+    world.until_nobody_is_there().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handshake_in_place_of_starttls_is_garbage() {
+    let world = world(|_| {}).await;
+    let address = listen(&world, Mode::StartTls).await;
+    let refused = world
+        .connector(&[&TLS13])
+        .connect(name(), TcpStream::connect(address).await.unwrap())
+        .await;
+    assert!(refused.is_err());
+    // And the other way round: after <proceed/> nothing but a handshake will do.
+    let mut client = Client::new(TcpStream::connect(address).await.unwrap());
+    client.send(HEADER).await;
+    client.expect("</stream:features>").await;
+    client
+        .send("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
+        .await;
+    client
+        .expect("<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
+        .await;
+    client.send(HEADER).await;
+    while client.read().await {}
+    assert_eq!(client.came.first(), Some(&21), "an alert, and no stream");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn when_the_server_stops_so_do_listeners_and_tasks() {
     let world = world(|_| {}).await;
     world.account("juliet").await;
