@@ -22,6 +22,7 @@ use crate::house::{self, House, Mode};
 use crate::limits::OpenFiles;
 use crate::listeners::{Listeners, PORTS_FILE, Service, addresses};
 use crate::web::connections::Connections;
+use crate::web::patience::Patience;
 use crate::web::serve::{Security, Web};
 use crate::web::{metrics, serve as accept_http, websocket};
 use crate::websocket_origins;
@@ -211,6 +212,9 @@ async fn upgrade(
     let Some(upgrading) = request.extensions_mut().remove::<OnUpgrade>() else {
         return websocket::refused(websocket::Refusal::Malformed);
     };
+    if let Some(patience) = request.extensions().get::<Patience>() {
+        patience.end();
+    }
     let peer = Peer {
         ip: client.address,
         is_secure: client.is_secure,

@@ -99,7 +99,16 @@ fn an_unknown_key_names_the_nearest() {
 fn a_bad_value_is_one_line_that_names_its_key() {
     for (text, part) in [
         ("[ports]\nhttp = 'of'", "ports.http"),
-        ("[ports]\nhttp = 70000", "ports.http"),
+        (
+            "[ports]\nhttp = 70000",
+            "ports.http: a port is a number up to 65535",
+        ),
+        (
+            "trusted_proxies = ['10.0.0.0/99']",
+            "\"10.0.0.0/99\" is not a network",
+        ),
+        ("domains = 3", "domains: invalid type"),
+        ("bind = 'x'", "bind: invalid IP address"),
         ("log = 3", "log"),
         ("[limits]\nstanza_bytes = 1", "limits.stanza_bytes"),
         ("[registration]\npolicy = 'opn'", "registration.policy"),

@@ -8,10 +8,13 @@ mod duration;
 mod load;
 mod print;
 
+use std::fmt;
+use std::marker::PhantomData;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use http_site::Network;
+use serde::de::{IntoDeserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 pub use duration::{in_words, parse_duration};
@@ -85,7 +88,7 @@ pub enum Port {
 
 /// A port as it is written.
 #[derive(Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a port is a number up to 65535 or \"off\"")]
 enum PortText {
     Number(u16),
     Word(String),
@@ -368,14 +371,28 @@ where
     D: serde::Deserializer<'de>,
     T: Deserialize<'de>,
 {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum OneOrMany<T> {
-        Many(Vec<T>),
-        One(T),
+    /// Reads by hand, so that an error says what is wrong with the member.
+    struct OneOrMany<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrMany<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of texts, or one text")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Vec<T>, E> {
+            T::deserialize(text.into_deserializer()).map(|one| vec![one])
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut members: A) -> Result<Vec<T>, A::Error> {
+            let mut list = Vec::new();
+            while let Some(member) = members.next_element()? {
+                list.push(member);
+            }
+            Ok(list)
+        }
     }
-    Ok(match OneOrMany::deserialize(deserializer)? {
-        OneOrMany::Many(list) => list,
-        OneOrMany::One(one) => vec![one],
-    })
+
+    deserializer.deserialize_any(OneOrMany(PhantomData))
 }

@@ -4,5 +4,6 @@
 
 pub mod connections;
 pub mod metrics;
+pub mod patience;
 pub mod serve;
 pub mod websocket;

@@ -19,9 +19,12 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use super::connections::{Connections, Place};
+use super::patience::Patient;
 
 /// How long a TLS handshake, a request's head and the next request of a kept connection may take.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// How long a reader may take nothing of an answer.
+const PATIENCE_WITH_READERS: Duration = Duration::from_secs(30);
 /// The most that a request's head may hold.
 const HEAD_BYTES: usize = 32 * 1024;
 /// How long the end of an answer may take when the server stops.
@@ -124,6 +127,7 @@ async fn connection<I>(web: &Web, io: I, direct: Client, place: Place)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let (io, patience) = Patient::new(io, PATIENCE_WITH_READERS);
     let trusted = web.trusted.clone();
     let router = web.router.clone();
     let answering = Arc::new(AtomicUsize::new(0));
@@ -131,6 +135,7 @@ where
     let service = service_fn(move |mut request: http::Request<Incoming>| {
         let client = direct.behind(request.headers(), &trusted);
         request.extensions_mut().insert(client);
+        request.extensions_mut().insert(patience.clone());
         let answer = router.clone().oneshot(request);
         let one = Answering::begin(&counted);
         async move {
