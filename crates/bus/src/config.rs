@@ -167,6 +167,13 @@ pub struct NodeConfig {
 }
 
 impl NodeConfig {
+    /// Whether events are about items. Where these are neither kept nor delivered, an event only says that something
+    /// happened (XEP-0060 §4.3).
+    #[must_use]
+    pub fn has_items(&self) -> bool {
+        self.persist_items || self.deliver_payloads
+    }
+
     /// The defaults of a node on a person's bare JID (XEP-0163 §5, XEP-0060 §8.1.3): for contacts, one item.
     #[must_use]
     pub fn pep() -> NodeConfig {

@@ -70,6 +70,9 @@ pub enum PubsubError {
     /// `bad-request` + `invalid-options`: a form that is not understood.
     #[error("invalid options: {0}")]
     InvalidOptions(Cow<'static, str>),
+    /// `not-acceptable` + `unsupported-access-model` (§8.1.2).
+    #[error("unsupported access model")]
+    UnsupportedAccessModel,
     /// `not-acceptable` + `invalid-subid` (§6.2.3.5).
     #[error("invalid subid")]
     InvalidSubid,

@@ -137,7 +137,7 @@ impl Options {
     /// Reads a filled-in form of configuration, or of publish-options.
     ///
     /// # Errors
-    /// `InvalidOptions` for a wrong `FORM_TYPE` and for values that cannot be; for unknown fields too, except that in
+    /// `InvalidOptions` for a wrong `FORM_TYPE` and for values that cannot be, `UnsupportedAccessModel` for such; for unknown fields too, except that in
     /// publish-options they are preconditions that are not met (§7.1.5).
     pub fn parse(form: &DataForm, site: Site) -> Result<Options, PubsubError> {
         let is_precondition = match form.form_type() {
@@ -278,10 +278,11 @@ fn change(field: &Field, site: Site) -> Result<Read, PubsubError> {
 fn access(word: &str, site: Site) -> Result<AccessModel, PubsubError> {
     match AccessModel::from_word(word, Arc::from([])) {
         Some(AccessModel::Presence | AccessModel::Roster(_)) if site == Site::Service => {
-            Err(invalid("this access model needs a roster"))
+            // It needs a roster.
+            Err(PubsubError::UnsupportedAccessModel)
         }
         Some(access) => Ok(access),
-        None => Err(invalid("unknown access model")),
+        None => Err(PubsubError::UnsupportedAccessModel),
     }
 }
 

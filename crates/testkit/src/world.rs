@@ -159,6 +159,12 @@ impl World {
         Ok(())
     }
 
+    /// Opens a connection and says nothing on it.
+    pub fn open_connection(&mut self, who: &str) {
+        let client = self.silent();
+        self.clients.insert(who.to_owned(), client);
+    }
+
     /// The client of this name.
     pub fn client(&mut self, who: &str) -> Result<&mut Client, String> {
         self.clients.get_mut(who).ok_or_else(|| format!("{who} is not connected"))
@@ -236,13 +242,16 @@ impl World {
     }
 
     async fn open(&mut self) -> Result<Client, String> {
+        let mut client = self.silent();
+        client.header().await?;
+        Ok(client)
+    }
+
+    fn silent(&self) -> Client {
         let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
         let peer = Peer::direct(IpAddr::V4(Ipv4Addr::LOCALHOST));
         self.server.tasks.spawn(listen::serve_io(self.server.clone(), theirs, peer));
-        let mut client =
-            Client { pipe: ours, scanner: Scanner::tcp(Limits::SERVER), buffer: Vec::new(), jid: String::new() };
-        client.header().await?;
-        Ok(client)
+        Client { pipe: ours, scanner: Scanner::tcp(Limits::SERVER), buffer: Vec::new(), jid: String::new() }
     }
 }
 
@@ -255,6 +264,11 @@ pub struct Client {
 }
 
 impl Client {
+    /// The full JID; empty before it is known.
+    pub fn jid(&self) -> &str {
+        &self.jid
+    }
+
     /// Writes bytes.
     pub async fn send(&mut self, bytes: &[u8]) -> Result<(), String> {
         self.pipe.write_all(bytes).await.map_err(|error| error.to_string())

@@ -144,9 +144,6 @@ impl Host {
     }
 
     fn check(&self, owner: &Owner, node: &str, items: Vec<NewItem>) -> Result<Vec<Checked>, PubsubError> {
-        if items.is_empty() {
-            return Err(PubsubError::ItemRequired);
-        }
         if items.len() > MAX_BATCH {
             return Err(PubsubError::TooManyItems);
         }
@@ -183,19 +180,13 @@ impl Host {
         checked: &mut Vec<Checked>,
     ) -> Result<Tried, PubsubError> {
         let (view, is_created) = self.target(request, state)?;
-        may_publish(request.actor.no, &view)?;
+        check_kind(&view.config, checked)?;
         let limit = view
             .config
             .max_payload_size
             .map_or(usize::MAX, |size| size as usize);
         if checked.iter().any(|item| item.size > limit) {
             return Err(PubsubError::PayloadTooBig);
-        }
-        if checked.iter().any(|item| item.size > 0)
-            && !view.config.persist_items
-            && !view.config.deliver_payloads
-        {
-            return Err(PubsubError::ItemForbidden);
         }
         let now = self.inner.clock.now();
         let empty = Heads::empty();
@@ -221,13 +212,14 @@ impl Host {
         .map(Tried::Done)
     }
 
-    /// The node, and whether it has yet to be created.
+    /// The node, if the actor may publish to it, and whether it has yet to be created.
     fn target(
         &self,
         request: &Request<'_>,
         state: &mut OwnerState,
     ) -> Result<(Arc<NodeView>, bool), PubsubError> {
         if let Some(node) = state.node(request.node) {
+            may_publish(request.actor.no, &node.view)?;
             if let Some(options) = request.options {
                 options.check(&node.view.config)?;
             }
@@ -371,8 +363,10 @@ impl Host {
                 touched.push(made.touched);
                 heads.push(made.head);
             }
-            last = Some(Arc::clone(&made.item));
-            ids.push(Arc::clone(&made.item.id));
+            if view.config.has_items() {
+                last = Some(Arc::clone(&made.item));
+                ids.push(Arc::clone(&made.item.id));
+            }
             events.push(made.event);
         }
         if writes.is_empty() {
@@ -397,6 +391,26 @@ impl Host {
         }
         Ok(self.finish(request.owner, state, queued, Deliver::First, events, touched, ids))
     }
+}
+
+/// What each kind of node demands of a request (§4.3, §7.1.3.6). Where an event is all that there is, one nameless item
+/// stands for it from here on.
+fn check_kind(config: &NodeConfig, checked: &mut Vec<Checked>) -> Result<(), PubsubError> {
+    if !config.has_items() {
+        if !checked.is_empty() {
+            return Err(PubsubError::ItemForbidden);
+        }
+        checked.push(Checked {
+            id: None,
+            body: Body::Plain(Arc::from([])),
+            size: 0,
+        });
+    } else if checked.is_empty() {
+        return Err(PubsubError::ItemRequired);
+    } else if config.deliver_payloads && checked.iter().any(|item| item.size == 0) {
+        return Err(PubsubError::PayloadRequired);
+    }
+    Ok(())
 }
 
 impl Node {

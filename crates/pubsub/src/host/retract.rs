@@ -109,6 +109,10 @@ impl Host {
         asked: &Asked,
     ) -> Result<Tried, PubsubError> {
         let node = state.node(name).ok_or(PubsubError::NodeNotFound)?;
+        // §7.2.3.5
+        if !node.view.config.persist_items {
+            return Err(PubsubError::Unsupported("persistent-items"));
+        }
         let view = Arc::clone(&node.view);
         let mut found: Vec<(PostId, &str, Marks)> = Vec::with_capacity(ids.len());
         for id in ids {

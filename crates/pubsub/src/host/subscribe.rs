@@ -72,8 +72,14 @@ impl Host {
                 .subscriptions_of(actor.no)
                 .iter()
                 .find(|one| one.resource.as_deref() == resource);
+            // §6.1.3.7
+            if allowed == SubscriptionState::Pending
+                && there.is_some_and(|there| there.state == SubscriptionState::Pending)
+            {
+                return Err(PubsubError::PendingSubscription);
+            }
             if let Some(there) = there
-                && (there.state == SubscriptionState::Subscribed || allowed == SubscriptionState::Pending)
+                && there.state == SubscriptionState::Subscribed
             {
                 // Written once more: the first time may not be decided yet.
                 let subscription = told(&view, there, jid);

@@ -45,8 +45,9 @@ fn a_form_sent_back_changes_nothing() {
 fn what_a_form_may_not_say() {
     let read =
         |form_type, field: (&str, &str), site| Options::parse(&form(form_type, &[field]), site).map(drop);
+    let refusal = read(NODE_CONFIG, ("access_model", "telepathy"), Site::Account);
+    assert_eq!(refusal, Err(PubsubError::UnsupportedAccessModel));
     for field in [
-        ("access_model", "telepathy"),
         ("max_items", "0"),
         ("max_items", "-1"),
         ("persist_items", "perhaps"),

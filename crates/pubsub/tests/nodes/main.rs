@@ -6,6 +6,7 @@ mod access;
 mod basics;
 mod configuration;
 mod delivery;
+mod faults;
 mod posts;
 mod subscriptions;
 mod world;

@@ -99,6 +99,16 @@ pub fn fill(text: &str, captures: &Captures) -> String {
     captures.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
 }
 
+/// Text in which each `{N times TEXT}` stands written out.
+pub fn repeat(text: &str) -> String {
+    let Some((before, rest)) = text.split_once('{') else { return text.to_owned() };
+    let written = rest.split_once('}').and_then(|(inner, after)| {
+        let (count, what) = inner.split_once(" times ")?;
+        Some(format!("{before}{}{}", what.repeat(count.parse().ok()?), repeat(after)))
+    });
+    written.unwrap_or_else(|| format!("{before}{{{}", repeat(rest)))
+}
+
 /// The stanzas of a block, each standing alone in the client's namespace.
 pub fn stanzas(block: &str) -> Result<Vec<Document>, String> {
     if block.is_empty() {
@@ -150,6 +160,12 @@ mod tests {
         assert_eq!(fill("<c id='{x}'/>", &captures), "<c id='17'/>");
         assert!(check("<a id='{x}'><b>{x}</b></a>", "<a id='17'><b>18</b></a>").is_err());
         assert!(check("<a id='{x}'/>", "<a id=''/>").is_err());
+    }
+
+    #[test]
+    fn what_is_long_is_written_short() {
+        assert_eq!(repeat("<a>{3 times xy}</a>{z}{2 times <b/>}"), "<a>xyxyxy</a>{z}<b/><b/>");
+        assert_eq!(repeat("{ many times x}{"), "{ many times x}{");
     }
 
     #[test]

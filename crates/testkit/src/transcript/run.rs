@@ -1,10 +1,11 @@
 //! Plays a transcript against a server of its own.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use wire::Document;
+use wire::{Document, Writer};
 
-use super::pattern::{Captures, compare, fill, stanzas};
+use super::pattern::{Captures, compare, fill, repeat, stanzas};
 use super::step::{Located, Step, parse};
 use crate::world::{Arrival, World};
 
@@ -30,7 +31,8 @@ pub fn run(text: &str) -> Result<(), Failure> {
         .build()
         .map_err(|error| Failure { line: 0, why: error.to_string() })?;
     runtime.block_on(async {
-        let mut play = Play { world: World::start().await, captures: Captures::new() };
+        let mut play =
+            Play { world: World::start().await, captures: Captures::new(), asked: BTreeMap::new() };
         for Located { line, step } in steps {
             let played = tokio::time::timeout(PATIENCE, play.step(step)).await;
             played.unwrap_or_else(|_| Err("nothing more came".to_owned())).map_err(|why| Failure { line, why })?;
@@ -43,6 +45,8 @@ pub fn run(text: &str) -> Result<(), Failure> {
 struct Play {
     world: World,
     captures: Captures,
+    /// The last stanza that each client sent.
+    asked: BTreeMap<String, Document>,
 }
 
 impl Play {
@@ -64,7 +68,27 @@ impl Play {
                 let block = fill(&block, &self.captures);
                 // White space between stanzas is for the reader, not for the wire.
                 let packet: String = block.lines().map(str::trim).collect::<Vec<_>>().join("\n");
-                self.world.client(&who)?.send(packet.as_bytes()).await
+                // What cannot be read is sent all the same; only what can be read is answered.
+                let asked = stanzas(&packet).ok().and_then(|mut all| all.pop());
+                asked.map(|asked| self.asked.insert(who.clone(), asked));
+                self.world.client(&who)?.send(repeat(&packet).as_bytes()).await
+            }
+            Step::Opens(who) => {
+                self.world.open_connection(&who);
+                Ok(())
+            }
+            Step::Answered(who, block) => {
+                let mut answer = self.answer(&who, "result")?;
+                answer.raw(block.as_bytes()).close();
+                let arrived = self.next_stanza(&who).await?;
+                self.check_text(answer, &arrived)
+            }
+            Step::Refused(who, error) => {
+                let mut answer = self.answer(&who, "error")?;
+                let arrived = self.next_stanza(&who).await?;
+                write_error(&mut answer, &error, &arrived);
+                answer.close();
+                self.check_text(answer, &arrived)
             }
             Step::Receives(who, block) => {
                 for expected in stanzas(&block)? {
@@ -105,6 +129,24 @@ impl Play {
             Arrival::Stanza(document) => Ok(document),
             Arrival::End => Err(format!("the server closed {who}'s stream")),
         }
+    }
+
+    /// The beginning of the answer to a client's last stanza: from whom it was sent to, in requests the account itself
+    /// where that was nobody.
+    fn answer(&mut self, who: &str, kind: &str) -> Result<Writer, String> {
+        let jid = self.world.client(who)?.jid().to_owned();
+        let asked = self.asked.get(who).ok_or_else(|| format!("{who} has asked nothing"))?.root();
+        let bare = jid.split_once('/').map_or(jid.as_str(), |(bare, _)| bare);
+        let from = asked.attr("to").map_or_else(|| bare.to_owned(), |to| to.into_owned());
+        let mut writer = Writer::new();
+        writer.open(asked.name()).attr("type", kind).attr("from", &from).attr("to", &jid);
+        writer.attr_opt("id", asked.attr("id").as_deref());
+        Ok(writer)
+    }
+
+    fn check_text(&mut self, expected: Writer, arrived: &Document) -> Result<(), String> {
+        let expected = stanzas(&String::from_utf8_lossy(&expected.finish()))?;
+        expected.iter().try_for_each(|expected| self.check(expected, arrived))
     }
 
     fn check(&mut self, expected: &Document, arrived: &Document) -> Result<(), String> {
@@ -159,6 +201,26 @@ impl Play {
         }
         self.until_end(who).await
     }
+}
+
+const STANZA_ERRORS: &str = "urn:ietf:params:xml:ns:xmpp-stanzas";
+
+/// Writes an error: its type, its condition, and perhaps one of XEP-0060's. What it says in words is not compared.
+fn write_error(writer: &mut Writer, words: &str, arrived: &Document) {
+    let mut words = words.split(' ');
+    writer.open("error").attr("type", words.next().unwrap_or_default());
+    if let Some(condition) = words.next() {
+        writer.open(condition).ns(STANZA_ERRORS).close();
+    }
+    let error = arrived.root().children().find(|child| child.name() == "error");
+    if error.is_some_and(|error| error.child("text", STANZA_ERRORS).is_some()) {
+        writer.open("text").ns(STANZA_ERRORS).text("{any}").close();
+    }
+    for app in words {
+        let (name, feature) = app.split_once('=').map_or((app, None), |(name, feature)| (name, Some(feature)));
+        writer.open(name).ns("http://jabber.org/protocol/pubsub#errors").attr_opt("feature", feature).close();
+    }
+    writer.close();
 }
 
 fn show(document: &Document) -> String {

@@ -20,6 +20,8 @@ pub enum Step {
     },
     /// `juliet/balcony connects`: signed in and bound, no presence sent.
     Connects(String),
+    /// `mallory opens a connection`: not even a stream is opened.
+    Opens(String),
     /// `juliet/balcony is online`: connects, sends presence, and what that brings is put aside.
     Online(String),
     /// `juliet is online and wants NODE`: the same with capabilities that announce `NODE+notify`.
@@ -30,6 +32,11 @@ pub enum Step {
     Receives(String, String),
     /// `juliet receives in any order:`
     ReceivesUnordered(String, String),
+    /// `juliet is answered:` with this inside a result to her last request; `juliet is answered` with nothing inside.
+    Answered(String, String),
+    /// `juliet is refused: TYPE CONDITION`, and `unsupported=FEATURE` or another condition of XEP-0060's if there is
+    /// one: her last stanza is answered with exactly this error.
+    Refused(String, String),
     /// `juliet receives nothing`: all that had arrived was received.
     ReceivesNothing(String),
     /// `juliet leaves`: closes her stream and waits for the server's.
@@ -115,12 +122,17 @@ fn step(line: &str, block: &str) -> Option<Step> {
     if let Some(condition) = what.strip_prefix("is disconnected with ") {
         return Some(Step::Disconnected(who, owned(condition)));
     }
+    if let Some(error) = what.strip_prefix("is refused: ") {
+        return Some(Step::Refused(who, owned(error)));
+    }
     Some(match what {
         "connects" => Step::Connects(who),
+        "opens a connection" => Step::Opens(who),
         "is online" => Step::Online(who),
         "sends:" => Step::Sends(who, owned(block)),
         "receives:" => Step::Receives(who, owned(block)),
         "receives in any order:" => Step::ReceivesUnordered(who, owned(block)),
+        "is answered" | "is answered:" => Step::Answered(who, owned(block)),
         "receives nothing" => Step::ReceivesNothing(who),
         "leaves" => Step::Leaves(who),
         "breaks off" => Step::BreaksOff(who),
@@ -145,6 +157,21 @@ mod tests {
                 Step::OnlineWanting("romeo/garden".into(), vec!["a".into(), "b".into()]),
                 Step::Sends("juliet".into(), "<a/>\n\n<b/>".into()),
                 Step::StoreCommits,
+            ]
+        );
+    }
+
+    #[test]
+    fn answers_and_refusals() {
+        let text = "mallory opens a connection\njuliet is answered\njuliet is answered:\n    <a/>\njuliet is refused: auth forbidden\n";
+        let steps: Vec<Step> = parse(text).unwrap().into_iter().map(|l| l.step).collect();
+        assert_eq!(
+            steps,
+            [
+                Step::Opens("mallory".into()),
+                Step::Answered("juliet".into(), String::new()),
+                Step::Answered("juliet".into(), "<a/>".into()),
+                Step::Refused("juliet".into(), "auth forbidden".into()),
             ]
         );
     }

@@ -181,6 +181,10 @@ fn write_body(writer: &mut Writer, item: &Item) {
 
 fn write_item(writer: &mut Writer, view: &NodeView, item: &Item) {
     writer.open("items").attr("node", &view.name);
+    if !view.config.has_items() {
+        writer.close();
+        return;
+    }
     writer
         .open("item")
         .attr("id", &item.id)

@@ -146,9 +146,14 @@ fn retract(act: Element<'_>) -> Result<Request, StanzaError> {
 }
 
 fn create(act: Element<'_>, payload: Element<'_>) -> Result<Request, StanzaError> {
+    let configure = payload.child("configure", ns::PUBSUB);
+    // §8.1.3: the node is named by `<create/>` alone.
+    if configure.is_some_and(|configure| configure.attr("node").is_some()) {
+        return Err(StanzaError::bad_request());
+    }
     Ok(Request::Create {
         node: node(act),
-        config: form(payload.child("configure", ns::PUBSUB))?,
+        config: form(configure)?,
     })
 }
 

@@ -31,6 +31,9 @@ pub(crate) fn on_the_wire(error: PubsubError) -> StanzaError {
         PubsubError::PayloadTooBig => with(StanzaError::not_acceptable(), "payload-too-big"),
         PubsubError::PreconditionNotMet => with(StanzaError::conflict(), "precondition-not-met"),
         PubsubError::InvalidOptions(text) => with(bad(), "invalid-options").text(text),
+        PubsubError::UnsupportedAccessModel => {
+            with(StanzaError::not_acceptable(), "unsupported-access-model")
+        }
         PubsubError::InvalidSubid => with(StanzaError::not_acceptable(), "invalid-subid"),
         PubsubError::InvalidName(text) => StanzaError::not_acceptable().text(text),
         PubsubError::Unsupported(feature) => {
