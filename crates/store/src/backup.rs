@@ -3,6 +3,8 @@
 //! The writer copies pages between its batches, on its own connection, so that what is written meanwhile is in the
 //! copy too and the copy never starts over.
 
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rusqlite::backup::{Backup, StepResult};
@@ -11,7 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::Store;
 use crate::migrate::DATABASE_VERSION;
-use crate::open::{APPLICATION_ID, DATABASE_FILE, OpenError};
+use crate::open::{APPLICATION_ID, DATABASE_FILE, OpenError, create_private};
 use crate::queue::{Errand, Taken};
 use crate::write::WriteError;
 
@@ -69,6 +71,7 @@ impl Store {
                 path: path.to_owned(),
             });
         }
+        create_private(path).map_err(|source| OpenError::io(path, source))?;
         let to = Connection::open(path).map_err(|source| OpenError::engine(path, source))?;
         // Nobody needs half a backup: it is synced once, when it is whole.
         to.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF")
@@ -84,7 +87,7 @@ impl Store {
             let _ = std::fs::remove_file(path);
             return Err(failed(error));
         }
-        let synced = std::fs::File::open(path).and_then(|file| file.sync_all());
+        let synced = File::open(path).and_then(|file| file.sync_all());
         synced.map_err(|source| OpenError::io(path, source).into())
     }
 }
@@ -163,10 +166,18 @@ pub fn restore(path: &Path, dir: &Path) -> Result<BackupContents, BackupError> {
     if database.exists() {
         return Err(BackupError::NotEmpty { path: database });
     }
-    let copied = std::fs::create_dir_all(dir)
-        .and_then(|()| std::fs::copy(path, &database))
-        .and_then(|_| std::fs::File::open(&database)?.sync_all())
-        .and_then(|()| std::fs::File::open(dir)?.sync_all());
-    copied.map_err(|source| OpenError::io(dir, source))?;
+    put_in_place(path, dir, &database).map_err(|source| OpenError::io(dir, source))?;
     Ok(contents)
+}
+
+/// Copies under another name first: half a copy must never look like a database.
+fn put_in_place(path: &Path, dir: &Path, database: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(dir)?;
+    let unfinished = dir.join("restoring");
+    let mut copy = create_private(&unfinished)?;
+    copy.set_len(0)?;
+    io::copy(&mut File::open(path)?, &mut copy)?;
+    copy.sync_all()?;
+    std::fs::rename(&unfinished, database)?;
+    File::open(dir)?.sync_all()
 }

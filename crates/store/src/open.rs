@@ -180,6 +180,7 @@ pub(crate) fn open(dir: &Path, options: &Options) -> Result<Store, OpenError> {
     let lock = lock_folder(dir)?;
     let path = dir.join(DATABASE_FILE);
     check_header(&path)?;
+    create_private(&path).map_err(|source| OpenError::io(dir, source))?;
     let connection = connect(
         &path,
         options,
@@ -264,14 +265,21 @@ fn make_folder(dir: &Path) -> Result<(), OpenError> {
     builder.create(dir).map_err(|source| OpenError::io(dir, source))
 }
 
+/// Makes an empty file that only its owner may read, unless there is one. SQLite gives the files beside it the same mode.
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
+    let mut file = OpenOptions::new();
+    file.create(true).write(true).truncate(false);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        file.mode(0o600);
+    }
+    file.open(path)
+}
+
 /// Takes the folder for this process. The lock goes with the file that is given back.
 fn lock_folder(dir: &Path) -> Result<File, OpenError> {
-    let file = OpenOptions::new()
-        .create(true)
-        .write(true)
-        .truncate(false)
-        .open(dir.join(LOCK_FILE))
-        .map_err(|source| OpenError::io(dir, source))?;
+    let file = create_private(&dir.join(LOCK_FILE)).map_err(|source| OpenError::io(dir, source))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenError::Locked { path: dir.to_owned() }),

@@ -404,3 +404,36 @@ impl Writer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::write::{Write, WriteError};
+    use crate::{Options, Store, meta};
+
+    #[test]
+    fn an_operation_that_panics_fails_alone() {
+        let folder = std::env::temp_dir().join(format!("folkmoot-writer-{}", std::process::id()));
+        let store = Store::open(&folder, &Options::default()).unwrap();
+        store.faults().hold();
+        let before = store.write(meta::put("before", vec![1]));
+        let panics = store.write(Write::all(vec![
+            meta::put("half", vec![1]),
+            Write::new(0, |_| panic!("asked for by a test")),
+        ]));
+        let after = store.write(meta::put("after", vec![1]));
+        store.faults().release();
+        before.wait_blocking().unwrap();
+        assert!(matches!(panics.wait_blocking(), Err(WriteError::Engine(_))));
+        after.wait_blocking().unwrap();
+        for (key, is_there) in [("before", true), ("half", false), ("after", true)] {
+            assert_eq!(
+                store.read_now(move |reader| reader.meta(key)).unwrap().is_some(),
+                is_there,
+                "{key}"
+            );
+        }
+        drop(store);
+        // Nothing depends on it.
+        let _ = std::fs::remove_dir_all(&folder);
+    }
+}

@@ -12,4 +12,5 @@ mod jids;
 mod kill;
 mod open;
 mod people;
+mod reading;
 mod sweep;

@@ -167,3 +167,32 @@ fn migrations_tell_their_progress() {
     assert_eq!(steps.len(), DATABASE_VERSION as usize);
     assert_eq!((steps[0].version, steps[0].name), (1, "0001_first"));
 }
+
+#[tokio::test]
+async fn only_the_owner_may_read_what_is_stored() {
+    let folder = Folder::new();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let store = open(&folder);
+    put(&store, romeos_node(&store).await, "a", "x").await.unwrap();
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let file = file.unwrap();
+        let mode = file.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{}: {mode:o}", file.path().display());
+    }
+    let inner = folder.path().join("new/data");
+    drop(Store::open(&inner, &options()).unwrap());
+    assert_eq!(std::fs::metadata(&inner).unwrap().permissions().mode() & 0o077, 0);
+}
+
+#[tokio::test]
+async fn a_disk_that_is_full_at_the_first_start_leaves_nothing_half_made() {
+    let folder = Folder::new();
+    let full = Options {
+        max_pages: Some(10),
+        ..options()
+    };
+    let error = Store::open(folder.path(), &full).err().unwrap();
+    assert!(matches!(error, OpenError::Full { .. }), "{error}");
+    let store = open(&folder);
+    put(&store, romeos_node(&store).await, "a", "x").await.unwrap();
+}
