@@ -71,6 +71,17 @@ impl BareJid {
         Ok(jid.into_bare())
     }
 
+    /// Like [`parse`](BareJid::parse), but keeps the text if it is normalized already: the same address in many
+    /// places then takes the memory of one.
+    ///
+    /// # Errors
+    /// Those of [`parse`](BareJid::parse).
+    pub fn parse_shared(text: &Arc<str>) -> Result<Self, JidError> {
+        let jid = BareJid::parse(text)?;
+        let is_same = jid.text == *text;
+        Ok(if is_same { BareJid { text: Arc::clone(text), node: jid.node } } else { jid })
+    }
+
     /// Puts an address together from parts, each of which is normalized.
     ///
     /// # Errors

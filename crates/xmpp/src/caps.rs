@@ -58,8 +58,9 @@ impl Caps {
         self.nodes.binary_search_by(|known| (**known).cmp(node)).is_ok()
     }
 
-    fn wants_nothing(&self) -> bool {
-        self.nodes.is_empty()
+    /// Whether none of the nodes that it wants has a last item of somebody's to send: home has none.
+    fn wants_no_last_items(&self) -> bool {
+        self.nodes.iter().all(|node| **node == *bus::HOME)
     }
 }
 
@@ -237,7 +238,7 @@ pub(crate) fn took_effect(
     before: Option<Arc<Caps>>,
     caps: Arc<Caps>,
 ) {
-    if caps.wants_nothing() || before.as_deref() == Some(&*caps) {
+    if caps.wants_no_last_items() || before.as_deref() == Some(&*caps) {
         return;
     }
     let (server, session) = (server.clone(), session.clone());
@@ -280,7 +281,7 @@ pub(crate) fn took_effect(
 /// The account sees somebody's presence from now on, and gets the last items that it may see with it.
 pub(crate) fn sees(server: &Arc<Server>, account: JidNo, owner: &Person) {
     for session in server.registry.sessions(account).iter() {
-        let Some(caps) = session.routing.caps().filter(|caps| !caps.wants_nothing()) else {
+        let Some(caps) = session.routing.caps().filter(|caps| !caps.wants_no_last_items()) else {
             continue;
         };
         let (server, session, owner) = (server.clone(), session.clone(), owner.jid.clone());

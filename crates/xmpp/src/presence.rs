@@ -123,7 +123,7 @@ async fn update(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza) {
     let before = session.routing.available();
     let becomes_reachable = priority >= 0 && before.as_ref().is_none_or(|before| before.priority < 0);
     if becomes_reachable {
-        // Before new messages can come, so that the older ones are first; what came meanwhile, afterwards.
+        // Before new messages can come, so that the older ones are first.
         offline::deliver(server, session).await;
     }
     let known = announced
@@ -134,9 +134,6 @@ async fn update(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza) {
         priority,
         caps: known.clone(),
     });
-    if becomes_reachable {
-        offline::deliver(server, session).await;
-    }
     broadcast(server, session, &roster, &out);
     if before.is_none() {
         ask_contacts(server, session, &roster);

@@ -98,35 +98,39 @@ impl Rosters {
             .read(move |reader| Ok((reader.roster(no)?, reader.presence_requests(no)?)))
             .await;
         let (stored, requests) = read.map_err(|error| unreadable(&error))?;
+        let numbers: Vec<JidNo> = stored
+            .items
+            .iter()
+            .map(|row| row.contact)
+            .chain(requests.iter().map(|row| row.contact))
+            .collect();
+        let names = self
+            .store
+            .jids()
+            .names(&numbers)
+            .await
+            .map_err(|error| unreadable(&error))?;
+        // The texts are shared by every roster that has the address.
+        let mut addresses = names
+            .iter()
+            .map(|name| BareJid::parse_shared(name.as_ref()?).ok());
         let mut contacts = Vec::with_capacity(stored.items.len());
         for row in stored.items {
-            let Some(jid) = self.address(row.contact).await? else {
-                continue;
-            };
-            contacts.push(contact_of(row, jid));
+            if let Some(jid) = addresses.next().flatten() {
+                contacts.push(contact_of(row, jid));
+            }
         }
         let mut waiting = Vec::with_capacity(requests.len());
         for row in requests {
-            let Some(jid) = self.address(row.contact).await? else {
-                continue;
-            };
-            waiting.push(Request {
-                no: row.contact,
-                jid,
-                stanza: row.stanza.into(),
-            });
+            if let Some(jid) = addresses.next().flatten() {
+                waiting.push(Request {
+                    no: row.contact,
+                    jid,
+                    stanza: row.stanza.into(),
+                });
+            }
         }
         Ok(Roster::new(stored.version, contacts, waiting))
-    }
-
-    async fn address(&self, no: JidNo) -> Result<Option<BareJid>, StanzaError> {
-        let name = self
-            .store
-            .jids()
-            .name(no)
-            .await
-            .map_err(|error| unreadable(&error))?;
-        Ok(name.and_then(|name| BareJid::parse(&name).ok()))
     }
 
     /// Changes a roster in memory and hands the write in, in one step; resolves when it is stored. `change` returns what

@@ -2,7 +2,7 @@
 //!
 //! It owns no socket and no listener; those come and go around it.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bus::EventSink;
@@ -17,6 +17,7 @@ use crate::accounts::Accounts;
 use crate::auth::Auth;
 use crate::caps::CapsCache;
 use crate::listen::Connections;
+use crate::messages::offline::Flush;
 use crate::metrics::Metrics;
 use crate::notify::Notifier;
 use crate::registry::Registry;
@@ -57,7 +58,7 @@ pub struct Server {
     /// Cancelled when the server stops.
     pub shutdown: CancellationToken,
     /// Accounts whose waiting messages are being delivered at this moment.
-    pub(crate) flushing: Mutex<HashSet<JidNo>>,
+    pub(crate) flushing: Mutex<HashMap<JidNo, Flush>>,
     pub(crate) xeps: Xeps,
 }
 

@@ -212,3 +212,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_normalized_text_is_shared() {
+    let text: Arc<str> = Arc::from("juliet@example.org");
+    let jid = BareJid::parse_shared(&text).unwrap();
+    assert_eq!(Arc::strong_count(&text), 2);
+    assert_eq!(jid, "juliet@example.org");
+    let loud: Arc<str> = Arc::from("JULIET@example.org");
+    assert_eq!(BareJid::parse_shared(&loud).unwrap(), jid);
+    assert_eq!(Arc::strong_count(&loud), 1);
+    assert!(BareJid::parse_shared(&Arc::from("juliet@example.org/x")).is_err());
+}

@@ -3,6 +3,7 @@
 //!
 //! Delivered messages stay in the log for the archive; being offline is a mark on the owner's row.
 
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use store::messages::{Direction, MessageOwner, NewMessage};
@@ -48,11 +49,23 @@ pub(super) async fn keep(server: &Arc<Server>, session: &Arc<Session>, stanza: S
         stanza: stanza.bytes().to_vec(),
         owners: vec![mark],
     };
+    // Queued in the order in which they were sent; the sender's next stanza does not wait for the commit.
     let pending = server.store.write(store::messages::append(message));
     server.metrics.offline.add(1);
-    if let Err(error) = pending.await {
-        refuse(server, session, &stanza, &unwritable(&error));
-    }
+    let (server, session) = (server.clone(), session.clone());
+    let tasks = server.tasks.clone();
+    tasks.spawn(async move {
+        if let Err(error) = pending.await {
+            return refuse(&server, &session, &stanza, &unwritable(&error));
+        }
+        // Somebody may have come just before it was stored, and have found nothing.
+        let sessions = server.registry.sessions(owner);
+        let reachable =
+            |session: &&Arc<Session>| session.routing.priority().is_some_and(|priority| priority >= 0);
+        if let Some(other) = sessions.iter().find(reachable) {
+            deliver(&server, other).await;
+        }
+    });
 }
 
 /// §3: chat states alone and what its sender does not want stored are not kept.
@@ -69,16 +82,35 @@ fn is_worth_keeping(stanza: &Stanza) -> bool {
 /// XEP-0085.
 const CHAT_STATES: &str = "http://jabber.org/protocol/chatstates";
 
-/// Delivers what waits to a session, oldest first. Two sessions that come at once do not both get it.
+/// Delivers what waits to a session, oldest first. Only one delivery of an account is under way at a time, so that nothing
+/// comes twice; whoever asks meanwhile makes it look once more.
 pub(crate) async fn deliver(server: &Arc<Server>, session: &Arc<Session>) {
-    if !server.flushing.lock().insert(session.no) {
-        return;
+    match server.flushing.lock().entry(session.no) {
+        Entry::Occupied(mut under_way) => {
+            under_way.insert(Flush::Again);
+            return;
+        }
+        Entry::Vacant(free) => free.insert(Flush::Once),
+    };
+    loop {
+        if let Err(error) = flush(server, session).await {
+            tracing::warn!(%error, "offline messages were not delivered");
+        }
+        let mut flushing = server.flushing.lock();
+        if flushing.insert(session.no, Flush::Once) != Some(Flush::Again) {
+            flushing.remove(&session.no);
+            return;
+        }
     }
-    let delivered = flush(server, session).await;
-    server.flushing.lock().remove(&session.no);
-    if let Err(error) = delivered {
-        tracing::warn!(%error, "offline messages were not delivered");
-    }
+}
+
+/// What is asked of a delivery that is under way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Flush {
+    /// Nothing more.
+    Once,
+    /// To look again when it is done.
+    Again,
 }
 
 async fn flush(server: &Arc<Server>, session: &Arc<Session>) -> Result<(), store::ReadError> {
