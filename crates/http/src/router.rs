@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{Path, RawQuery, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 
 use crate::network::Client;
 use crate::site::Site;
@@ -25,7 +25,7 @@ pub fn router(site: Arc<Site>) -> Router {
         .route("/public/feed.atom", get(feed::public))
         .route("/tag/{tag}", get(pages::tag))
         .route("/tag/{tag}/feed.atom", get(feed::tag))
-        .route("/{handle}", get(pages::person))
+        .route("/{handle}", get(person_or_file))
         .route("/{handle}/feed.atom", get(feed::person))
         .route("/{handle}/{post}", get(pages::post))
         .route("/assets/{*path}", get(web_client::file));
@@ -86,6 +86,21 @@ fn refusal(site: &Site, client: &Client, request: &Request) -> Option<Response> 
         Some(Some(length)) if length > site.settings.body_bytes => Some(answer::too_large(site)),
         Some(None) => Some(answer::bad_request(site)),
         _ => None,
+    }
+}
+
+/// `/@name`, or one of the few files that lie beside the client's index.
+async fn person_or_file(
+    site: State<Arc<Site>>,
+    handle: Path<String>,
+    query: RawQuery,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    if handle.starts_with('@') {
+        pages::person(site, handle, query, headers).await
+    } else {
+        web_client::file(site, uri, headers).await
     }
 }
 

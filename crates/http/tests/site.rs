@@ -457,6 +457,23 @@ async fn the_web_client_or_a_word_about_it_is_at_the_root() {
         );
     }
     assert_eq!(place.get("/assets/nothing.js").await.0, 404);
+    assert_eq!(place.get("/nothing.svg").await.0, 404);
+    // Every file that the client's page names is there.
+    let index = place.page("/").await;
+    let named = index
+        .split('"')
+        .filter(|part| part.starts_with("/assets/") || *part == "/favicon.svg");
+    for path in named.filter(|_| index.contains("id=\"app\"")) {
+        let request = Request::get(path)
+            .header("accept-encoding", "gzip")
+            .body(Body::empty())
+            .unwrap();
+        let response = place.send(request, [192, 0, 2, 1]).await;
+        assert_eq!(response.status(), 200, "{path}");
+        let is_hashed = path.starts_with("/assets/");
+        let cache = response.headers()["cache-control"].to_str().unwrap();
+        assert_eq!(cache.contains("immutable"), is_hashed, "{path}");
+    }
     let style = links(&place.page("/public").await, "/style-")[0].to_owned();
     let (status, headers, _) = place.get(&style).await;
     assert_eq!(
