@@ -139,20 +139,33 @@ impl Host {
     }
 }
 
-/// An item that made room for a newer one. Subscribers are not told (XEP-0060 §16.4.4, `discard-oldest`).
-pub(super) fn gone(view: &Arc<NodeView>, head: Head) -> Event {
-    let (tags, in_public) = match head.marks {
-        Some(marks) => (marks.tags, marks.in_public),
-        None => (Arc::from([]), view.is_microblog()),
-    };
-    Event::Retracted {
+/// An item that made room for a newer one, and what to undo if that one cannot be stored. Subscribers are not told
+/// (XEP-0060 §16.4.4, `discard-oldest`).
+pub(super) fn gone(view: &Arc<NodeView>, head: Head) -> (Event, Touched) {
+    let Head { post_id, id, marks } = head;
+    let marks = marks.unwrap_or_else(|| Marks {
+        publisher: view.owner,
+        tags: Arc::from([]),
+        // It may have been; nobody minds a retraction of what they never had.
+        in_public: view.is_microblog(),
+    });
+    let event = Event::Retracted {
         view: Arc::clone(view),
-        id: head.id,
-        post_id: head.post_id,
-        tags,
-        in_public,
+        id: Arc::clone(&id),
+        post_id,
+        tags: Arc::clone(&marks.tags),
+        in_public: marks.in_public,
         notify: false,
-    }
+    };
+    (
+        event,
+        Touched::Item {
+            view: Arc::clone(view),
+            id,
+            post_id,
+            marks,
+        },
+    )
 }
 
 /// The configuration of a node that is created without one.

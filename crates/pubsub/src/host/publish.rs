@@ -386,8 +386,11 @@ impl Host {
         }
         if let Some(node) = state.node(request.node) {
             node.last = last;
-            let evicted = node.put(heads, &queued);
-            events.extend(evicted.into_iter().map(|head| gone(view, head)));
+            for head in node.put(heads, &queued) {
+                let (event, undo) = gone(view, head);
+                events.push(event);
+                touched.push(undo);
+            }
         }
         Ok(self.finish(request.owner, state, queued, Deliver::First, events, touched, ids))
     }

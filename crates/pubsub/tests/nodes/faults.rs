@@ -2,11 +2,13 @@
 //! acknowledged is there.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bus::{AccessModel, Event, MICROBLOG};
 use proptest::prelude::*;
 use pubsub::form::NODE_CONFIG;
-use pubsub::{Accepted, Actor, ItemsQuery, PubsubError};
+use pubsub::{Accepted, Actor, ItemsQuery, NewItem, PubsubError};
 use store::Fault;
 
 use crate::world::{World, entry, form, text};
@@ -50,70 +52,68 @@ struct Play {
     world: World,
     romeo: Actor,
     count: usize,
-    is_held: bool,
     /// Who waits for an answer to a publish of this id and text.
-    waiting: Vec<(String, String, Accepted<()>)>,
+    waiting: Vec<(String, String, Accepted<Vec<Arc<str>>>)>,
     screen: Items,
 }
 
 impl Play {
     async fn act(&mut self, act: Act) {
         let (host, owner) = (self.world.host.clone(), self.romeo.jid.bare());
+        let romeo = self.romeo.clone();
         let id = |number: u8| format!("i{number}");
         match act {
             Act::Publish(number) => {
                 self.count += 1;
                 let text = format!("text {}", self.count);
-                self.unblock_if_asked(&id(number)).await;
-                let published = self
-                    .world
-                    .publish(&self.romeo, MICROBLOG, &id(number), &entry(&text))
-                    .await;
-                let published = published.unwrap();
-                let durable = Box::pin(async move { published.durable.await.map(drop) });
-                self.waiting.push((id(number), text, Accepted { durable }));
+                let item = NewItem {
+                    id: Some(id(number)),
+                    payload: Some(entry(&text).into_bytes()),
+                };
+                let publish = async { host.publish(&owner, &romeo, MICROBLOG, vec![item], None).await };
+                let published = self.unstuck(publish).await.unwrap();
+                self.waiting.push((id(number), text, published));
             }
             Act::Retract(number) => {
-                self.unblock_if_asked(&id(number)).await;
-                match host
-                    .retract(&owner, &self.romeo, MICROBLOG, &[&id(number)], true)
-                    .await
-                {
+                let id = id(number);
+                let ids = [id.as_str()];
+                let retract = host.retract(&owner, &romeo, MICROBLOG, &ids, true);
+                match self.unstuck(retract).await {
                     Ok(_) | Err(PubsubError::ItemNotFound | PubsubError::NodeNotFound) => {}
                     Err(error) => panic!("{error}"),
                 }
             }
-            Act::Purge => drop(host.purge(&owner, &self.romeo, MICROBLOG).await),
+            Act::Purge => drop(self.unstuck(host.purge(&owner, &romeo, MICROBLOG)).await),
             Act::MaxItems(count) => {
                 let change = form(NODE_CONFIG, &[("max_items", &count.to_string())]);
-                drop(host.configure(&owner, &self.romeo, MICROBLOG, &change).await);
+                drop(
+                    self.unstuck(host.configure(&owner, &romeo, MICROBLOG, &change))
+                        .await,
+                );
             }
-            Act::Delete => drop(host.delete(&owner, &self.romeo, MICROBLOG).await),
-            Act::Hold => {
-                self.world.store.faults().hold();
-                self.is_held = true;
-            }
-            Act::Release => self.release(),
+            Act::Delete => drop(self.unstuck(host.delete(&owner, &romeo, MICROBLOG)).await),
+            Act::Hold => self.world.store.faults().hold(),
+            Act::Release => self.world.store.faults().release(),
             Act::Fail(count) => self.world.store.faults().fail_next(count, Fault::Full),
             Act::Wait => self.world.clock.advance(150),
             Act::Settle => self.settle().await,
         }
     }
 
-    /// A decision that needs the database waits for what is held; nobody else is there to release it.
-    async fn unblock_if_asked(&mut self, _id: &str) {
-        if self.is_held && self.count % 3 == 0 {
-            self.release();
+    /// A decision that needs the database waits for what is held, and nobody else is there to release it.
+    async fn unstuck<T>(&self, decision: impl Future<Output = T>) -> T {
+        let mut decision = std::pin::pin!(decision);
+        match tokio::time::timeout(Duration::from_millis(20), &mut decision).await {
+            Ok(done) => done,
+            Err(_) => {
+                self.world.store.faults().release();
+                decision.await
+            }
         }
     }
 
-    fn release(&mut self) {
-        self.world.store.faults().release();
-        self.is_held = false;
-    }
-
     async fn settle(&mut self) {
-        self.release();
+        self.world.store.faults().release();
         self.world.settled().await;
         for event in self.world.sink.take() {
             match event {
@@ -145,8 +145,7 @@ impl Play {
             .await
         {
             Ok(page) => {
-                let of_item =
-                    |item: &std::sync::Arc<bus::Item>| (item.id.to_string(), text(item.payload.as_deref()));
+                let of_item = |item: &Arc<bus::Item>| (item.id.to_string(), text(item.payload.as_deref()));
                 page.items.iter().map(of_item).collect()
             }
             Err(PubsubError::NodeNotFound) => Items::new(),
@@ -162,7 +161,7 @@ async fn play(acts: Vec<Act>) {
         world,
         romeo,
         count: 0,
-        is_held: false,
+
         waiting: Vec::new(),
         screen: Items::new(),
     };
