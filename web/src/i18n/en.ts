@@ -71,6 +71,8 @@ export const en = {
   'home.welcome.title': 'Welcome, {name}.',
   'home.welcome.text':
     'You follow nobody yet, so here is what is being said in public. Follow somebody, and their posts gather here.',
+  'home.welcome.waiting':
+    'Those whom you follow have not posted yet. Meanwhile, here is what is being said in public.',
   'home.quiet': 'It is quiet here. Nobody has posted yet: say something.',
   'home.publicHeading': 'Being said in public',
 
@@ -88,7 +90,7 @@ export const en = {
   'people.subtitle': 'Who has been talking lately',
   'people.toFollow': 'People to follow',
   'people.more': 'More people',
-  'people.empty': 'You follow everybody who is here. Invite somebody!',
+  'people.empty': 'Nobody new to follow right now. Invite somebody!',
   'people.meta': '{posts} · {followers}',
   'people.following': 'You follow',
 
@@ -210,6 +212,7 @@ export const en = {
   'error.unsupported': 'The server does not support this.',
   'error.signIn.refused': 'Name or password is wrong.',
   'error.signIn.disabled': 'This account cannot be used at present.',
+  'error.signIn.because': 'You cannot sign in: {reason}.',
   'error.signIn.expired': 'This device is not signed in any more. Please sign in again.',
   'error.signIn.insecure':
     'Browsers allow signing in only over HTTPS. Open this page with https:// in its address.',
@@ -218,6 +221,7 @@ export const en = {
   'error.signIn.lost': '{domain} cannot be reached. Check your connection and try again.',
   'error.signUp.taken': 'This name is taken. Please choose another one.',
   'error.signUp.invalid': 'The server does not accept this name or password.',
+  'error.signUp.because': 'The server does not accept this: {reason}.',
   'error.signUp.notAllowed': 'New accounts are not open to everybody here.',
   'error.signUp.badToken': 'This link is not valid any more. Ask for a new one.',
   'error.name.empty': 'Please choose a name.',

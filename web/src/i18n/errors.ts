@@ -47,7 +47,9 @@ export function signInErrorText(failure: LinkFailure, domain: string): string {
       : t('error.signIn.noMechanism', { domain });
   }
   if (failure.condition === 'account-disabled') {
-    return failure.text ?? t('error.signIn.disabled');
+    return failure.text === undefined
+      ? t('error.signIn.disabled')
+      : t('error.signIn.because', { reason: failure.text });
   }
   if (failure.condition === 'credentials-expired') return t('error.signIn.expired');
   return t('error.signIn.refused');
@@ -62,7 +64,9 @@ export function signUpErrorText(error: unknown): string {
     case 'not-acceptable':
     case 'bad-request':
     case 'jid-malformed':
-      return error.serverText ?? t('error.signUp.invalid');
+      return error.serverText === undefined
+        ? t('error.signUp.invalid')
+        : t('error.signUp.because', { reason: error.serverText });
     case 'not-allowed':
     case 'forbidden':
     case 'registration-required':

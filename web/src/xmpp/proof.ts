@@ -6,7 +6,7 @@ import { sha256 } from './sha256';
 
 const SLICE = 20_000;
 
-/** `label`: the wanted low bits in hexadecimal, the length of the text being the number of digits. */
+/** `prefix`: the address that the request went to. `label`: the wanted low bits in hexadecimal. */
 export async function proveWork(label: string, prefix: string): Promise<string> {
   const { mask, wanted } = target(label);
   const salt = crypto.getRandomValues(new Uint32Array(2)).join('');

@@ -26,13 +26,16 @@ export async function register(
 ): Promise<void> {
   const stream = new Stream(url, domain);
   try {
-    await stream.open();
+    const isOffered = await stream.open();
+    // A door that is closed to everybody may still open for a token.
+    if (!isOffered && !account.token) throw new StanzaError('not-allowed', 'cancel', undefined);
     if (account.token) {
       const preauth = x('preauth', { xmlns: NS.preauth, token: account.token });
       await stream.iq('set', preauth);
     }
     const offer = await stream.iq('get', x('query', { xmlns: NS.register }));
-    const form = await fillForm(child(offer, 'query', NS.register), account, onWork);
+    const query = child(offer, 'query', NS.register);
+    const form = await fillForm(query, domain, account, onWork);
     await stream.iq('set', form);
   } finally {
     stream.close();
@@ -41,6 +44,7 @@ export async function register(
 
 async function fillForm(
   query: Element | undefined,
+  domain: string,
   { name, password, audience }: NewAccount,
   onWork: () => void,
 ): Promise<Xml> {
@@ -56,7 +60,7 @@ async function fillForm(
   for (const field of childrenNamed(form, 'field', NS.dataForms)) {
     const variable = attribute(field, 'var');
     if (!variable) continue;
-    const value = await answer(field, variable, { name, password }, onWork);
+    const value = await answer(field, variable, { name, password, domain }, onWork);
     if (value !== undefined) answers.push(x('field', { var: variable }, x('value', {}, value)));
   }
   const submit = x('x', { xmlns: NS.dataForms, type: 'submit' }, ...answers);
@@ -66,7 +70,7 @@ async function fillForm(
 async function answer(
   field: Element,
   variable: string,
-  { name, password }: { name: string; password: string },
+  { name, password, domain }: { name: string; password: string; domain: string },
   onWork: () => void,
 ): Promise<string | undefined> {
   const preset = childText(field, 'value', NS.dataForms);
@@ -74,7 +78,7 @@ async function answer(
   if (variable === 'password') return password;
   if (variable !== 'SHA-256') return preset;
   onWork();
-  return proveWork(attribute(field, 'label') ?? '', preset ?? '');
+  return proveWork(attribute(field, 'label') ?? '', domain);
 }
 
 interface Waiting {
@@ -102,14 +106,12 @@ class Stream {
     }, PATIENCE * 6);
   }
 
-  /** Resolves when the server has sent its features. */
-  async open(): Promise<void> {
+  /** Whether the server offers registration to everybody. */
+  async open(): Promise<boolean> {
     this.socket.onopen = () =>
       this.write(x('open', { xmlns: NS.framing, to: this.domain, version: '1.0' }));
     const features = await this.wait('features');
-    if (!child(features, 'register', NS.registerFeature)) {
-      throw new StanzaError('not-allowed', 'cancel', undefined);
-    }
+    return child(features, 'register', NS.registerFeature) !== undefined;
   }
 
   async iq(type: 'get' | 'set', payload: Xml): Promise<Element> {

@@ -83,7 +83,7 @@ const http = createServer((request, response) => {
     response.end();
     return;
   }
-  const isFile = path.startsWith('/assets/') || path === '/favicon.svg';
+  const isFile = path.startsWith('/assets/');
   const file = isFile ? path.slice(1) : 'index.html';
   try {
     const body = readFileSync(`${web}dist/${file}`);

@@ -5,13 +5,14 @@ import { homeSource, publicSource } from '../../model/sources';
 import { localpart } from '../../xmpp/jid';
 import { Composer } from '../Composer';
 import { FeedView } from '../FeedView';
-import { useAccount, useClient, useFeed, useName } from '../hooks';
+import { useAccount, useClient, useFeed, useName, useSignal } from '../hooks';
 import { Outgoing } from '../Outgoing';
 import { PageHead } from '../PageHead';
 import { PeopleList } from '../People';
 
 export function Home() {
   const [feed, state] = useFeed(homeSource());
+  const followsNobody = useSignal(useClient().follows.state)?.size === 0;
   const known = useMemo(
     () => new Set(state.timeline.posts.map((post) => post.uid)),
     [state.timeline.posts],
@@ -21,12 +22,18 @@ export function Home() {
       <PageHead title={t('home.title')} isHome />
       <Composer place="page" />
       <Outgoing known={known} />
-      <FeedView feed={feed} state={state} empty={<Newcomer />} />
+      <FeedView feed={feed} state={state} empty={<Newcomer followsNobody={followsNobody} />} />
+      {followsNobody && state.timeline.posts.length > 0 && (
+        <section class="welcome narrow-only">
+          <h2>{t('people.toFollow')}</h2>
+          <PeopleList max={5} meta />
+        </section>
+      )}
     </>
   );
 }
 
-function Newcomer() {
+function Newcomer({ followsNobody }: { followsNobody: boolean }) {
   const account = useAccount();
   const name = useName(account, localpart(account));
   const [feed, state] = useFeed(publicSource(useClient().site.pubsub));
@@ -34,8 +41,10 @@ function Newcomer() {
     <>
       <section class="welcome">
         <h2>{t('home.welcome.title', { name })}</h2>
-        <p>{t('home.welcome.text')}</p>
-        <PeopleList max={5} meta />
+        <p>{followsNobody ? t('home.welcome.text') : t('home.welcome.waiting')}</p>
+        <div class="narrow-only">
+          <PeopleList max={5} meta />
+        </div>
       </section>
       <h2 class="section-head">{t('home.publicHeading')}</h2>
       <FeedView feed={feed} state={state} empty={<p class="empty">{t('home.quiet')}</p>} />
