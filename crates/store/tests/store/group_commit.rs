@@ -244,3 +244,30 @@ async fn dropping_the_last_handle_stores_everything_too() {
     drop(store);
     pending.await.unwrap();
 }
+
+#[tokio::test]
+async fn the_log_starts_over_while_people_write_and_read() {
+    let folder = Folder::new();
+    let store = open(&folder);
+    let node = romeos_node(&store).await;
+    let text = "x".repeat(30_000);
+    let mut written = 0;
+    // Several times what the log may hold.
+    while written < 100 << 20 {
+        let pending: Vec<_> = (0..100)
+            .map(|n| put(&store, node, &format!("{written}-{n}"), &text))
+            .collect();
+        for pending in pending {
+            pending.await.unwrap();
+        }
+        store
+            .read(move |reader| reader.newest_items(node, 1, None))
+            .await
+            .unwrap();
+        written += 100 * text.len();
+    }
+    let log = std::fs::metadata(folder.path().join("folkmoot.db-wal"))
+        .unwrap()
+        .len();
+    assert!(log < 40 << 20, "the log has {log} bytes");
+}
