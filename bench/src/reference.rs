@@ -84,9 +84,11 @@ async fn fanout(tls: TlsStream<TcpStream>, subscribers: Subscribers) {
     while read.read_exact(&mut byte).await.is_ok() {
         if byte[0] == b's' {
             if let Some(mut write) = write.take() {
+                // Under the lock, so that nobody is told to be subscribed who is not yet.
+                let mut subscribers = subscribers.lock().await;
                 let _ = write.write_all(b"s").await;
                 let _ = write.flush().await;
-                subscribers.lock().await.push(write);
+                subscribers.push(write);
             }
             continue;
         }
