@@ -170,6 +170,7 @@ impl Auth {
         if localpart.len() > NAME_MAX {
             return Err(RegisterError::Name);
         }
+        let prepared = prepare_password(new.password)?;
         let (state, is_admin, mut parts) = match authority {
             Authority::Operator { is_admin } => (AccountState::Active, is_admin, Vec::new()),
             Authority::Peer(peer, token) => {
@@ -177,6 +178,15 @@ impl Auth {
                     return Err(RegisterError::Taken);
                 }
                 let state = allowed(settings.registration, token.as_ref())?;
+                // Looking for a name that is free costs nothing; the write decides again.
+                let (domain, name) = (jid.domain().to_owned(), localpart.clone());
+                let read = self.store.read(move |reader| {
+                    Ok(reader.account_named(&domain, &name)?.is_some()
+                        || reader.is_name_retired(&domain, &name)?)
+                });
+                if read.await? {
+                    return Err(RegisterError::Taken);
+                }
                 let (now, network) = (self.clock.monotonic_ms(), Network::from(peer));
                 // An invitation is limit enough.
                 if token.is_none() && !self.registrations.is_allowed(&network, now) {
@@ -192,7 +202,7 @@ impl Auth {
                 (state, is_admin, consume.into_iter().collect())
             }
         };
-        let credentials = self.derive(prepare_password(new.password)?).await?;
+        let credentials = self.derive(prepared).await?;
         let no = self.store.jids().number(jid.as_str()).await?;
         parts.push(accounts::create(Account {
             no,

@@ -20,8 +20,11 @@ use crate::auth::{self, Identity};
 use crate::listen::Peer;
 use crate::server::Server;
 
-/// XEP-0440; the namespace of the feature is `ns::SASL_CHANNEL_BINDING`.
+/// XEP-0445 §2
 const IBR_TOKEN: &str = "urn:xmpp:ibr-token:0";
+
+/// Requests on one stream before somebody is authenticated: enough for a person who looks for a free name.
+const REQUESTS_MAX: u32 = 100;
 
 /// Why there is no session.
 pub(crate) enum End {
@@ -214,6 +217,7 @@ impl<'a> Negotiation<'a> {
         let mut domain = domain.to_owned();
         let mut registration = Registration::new(&domain, self.peer.ip);
         self.send_features(&registration).await?;
+        let mut requests = 0;
         loop {
             let stanza = match self.stream.next().await? {
                 Event::Stanza(stanza) => stanza,
@@ -245,10 +249,16 @@ impl<'a> Negotiation<'a> {
                     registration = Registration::new(&domain, self.peer.ip);
                     self.send_features(&registration).await?;
                 }
-                _ if stanza.kind() == Kind::Iq => match registration.answer(self.server, &stanza).await {
-                    Some(answer) => self.stream.send(&answer).await?,
-                    None => return Err(refused(StreamCondition::NotAuthorized)),
-                },
+                _ if stanza.kind() == Kind::Iq => {
+                    let Some(answer) = registration.answer(self.server, &stanza).await else {
+                        return Err(refused(StreamCondition::NotAuthorized));
+                    };
+                    requests += 1;
+                    if requests > REQUESTS_MAX {
+                        return Err(refused(StreamCondition::PolicyViolation));
+                    }
+                    self.stream.send(&answer).await?;
+                }
                 _ => return Err(refused(StreamCondition::NotAuthorized)),
             }
         }

@@ -43,6 +43,7 @@ pub(crate) struct Running {
     closing: Option<Box<StreamError>>,
     /// WebSockets only: the system watches over TCP connections of ours.
     heartbeat: Option<Heartbeat>,
+    has_ended: bool,
     _counted: Counted,
 }
 
@@ -95,6 +96,7 @@ impl Running {
             stanzas: Used::default(),
             flooding_since: None,
             closing: None,
+            has_ended: false,
             _counted: counted,
         }
     }
@@ -286,6 +288,7 @@ impl Running {
             // A stanza that was received takes effect, whoever is left to see it.
             later.await;
         }
+        self.has_ended = true;
         router::ended(&self.server, &self.session).await;
         let waiting = self.session.mailbox.shut();
         if let Ended::Closed(mut closing) = ended {
@@ -296,6 +299,21 @@ impl Running {
                 *error = self.closing.take();
             }
             close(&self.server, &mut self.stream, closing).await;
+        }
+    }
+}
+
+impl Drop for Running {
+    /// Where a stanza's handler panicked, the session must not stay behind as a ghost.
+    fn drop(&mut self) {
+        if self.has_ended || !std::thread::panicking() {
+            return;
+        }
+        let _ = self.session.mailbox.shut();
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let (server, session) = (Arc::clone(&self.server), Arc::clone(&self.session));
+            let ending = async move { router::ended(&server, &session).await };
+            self.server.tasks.spawn_on(ending, &runtime);
         }
     }
 }

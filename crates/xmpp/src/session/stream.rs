@@ -21,6 +21,9 @@ use crate::transport::tls::Tls;
 use crate::transport::websocket::{self, Decoder, FrameError, Received};
 use crate::transport::{TlsConfig, Transport, scratch};
 
+/// Bytes that may wait to be written before pings are not answered any more.
+const PONGS_MAX: usize = 16 * 1024;
+
 /// What arrived.
 #[derive(Debug)]
 pub(crate) enum Event {
@@ -194,6 +197,10 @@ impl Stream {
                     let (taken, event) = match received {
                         Received::More => break,
                         Received::Nothing { taken } => (taken, None),
+                        // Who pings without reading gets no more answers than this (RFC 6455 §5.5.3).
+                        Received::Ping { taken, .. } if self.transport.unwritten() > PONGS_MAX => {
+                            (taken, None)
+                        }
                         Received::Ping { taken, at, length } => {
                             let mut out = scratch::take();
                             websocket::write_pong(&data[at..at + length], &mut out);
@@ -375,7 +382,7 @@ impl Stream {
     }
 
     pub(crate) fn has_unwritten(&self) -> bool {
-        self.transport.has_unwritten()
+        self.transport.unwritten() > 0
     }
 
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

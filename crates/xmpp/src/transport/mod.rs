@@ -28,8 +28,8 @@ pub(crate) trait Transport: Send {
     /// Takes a buffer from [`scratch`] to be written; [`Transport::poll_flush`] does it.
     fn write(&mut self, buffer: Vec<u8>) -> io::Result<()>;
 
-    /// Whether the socket has yet to take something that was written.
-    fn has_unwritten(&self) -> bool;
+    /// How many bytes the socket has yet to take.
+    fn unwritten(&self) -> usize;
 
     /// Writes what was taken.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;

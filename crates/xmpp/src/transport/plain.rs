@@ -17,8 +17,12 @@ pub(crate) struct Unwritten {
 }
 
 impl Unwritten {
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len() - self.at
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
-        self.at == self.bytes.len()
+        self.len() == 0
     }
 
     /// Where to append; a pooled buffer if nothing waits.
@@ -82,8 +86,8 @@ impl<S: Socket> Transport for Plain<S> {
         Ok(())
     }
 
-    fn has_unwritten(&self) -> bool {
-        !self.unwritten.is_empty()
+    fn unwritten(&self) -> usize {
+        self.unwritten.len()
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -292,8 +292,8 @@ impl<S: Socket> Transport for Tls<S> {
         result
     }
 
-    fn has_unwritten(&self) -> bool {
-        !self.unwritten.is_empty()
+    fn unwritten(&self) -> usize {
+        self.unwritten.len()
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

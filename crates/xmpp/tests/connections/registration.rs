@@ -282,6 +282,13 @@ async fn accounts_from_one_address_are_bounded() {
     };
     let mut client = fresh().await;
     ask(&mut client, &register("a", PASSWORD, "")).await.unwrap();
+    // A name that is taken does not count.
+    for _ in 0..5 {
+        assert_eq!(
+            ask(&mut client, &register("a", PASSWORD, "")).await.unwrap_err(),
+            "conflict"
+        );
+    }
     ask(&mut client, &register("b", PASSWORD, "")).await.unwrap();
     assert_eq!(
         ask(&mut client, &register("c", PASSWORD, "")).await.unwrap_err(),
@@ -290,6 +297,23 @@ async fn accounts_from_one_address_are_bounded() {
     world.clock.advance(3_600_000);
     let mut client = fresh().await;
     ask(&mut client, &register("c", PASSWORD, "")).await.unwrap();
+}
+
+#[tokio::test]
+async fn looking_for_a_free_name_has_its_end_too() {
+    let world = registering(|_| {}).await;
+    let (mut client, _) = fresh(&world).await;
+    ask(&mut client, &register("juliet", PASSWORD, "")).await.unwrap();
+    for _ in 0..99 {
+        assert_eq!(
+            ask(&mut client, &register("juliet", PASSWORD, ""))
+                .await
+                .unwrap_err(),
+            "conflict"
+        );
+    }
+    client.send(&register("juliet", PASSWORD, "")).await;
+    client.refused("policy-violation").await;
 }
 
 #[tokio::test]

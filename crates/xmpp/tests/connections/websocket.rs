@@ -242,6 +242,25 @@ async fn the_language_of_the_stream_is_that_of_its_stanzas() {
 }
 
 #[tokio::test]
+async fn who_pings_without_reading_holds_no_memory() {
+    let world = dev_world().await;
+    world.account("juliet").await;
+    let mut client = world.websocket(here());
+    session(&mut client).await;
+    const COUNT: usize = 5_000;
+    for _ in 0..COUNT {
+        client.send_bytes(&frame(0x89, &[b'p'; 100])).await;
+    }
+    send(&mut client, CLOSE).await;
+    let mut pongs = 0;
+    while receive(&mut client).await.0 == 0x8a {
+        pongs += 1;
+    }
+    // What fits into the pipe and a little more; the rest was not worth keeping.
+    assert!((1..2_000).contains(&pongs), "{pongs}");
+}
+
+#[tokio::test]
 async fn a_silent_client_is_asked_and_then_given_up() {
     let world = dev_world().await;
     world.account("juliet").await;
