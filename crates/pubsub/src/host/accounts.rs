@@ -45,7 +45,9 @@ impl Host {
             }
             let queued = self.queue(reported)?;
             let node = Node::created(Arc::clone(&view), queued.ticket);
-            state.nodes.insert(Arc::clone(&view.name), NodeState::Ready(node));
+            state
+                .nodes
+                .insert(Arc::clone(&view.name), NodeState::Ready(Box::new(node)));
             let events = vec![Event::NodeCreated { view }];
             self.finish_telling(
                 &owner,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bus::{Affiliation, Item, NodeConfig, NodeKind, NodeView, SubId, Subscriber, SubscriptionState};
+use bus::{Affiliation, Item, NodeKind, NodeView, SubId, Subscriber, SubscriptionState};
 use store::{NodeNo, PostId, ReadError, Reader, Ticket};
 use wire::BareJid;
 
@@ -74,7 +74,7 @@ impl Host {
                 let rows = self.inner.store.read(move |reader| all_nodes(reader, no)).await?;
                 let mut state = owner.state.lock();
                 if state.generation == generation && !state.is_loaded {
-                    for view in rows.into_iter().filter_map(|row| listed(owner, row)) {
+                    for view in rows.iter().filter_map(|row| self.listed(owner, row)) {
                         state
                             .nodes
                             .insert(Arc::clone(&view.name), NodeState::Listed(view));
@@ -90,7 +90,9 @@ impl Host {
                 let is_same = state.generation == generation
                     && matches!(state.nodes.get(&view.name), Some(NodeState::Listed(listed)) if listed.no == no);
                 if is_same {
-                    state.nodes.insert(Arc::clone(&view.name), NodeState::Ready(node));
+                    state
+                        .nodes
+                        .insert(Arc::clone(&view.name), NodeState::Ready(Box::new(node)));
                 }
             }
         }
@@ -175,6 +177,26 @@ impl Host {
         }
     }
 
+    /// A node as its row tells; `None` for a virtual node, which is kept elsewhere.
+    fn listed(&self, owner: &Owner, row: &store::nodes::Node) -> Option<Arc<NodeView>> {
+        let kind = match owner.kind {
+            OwnerKind::Account => NodeKind::Pep,
+            OwnerKind::Service if bus::Virtual::on_service(&row.name).is_some() => return None,
+            OwnerKind::Service => NodeKind::Service,
+        };
+        Some(Arc::new(NodeView {
+            no: row.no,
+            owner: owner.no,
+            owner_jid: owner.jid.clone(),
+            name: self.inner.configs.name(&row.name),
+            kind,
+            created: row.created,
+            config: self.inner.configs.get(&row.config),
+            affiliations: Arc::from([]),
+            subscribers: Arc::from([]),
+        }))
+    }
+
     /// What the links of a post are made from.
     pub(super) fn links<'a>(&'a self, view: &'a NodeView, id: &'a str, post_id: PostId) -> Links<'a> {
         let settings = &self.inner.settings;
@@ -230,26 +252,6 @@ pub(super) fn kind_word(kind: &NodeKind) -> &'static str {
         NodeKind::Service => "service",
         NodeKind::Virtual(_) => "virtual",
     }
-}
-
-/// A node as its row tells; `None` for a virtual node, which is kept elsewhere.
-fn listed(owner: &Owner, row: store::nodes::Node) -> Option<Arc<NodeView>> {
-    let kind = match owner.kind {
-        OwnerKind::Account => NodeKind::Pep,
-        OwnerKind::Service if bus::Virtual::on_service(&row.name).is_some() => return None,
-        OwnerKind::Service => NodeKind::Service,
-    };
-    Some(Arc::new(NodeView {
-        no: row.no,
-        owner: owner.no,
-        owner_jid: owner.jid.clone(),
-        name: row.name.into(),
-        kind,
-        created: row.created,
-        config: Arc::new(NodeConfig::from_text(&row.config)),
-        affiliations: Arc::from([]),
-        subscribers: Arc::from([]),
-    }))
 }
 
 fn details(reader: &Reader, node: NodeNo) -> Result<Details, ReadError> {

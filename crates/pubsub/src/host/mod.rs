@@ -6,6 +6,7 @@
 
 mod accounts;
 mod affiliations;
+mod configs;
 mod disco;
 mod items;
 mod last;
@@ -36,6 +37,7 @@ pub use subscribe::Subscription;
 
 use crate::access::{Actor, Reader, Relation, Relations, needs_relation};
 use crate::error::PubsubError;
+use configs::Configs;
 use state::{Owner, OwnerKind, OwnerState};
 use steps::Settling;
 use virtuals::Virtuals;
@@ -105,6 +107,7 @@ struct Inner {
     sinks: OnceLock<Vec<Arc<dyn EventSink>>>,
     shards: Vec<Mutex<LruCache<JidNo, Arc<Owner>>>>,
     virtuals: Virtuals,
+    configs: Configs,
     settling: Mutex<Settling>,
     /// The last write, whosever: what timelines wait for.
     last_write: Mutex<Ticket>,
@@ -132,6 +135,7 @@ impl Host {
             sinks: OnceLock::new(),
             shards,
             virtuals: Virtuals::default(),
+            configs: Configs::default(),
             settling: Mutex::default(),
             last_write: Mutex::new(Ticket::NONE),
         };

@@ -11,7 +11,7 @@ use store::Write;
 use wire::BareJid;
 
 use super::made::{create_write, default_config, one_write};
-use super::state::{Heads, Node, NodeState, OwnerKind};
+use super::state::{Heads, Node, NodeState, Owner, OwnerKind};
 use super::steps::Deliver;
 use super::{Accepted, Host, check_name};
 use crate::access::{Actor, may_administer};
@@ -51,19 +51,20 @@ impl Host {
             OwnerKind::Service => (NodeKind::Service, Site::Service),
         };
         let options = config.map(|form| Options::parse(form, site)).transpose()?;
+        let owned = match kind {
+            NodeKind::Service => self.nodes_owned(&owner, actor).await?,
+            NodeKind::Pep | NodeKind::Virtual(_) => 0,
+        };
         self.with(&owner, &name, |state| {
             if state.nodes.contains_key(&name) {
                 return Err(PubsubError::NodeExists);
             }
-            let mut owned = state.nodes.values();
-            let limit = self.inner.settings.nodes_per_owner;
-            if owned
-                .by_ref()
-                .filter(|node| is_owned_by(node.view(), actor))
-                .take(limit)
-                .count()
-                == limit
-            {
+            let owned = if kind == NodeKind::Pep {
+                state.nodes.len()
+            } else {
+                owned
+            };
+            if owned >= self.inner.settings.nodes_per_owner {
                 return Err(PubsubError::MaxNodes);
             }
             let mut config = default_config(&kind, &name);
@@ -80,7 +81,9 @@ impl Host {
             let view = Arc::new(view);
             let queued = self.queue(one_write(writes))?;
             let node = Node::created(Arc::clone(&view), queued.ticket);
-            state.nodes.insert(Arc::clone(&name), NodeState::Ready(node));
+            state
+                .nodes
+                .insert(Arc::clone(&name), NodeState::Ready(Box::new(node)));
             let events = vec![Event::NodeCreated { view }];
             Ok(self.finish(
                 &owner,
@@ -93,6 +96,21 @@ impl Host {
             ))
         })
         .await?
+    }
+
+    /// How many nodes of the service somebody owns, as far as is stored.
+    async fn nodes_owned(&self, service: &Owner, actor: &Actor) -> Result<usize, PubsubError> {
+        let (no, at) = (actor.no, service.no);
+        let rows = self
+            .inner
+            .store
+            .read(move |reader| reader.affiliations_of(no))
+            .await?;
+        let word = Affiliation::Owner.as_str();
+        Ok(rows
+            .iter()
+            .filter(|row| row.owner == at && row.affiliation == word)
+            .count())
     }
 
     /// Changes a node's configuration; fields that the form does not name stay (§8.2.4).
@@ -256,10 +274,6 @@ impl Node {
         let is_kept = |item: &Arc<bus::Item>| self.heads.iter().any(|head| head.post_id == item.post_id);
         self.last = last.filter(|item| !self.heads.is_whole() || is_kept(item));
     }
-}
-
-fn is_owned_by(view: &NodeView, actor: &Actor) -> bool {
-    view.owner == actor.no || view.affiliation(actor.no) == Affiliation::Owner
 }
 
 /// Which rules a node's configuration follows.

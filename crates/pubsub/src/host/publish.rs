@@ -382,7 +382,9 @@ impl Host {
         let queued = self.queue(one_write(writes))?;
         if is_created {
             let node = Node::created(Arc::clone(view), queued.ticket);
-            state.nodes.insert(Arc::clone(&view.name), NodeState::Ready(node));
+            state
+                .nodes
+                .insert(Arc::clone(&view.name), NodeState::Ready(Box::new(node)));
         }
         if let Some(node) = state.node(request.node) {
             node.last = last;

@@ -71,8 +71,8 @@ pub(super) struct Deferred {
 pub(super) enum NodeState {
     /// Its row, from the list of the owner's nodes. It has neither affiliations nor subscribers yet.
     Listed(Arc<NodeView>),
-    /// All that is needed to decide.
-    Ready(Node),
+    /// All that is needed to decide. Boxed, because most nodes of most owners are only listed.
+    Ready(Box<Node>),
 }
 
 impl NodeState {

@@ -47,13 +47,15 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 }
 
 type Items = BTreeMap<String, String>;
+/// Ids of what was published in one request, once it is stored.
+type Published = Accepted<Vec<Arc<str>>>;
 
 struct Play {
     world: World,
     romeo: Actor,
     count: usize,
     /// Who waits for an answer to a publish of this id and text.
-    waiting: Vec<(String, String, Accepted<Vec<Arc<str>>>)>,
+    waiting: Vec<(String, String, Published)>,
     screen: Items,
 }
 
