@@ -137,7 +137,7 @@ impl Play {
         let jid = self.world.client(who)?.jid().to_owned();
         let asked = self.asked.get(who).ok_or_else(|| format!("{who} has asked nothing"))?.root();
         let bare = jid.split_once('/').map_or(jid.as_str(), |(bare, _)| bare);
-        let from = asked.attr("to").map_or_else(|| bare.to_owned(), |to| to.into_owned());
+        let from = asked.attr("to").map_or_else(|| bare.to_owned(), std::borrow::Cow::into_owned);
         let mut writer = Writer::new();
         writer.open(asked.name()).attr("type", kind).attr("from", &from).attr("to", &jid);
         writer.attr_opt("id", asked.attr("id").as_deref());
