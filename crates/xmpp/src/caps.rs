@@ -133,7 +133,7 @@ impl CapsCache {
                     .store
                     .write(store::caps::touch(HASH.into(), announced.ver, server.clock.now())),
             );
-            return settle(server, session, &presence, before, caps);
+            return settle(server, session, &presence, before, caps).await;
         }
         let id = format!("caps-{}", self.ids.fetch_add(1, Ordering::Relaxed));
         session.reply(question(session, &id, &announced));
@@ -153,8 +153,13 @@ impl CapsCache {
         self.asked.lock().remove(&session.id);
     }
 
+    /// Whether a session owes us an answer.
+    pub(crate) fn is_asked(&self, session: &Session) -> bool {
+        self.asked.lock().contains_key(&session.id)
+    }
+
     /// A result or error came from a client: perhaps the answer to our question.
-    pub(crate) fn answered(&self, server: &Arc<Server>, session: &Arc<Session>, stanza: &Stanza) {
+    pub(crate) async fn answered(&self, server: &Arc<Server>, session: &Arc<Session>, stanza: &Stanza) {
         let asked = {
             let mut all = self.asked.lock();
             let is_answer = all
@@ -189,7 +194,7 @@ impl CapsCache {
         } else {
             Arc::new(caps)
         };
-        settle(server, session, &asked.presence, asked.before, caps);
+        settle(server, session, &asked.presence, asked.before, caps).await;
     }
 }
 
@@ -218,7 +223,7 @@ fn identities(info: &Info) -> String {
 }
 
 /// The capabilities of a session are known now.
-fn settle(
+async fn settle(
     server: &Arc<Server>,
     session: &Arc<Session>,
     presence: &Arc<SharedOut>,
@@ -226,13 +231,13 @@ fn settle(
     caps: Arc<Caps>,
 ) {
     if session.routing.set_caps(presence, caps.clone()) {
-        took_effect(server, session, before, caps);
+        took_effect(server, session, before, caps).await;
     }
 }
 
 /// XEP-0163 §4.3.3: who comes, or wants more than before, gets the last items that it missed: the account's own, and those of
-/// the contacts whose presence it sees.
-pub(crate) fn took_effect(
+/// the contacts whose presence it sees. The session does not wait for them, unless it asks again before they are there.
+pub(crate) async fn took_effect(
     server: &Arc<Server>,
     session: &Arc<Session>,
     before: Option<Arc<Caps>>,
@@ -241,41 +246,48 @@ pub(crate) fn took_effect(
     if caps.wants_no_last_items() || before.as_deref() == Some(&*caps) {
         return;
     }
+    if !session.routing.begin_catching_up() {
+        return catch_up(server, session, before, caps).await;
+    }
     let (server, session) = (server.clone(), session.clone());
     let tasks = server.tasks.clone();
     tasks.spawn(async move {
-        let Ok(roster) = server.rosters.of(session.no).await else {
-            return;
-        };
-        let mut owners = vec![Person {
-            no: session.no,
-            jid: session.jid.bare(),
-        }];
-        roster.with(|roster| {
-            let seen = roster
-                .contacts()
-                .iter()
-                .filter(|contact| contact.sees_it && contact.no != session.no);
-            owners.extend(seen.map(|contact| Person {
-                no: contact.no,
-                jid: contact.jid.clone(),
-            }));
-        });
-        let actor = pubsub::Actor {
-            jid: session.jid.clone(),
-            no: session.no,
-        };
-        let is_new =
-            |node: &str| caps.wants(node) && !before.as_ref().is_some_and(|before| before.wants(node));
-        for owner in owners {
-            if !session.routing.is_available() {
-                return;
-            }
-            if server.settings.is_local_domain(owner.jid.domain()) {
-                server.host.send_last_items(&owner.jid, &actor, &is_new).await;
-            }
-        }
+        catch_up(&server, &session, before, caps).await;
+        session.routing.end_catching_up();
     });
+}
+
+async fn catch_up(server: &Arc<Server>, session: &Arc<Session>, before: Option<Arc<Caps>>, caps: Arc<Caps>) {
+    let Ok(roster) = server.rosters.of(session.no).await else {
+        return;
+    };
+    let mut owners = vec![Person {
+        no: session.no,
+        jid: session.jid.bare(),
+    }];
+    roster.with(|roster| {
+        let seen = roster
+            .contacts()
+            .iter()
+            .filter(|contact| contact.sees_it && contact.no != session.no);
+        owners.extend(seen.map(|contact| Person {
+            no: contact.no,
+            jid: contact.jid.clone(),
+        }));
+    });
+    let actor = pubsub::Actor {
+        jid: session.jid.clone(),
+        no: session.no,
+    };
+    let is_new = |node: &str| caps.wants(node) && !before.as_ref().is_some_and(|before| before.wants(node));
+    for owner in owners {
+        if !session.routing.is_available() {
+            return;
+        }
+        if server.settings.is_local_domain(owner.jid.domain()) {
+            server.host.send_last_items(&owner.jid, &actor, &is_new).await;
+        }
+    }
 }
 
 /// The account sees somebody's presence from now on, and gets the last items that it may see with it.

@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use store::JidNo;
 use wire::{BareJid, Document, Element, Jid, Stanza, StanzaError, Writer};
 
+use crate::registry::Routing;
 use crate::router::{Place, Routed, refuse};
 use crate::server::Server;
 use crate::session::Session;
@@ -185,8 +186,13 @@ fn ask(
     to: BareJid,
 ) -> Routed {
     let Some(verb) = verb else {
-        server.caps.answered(server, session, &stanza);
-        return Routed::Done;
+        if !server.caps.is_asked(session) {
+            return Routed::Done;
+        }
+        let (server, session) = (server.clone(), session.clone());
+        return Routed::Later(Box::pin(async move {
+            server.caps.answered(&server, &session, &stanza).await;
+        }));
     };
     let found = stanza
         .first_child()
@@ -212,10 +218,17 @@ async fn answer(
 ) {
     let answered = run(&server, &session, &stanza, verb, target, to).await;
     match answered {
-        Ok(Answer::Later(later)) => {
-            let tasks = server.tasks.clone();
-            tasks.spawn(async move { finish(&server, &session, &stanza, settled(later).await) });
-        }
+        Ok(Answer::Later(later)) => match Routing::wait_beside(&session) {
+            Some(waiting) => {
+                let tasks = server.tasks.clone();
+                tasks.spawn(async move {
+                    finish(&server, &session, &stanza, settled(later).await);
+                    drop(waiting);
+                });
+            }
+            // A client that asks faster than it can be answered waits for its answers.
+            None => finish(&server, &session, &stanza, settled(later).await),
+        },
         other => finish(&server, &session, &stanza, other),
     }
 }

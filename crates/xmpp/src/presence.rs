@@ -141,7 +141,7 @@ async fn update(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza) {
     }
     let before = before.and_then(|before| before.caps);
     match (known, announced) {
-        (Some(known), _) => caps::took_effect(server, session, before, known),
+        (Some(known), _) => caps::took_effect(server, session, before, known).await,
         (None, Some(announced)) => server.caps.ask(server, session, announced, out, before).await,
         (None, None) => {}
     }
@@ -304,7 +304,9 @@ async fn direct(server: &Arc<Server>, session: &Arc<Session>, stanza: &Stanza, t
         session.routing.remove_directed(&to);
         return;
     }
-    if let Some(oldest) = session.routing.add_directed(to)
+    // The account's own resources see its broadcasts.
+    if no != session.no
+        && let Some(oldest) = session.routing.add_directed(to)
         && let Ok(roster) = server.rosters.of(session.no).await
     {
         tell_directed(server, &roster, &[oldest], &unavailable(&session.jid)).await;

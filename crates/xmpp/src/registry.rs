@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 use store::JidNo;
@@ -173,7 +173,13 @@ impl Bitmap {
 
 /// What routing remembers of one session; part of `Session`, changed only by this crate's routing files.
 #[derive(Default)]
-pub struct Routing(Mutex<State>);
+pub struct Routing {
+    state: Mutex<State>,
+    /// Requests whose answers come later.
+    waiting: AtomicU32,
+    /// Whether last items are on their way to it.
+    is_catching_up: AtomicBool,
+}
 
 #[derive(Default)]
 struct State {
@@ -202,25 +208,41 @@ pub struct Available {
 /// The most directed presences remembered for one session (§4.6.3); beyond it the oldest is told that we left.
 pub const DIRECTED_MAX: usize = 256;
 
+/// How many answers of one session may be under way beside it.
+const WAITING_MAX: u32 = 256;
+
+/// One answer under way beside its session.
+pub(crate) struct Waiting(Arc<Session>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.routing.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Routing {
     /// The last available presence, none before the first and after `unavailable`.
     pub fn available(&self) -> Option<Available> {
-        self.0.lock().presence.clone()
+        self.state.lock().presence.clone()
     }
 
     /// Whether the session is available.
     pub fn is_available(&self) -> bool {
-        self.0.lock().presence.is_some()
+        self.state.lock().presence.is_some()
     }
 
     /// The priority of an available session.
     pub fn priority(&self) -> Option<i8> {
-        self.0.lock().presence.as_ref().map(|presence| presence.priority)
+        self.state
+            .lock()
+            .presence
+            .as_ref()
+            .map(|presence| presence.priority)
     }
 
     /// The known capabilities of an available session.
     pub fn caps(&self) -> Option<Arc<Caps>> {
-        self.0
+        self.state
             .lock()
             .presence
             .as_ref()
@@ -229,7 +251,7 @@ impl Routing {
 
     /// Priority and capabilities in one step, for fan-out.
     pub fn priority_and_caps(&self) -> Option<(i8, Option<Arc<Caps>>)> {
-        self.0
+        self.state
             .lock()
             .presence
             .as_ref()
@@ -237,16 +259,16 @@ impl Routing {
     }
 
     pub(crate) fn set_available(&self, presence: Available) -> Option<Available> {
-        self.0.lock().presence.replace(presence)
+        self.state.lock().presence.replace(presence)
     }
 
     pub(crate) fn set_unavailable(&self) -> Option<Available> {
-        self.0.lock().presence.take()
+        self.state.lock().presence.take()
     }
 
     /// Sets the capabilities if `stanza` is still the session's last presence.
     pub(crate) fn set_caps(&self, stanza: &Arc<SharedOut>, caps: Arc<Caps>) -> bool {
-        match &mut self.0.lock().presence {
+        match &mut self.state.lock().presence {
             Some(presence) if Arc::ptr_eq(&presence.stanza, stanza) => {
                 presence.caps = Some(caps);
                 true
@@ -255,18 +277,37 @@ impl Routing {
         }
     }
 
+    /// Counts a request whose answer comes later; `None` when so many wait already that the session is to wait too. The
+    /// place is free again when what is returned is dropped.
+    pub(crate) fn wait_beside(session: &Arc<Session>) -> Option<Waiting> {
+        if session.routing.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING_MAX {
+            session.routing.waiting.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        Some(Waiting(session.clone()))
+    }
+
+    /// Notes that last items are on their way to the session; false when others are already.
+    pub(crate) fn begin_catching_up(&self) -> bool {
+        !self.is_catching_up.swap(true, Ordering::AcqRel)
+    }
+
+    pub(crate) fn end_catching_up(&self) {
+        self.is_catching_up.store(false, Ordering::Release);
+    }
+
     /// Whether the session asked for the roster and so gets pushes (RFC 6121 §2.2, "interested resource").
     pub fn is_interested(&self) -> bool {
-        self.0.lock().is_interested
+        self.state.lock().is_interested
     }
 
     pub(crate) fn set_interested(&self) {
-        self.0.lock().is_interested = true;
+        self.state.lock().is_interested = true;
     }
 
     /// Remembers a directed presence; returns the oldest if there are too many.
     pub(crate) fn add_directed(&self, to: Jid) -> Option<Jid> {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         let directed = &mut state.rare.get_or_insert_default().directed;
         if directed.contains(&to) {
             return None;
@@ -276,7 +317,7 @@ impl Routing {
     }
 
     pub(crate) fn remove_directed(&self, to: &Jid) -> bool {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         let Some(rare) = &mut state.rare else { return false };
         let before = rare.directed.len();
         rare.directed.retain(|other| other != to);
@@ -284,7 +325,7 @@ impl Routing {
     }
 
     pub(crate) fn take_directed(&self) -> Vec<Jid> {
-        self.0
+        self.state
             .lock()
             .rare
             .as_mut()
