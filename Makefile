@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test test-rust test-web test-stories lint fuzz bench bench-quick web setup-run setup-test fmt clean
+.PHONY: screenshots help run test test-rust test-web test-stories lint fuzz bench bench-quick web setup-run setup-test fmt clean
 
 DATA ?= data
 ARGS ?=
@@ -86,3 +86,7 @@ fmt: ## format everything
 
 clean: ## remove what was built (not your data)
 	rm -rf target web/dist web/node_modules tests/stories/node_modules
+
+screenshots: setup-test web ## the README's pictures, taken of a small town that talks
+	cargo build --locked -p folkmoot
+	node tests/stories/screenshots.mjs

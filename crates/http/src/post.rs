@@ -65,7 +65,7 @@ impl Post {
             href: path(site, found),
             published_iso: date::iso(published(found)),
             published_text: date::for_people(published(found), text),
-            is_edited: found.item.modified > found.item.created,
+            is_edited: is_edited(found),
             reply_to,
             reply_href,
             title,
@@ -84,6 +84,16 @@ pub(crate) fn path(site: &Site, found: &Found) -> String {
 /// When it was published: as this server saw it, whatever the author claims.
 pub(crate) fn published(found: &Found) -> Timestamp {
     found.item.created
+}
+
+/// Whether the post says that it was changed after it was published. The author's client may date a post a moment before
+/// the server gets it, so a second is no edit.
+fn is_edited(found: &Found) -> bool {
+    const MOMENT_MS: i64 = 1_000;
+    match (found.entry.published, found.entry.updated) {
+        (Some(published), Some(updated)) => updated - published > MOMENT_MS,
+        _ => false,
+    }
 }
 
 /// What the author calls themselves in the post, unless the post names somebody else.
