@@ -1,8 +1,10 @@
 //! RFC 6120 §4, §5 and §7, and what breaks them.
 
 use rustls::version::TLS13;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use xmpp::listen::{Peer, serve_io};
 
-use crate::support::{HEADER, World, bind, dev_world, plain, world};
+use crate::support::{HEADER, PASSWORD, World, bind, dev_world, plain, world};
 
 /// What is sent first on a fresh connection, and the stream error that it earns.
 async fn first_words(world: &World, words: &str, condition: &str) {
@@ -414,4 +416,62 @@ async fn bytes_may_come_one_by_one() {
         tokio::task::yield_now().await;
     }
     client.expect("<body>é</body>").await;
+}
+
+/// A whole session's bytes, some of them changed: whatever comes of it, the connection's task neither panics nor hangs.
+#[tokio::test]
+async fn broken_streams_break_nothing() {
+    let world = dev_world().await;
+    world.account("juliet").await;
+    let script = format!(
+        "{HEADER}{}{HEADER}{}<presence/><message to='juliet@localhost/balcony'><body>hi &amp; bye</body></message>\
+         <iq type='get' id='1'><ping xmlns='urn:xmpp:ping'/></iq></stream:stream>",
+        plain("juliet", PASSWORD),
+        bind("balcony"),
+    );
+    // A fixed sequence (Knuth's MMIX multiplier), so that a failure comes again.
+    let mut state = 1u64;
+    let mut random = move |below: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    for round in 0..150 {
+        let mut bytes = script.clone().into_bytes();
+        for _ in 0..random(3) {
+            let at = random(bytes.len());
+            match random(3) {
+                0 => bytes[at] = random(256) as u8,
+                1 => drop(bytes.remove(at)),
+                _ => bytes.truncate(at),
+            }
+        }
+        let (mut ours, theirs) = tokio::io::duplex(1 << 20);
+        let serving = tokio::spawn(serve_io(
+            world.server.clone(),
+            theirs,
+            Peer::direct([127, 0, 0, 1].into()),
+        ));
+        let piece = 1 + random(200);
+        let talking = async {
+            for piece in bytes.chunks(piece) {
+                if ours.write_all(piece).await.is_err() {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+            let _ = ours.shutdown().await;
+            let mut answer = Vec::new();
+            let _ = ours.read_to_end(&mut answer).await;
+            answer
+        };
+        let (served, answer) = tokio::join!(serving, talking);
+        assert!(
+            served.is_ok(),
+            "round {round} panicked after {}",
+            String::from_utf8_lossy(&answer)
+        );
+    }
+    world.until_nobody_is_there().await;
 }
