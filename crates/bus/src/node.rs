@@ -53,8 +53,15 @@ impl Virtual {
         if name == MICROBLOG {
             return Some(Virtual::PublicStream);
         }
-        let tag = name.strip_prefix(TAG_PREFIX).filter(|tag| !tag.is_empty())?;
-        Some(Virtual::Tag(Arc::from(format::hashtag::fold(tag))))
+        // What is no tag folds to nothing.
+        let tag = format::hashtag::fold(name.strip_prefix(TAG_PREFIX)?);
+        (!tag.is_empty()).then(|| Virtual::Tag(tag.into()))
+    }
+
+    /// Whether no other node of the pubsub service may have this name, even where it is no tag's.
+    #[must_use]
+    pub fn is_reserved_on_service(name: &str) -> bool {
+        name == MICROBLOG || name.starts_with(TAG_PREFIX)
     }
 
     /// The node's name on the wire.

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use bus::{Affiliation, Event, MaxItems, NodeConfig, NodeKind, NodeView};
+use bus::{Affiliation, Event, MaxItems, NodeConfig, NodeKind, NodeView, Virtual};
 use format::form::DataForm;
 use store::Write;
 use wire::BareJid;
@@ -48,6 +48,9 @@ impl Host {
             OwnerKind::Account if actor.no != owner.no => return Err(PubsubError::Forbidden),
             OwnerKind::Account => (NodeKind::Pep, Site::Account),
             OwnerKind::Service if !self.is_ours(actor.jid.domain()) => return Err(PubsubError::Forbidden),
+            OwnerKind::Service if Virtual::is_reserved_on_service(&name) => {
+                return Err(PubsubError::InvalidName("the names of hash tags are reserved"));
+            }
             OwnerKind::Service => (NodeKind::Service, Site::Service),
         };
         let options = config.map(|form| Options::parse(form, site)).transpose()?;

@@ -11,7 +11,7 @@ use super::made::one_write;
 use super::state::{Head, Known, Marks, Owner, OwnerState};
 use super::steps::{Deliver, Touched};
 use super::{Accepted, Host, check_name};
-use crate::access::{Actor, may_retract};
+use crate::access::{Actor, may_publish, may_retract};
 use crate::error::PubsubError;
 
 /// Items that one request may retract.
@@ -114,6 +114,8 @@ impl Host {
             return Err(PubsubError::Unsupported("persistent-items"));
         }
         let view = Arc::clone(&node.view);
+        // Who may not publish learns nothing of what is there.
+        may_publish(actor.no, &view)?;
         let mut found: Vec<(PostId, &str, Marks)> = Vec::with_capacity(ids.len());
         for id in ids {
             let (post_id, marks) = match node.heads.find(id) {

@@ -377,6 +377,11 @@ async fn nodes_of_the_service() {
         Some(PubsubError::NodeNotFound),
         "only people's nodes make themselves"
     );
+    let reserved = world
+        .host
+        .create(&service, &romeo, Some("tag/no tag"), None)
+        .await;
+    assert!(matches!(reserved.err(), Some(PubsubError::InvalidName(_))));
     let stranger = world.actor("paris@elsewhere.example/x").await;
     let created = world.host.create(&service, &stranger, Some("crypt"), None).await;
     assert_eq!(created.err(), Some(PubsubError::Forbidden));
