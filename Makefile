@@ -46,7 +46,7 @@ else
 endif
 
 test-web: web ## the web client's checks and unit tests
-	cd web && npm run lint && npm run check && npm test && npm run size
+	cd web && npm run lint && npm run check && npm test
 
 test-stories: web ## stock clients and a browser against the running server
 	cargo build --locked -p folkmoot
