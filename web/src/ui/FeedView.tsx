@@ -4,6 +4,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { errorText } from '../i18n/errors';
 import { plural, t } from '../i18n';
 import type { Feed, FeedState } from '../model/feed';
+import type { Post } from '../xmpp/atom';
 import { useLink } from './hooks';
 import { Icon } from './icons';
 import { PostItem } from './PostView';
@@ -22,15 +23,22 @@ export function FeedView({ feed, state, empty }: Props) {
   useHolding(feed, state);
   const fresh = useFresh(feed, state);
   const { phase, timeline, held } = state;
+  const list = usePositions(timeline.posts);
   if (phase === 'loading' && timeline.posts.length === 0) return <Skeleton />;
   if (phase === 'failed') return <Failed feed={feed} error={state.error} />;
   if (timeline.posts.length === 0 && held.length === 0) return <>{empty}</>;
   return (
     <>
       <NewPill feed={feed} count={held.length} detached={timeline.detached} />
-      <div class="feed" role="feed" aria-label={t('feed.label')} aria-busy={phase === 'loading'}>
-        {timeline.posts.map((post, index) => (
-          <PostItem key={post.uid} post={post} position={index + 1} isNew={fresh.has(post.uid)} />
+      <div
+        ref={list}
+        class="feed"
+        role="feed"
+        aria-label={t('feed.label')}
+        aria-busy={phase === 'loading'}
+      >
+        {timeline.posts.map((post) => (
+          <PostItem key={post.uid} post={post} isNew={fresh.has(post.uid)} />
         ))}
       </div>
       <Older feed={feed} state={state} />
@@ -76,6 +84,20 @@ function useFresh(feed: Feed, { phase, timeline }: FeedState): ReadonlySet<strin
     timeline.posts.forEach((post) => uids.add(post.uid));
   }
   return fresh.current;
+}
+
+/**
+ * Numbers the posts for those who listen. Written past the drawing, because every new post moves
+ * all others, which else need not be drawn again.
+ */
+function usePositions(posts: readonly Post[]) {
+  const list = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    Array.from(list.current?.children ?? []).forEach((post, index) =>
+      post.setAttribute('aria-posinset', String(index + 1)),
+    );
+  }, [posts]);
+  return list;
 }
 
 function NewPill({ feed, count, detached }: { feed: Feed; count: number; detached: boolean }) {

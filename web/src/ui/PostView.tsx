@@ -21,11 +21,10 @@ const FOLD_LINES = 14;
 
 interface Props {
   post: Post;
-  position: number;
   isNew: boolean;
 }
 
-function PostView({ post, position, isNew }: Props) {
+function PostView({ post, isNew }: Props) {
   const { site } = useClient();
   const fallback = tidy(post.authorName) ?? localpart(post.author);
   const name = useName(post.author, fallback);
@@ -35,7 +34,6 @@ function PostView({ post, position, isNew }: Props) {
     <article
       class={isNew ? 'post is-new' : 'post'}
       tabIndex={0}
-      aria-posinset={position}
       aria-setsize={-1}
       aria-label={name}
     >
@@ -62,11 +60,11 @@ function PostView({ post, position, isNew }: Props) {
   );
 }
 
-/** Draws a post again only when it, its place or its novelty changes. */
+/** Draws a post again only when it or its novelty changes. */
 export class PostItem extends Component<Props> {
   override shouldComponentUpdate(next: Props): boolean {
-    const { post, position, isNew } = this.props;
-    return next.post !== post || next.position !== position || next.isNew !== isNew;
+    const { post, isNew } = this.props;
+    return next.post !== post || next.isNew !== isNew;
   }
 
   override render() {

@@ -3,15 +3,16 @@ import { t } from '../i18n';
 import { paths } from '../model/route';
 import { homeSource, publicSource } from '../model/sources';
 import type { Post } from '../xmpp/atom';
-import { useClient, useSignal } from './hooks';
+import { useCalmSignal, useClient } from './hooks';
 import { A } from './router';
 
 const MOST = 8;
 
 export function Tags() {
   const client = useClient();
-  const home = useSignal(client.peek(homeSource()).state).timeline.posts;
-  const everybody = useSignal(client.peek(publicSource(client.site.pubsub)).state).timeline.posts;
+  const home = useCalmSignal(client.peek(homeSource()).state).timeline.posts;
+  const everybody = useCalmSignal(client.peek(publicSource(client.site.pubsub)).state).timeline
+    .posts;
   const tags = countTags([...home, ...everybody]);
   if (tags.length === 0) return null;
   return (

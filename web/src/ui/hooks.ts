@@ -27,6 +27,28 @@ export function useSignal<T>(signal: Signal<T>): T {
   return drawn;
 }
 
+/** As `useSignal`, but draws at most once a frame, however fast the value changes. */
+export function useCalmSignal<T>(signal: Signal<T>): T {
+  const [, draw] = useState({});
+  const drawn = signal.value;
+  useEffect(() => {
+    let frame = 0;
+    const request = () => {
+      frame ||= requestAnimationFrame(() => {
+        frame = 0;
+        draw({});
+      });
+    };
+    const stop = signal.subscribe(request);
+    if (!Object.is(drawn, signal.value)) request();
+    return () => {
+      cancelAnimationFrame(frame);
+      stop();
+    };
+  }, [signal]);
+  return drawn;
+}
+
 /** The present connection, if there is one. */
 export function useLink(): Link | undefined {
   const state = useSignal(useClient().session.state);
@@ -55,7 +77,7 @@ export function useFeed(source: FeedSource): [Feed, FeedState] {
     // The key says all about a source.
   }, [client, source.key]);
   const current = feed.source.key === source.key ? feed : client.peek(source);
-  return [current, useSignal(current.state)];
+  return [current, useCalmSignal(current.state)];
 }
 
 const TICK = 20_000;
