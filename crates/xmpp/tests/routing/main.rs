@@ -1,0 +1,7 @@
+//! Routing from the inside: sessions without connections, many of them, and restarts. What a client sees of it is in the
+//! transcripts.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod deletion;
+mod fan_out;
+mod support;
