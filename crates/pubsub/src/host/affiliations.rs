@@ -9,7 +9,7 @@ use wire::{BareJid, Jid};
 use super::state::NodeState;
 use super::steps::Deliver;
 use super::subscribe::address;
-use super::{Accepted, Host, check_name};
+use super::{Accepted, Host};
 use crate::access::{Actor, may_administer};
 use crate::error::PubsubError;
 
@@ -27,7 +27,7 @@ impl Host {
         actor: &Actor,
         node: &str,
     ) -> Result<Vec<(BareJid, Affiliation)>, PubsubError> {
-        check_name(node)?;
+        self.check_own(owner, node)?;
         let view = self.view(owner, node).await?.ok_or(PubsubError::NodeNotFound)?;
         may_administer(actor.no, &view)?;
         let numbers: Vec<_> = view.affiliations.iter().map(|(no, _)| *no).collect();
@@ -54,7 +54,7 @@ impl Host {
         node: &str,
         changes: &[(BareJid, Affiliation)],
     ) -> Result<Accepted<()>, PubsubError> {
-        check_name(node)?;
+        self.check_own(owner, node)?;
         let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
         let names: Vec<_> = changes.iter().map(|(jid, _)| jid.as_str()).collect();
         let numbers = self.inner.store.jids().numbers(&names).await?;

@@ -273,6 +273,15 @@ impl Host {
         }
     }
 
+    /// Checks the name of a node that something is to be done with which no virtual node allows.
+    fn check_own(&self, owner: &BareJid, node: &str) -> Result<(), PubsubError> {
+        check_name(node)?;
+        match self.virtual_at(owner, node) {
+            Some(_) => Err(PubsubError::NotAllowed),
+            None => Ok(()),
+        }
+    }
+
     fn is_ours(&self, domain: &str) -> bool {
         self.inner.settings.domains.iter().any(|one| one == domain)
     }

@@ -127,10 +127,7 @@ impl Host {
         node: &str,
         form: &DataForm,
     ) -> Result<Accepted<()>, PubsubError> {
-        check_name(node)?;
-        if self.virtual_at(owner, node).is_some() {
-            return Err(PubsubError::NotAllowed);
-        }
+        self.check_own(owner, node)?;
         let site = if self.is_service(owner) {
             Site::Service
         } else {
@@ -189,10 +186,7 @@ impl Host {
         actor: &Actor,
         node: &str,
     ) -> Result<DataForm, PubsubError> {
-        check_name(node)?;
-        if self.virtual_at(owner, node).is_some() {
-            return Err(PubsubError::NotAllowed);
-        }
+        self.check_own(owner, node)?;
         let view = self.view(owner, node).await?.ok_or(PubsubError::NodeNotFound)?;
         may_administer(actor.no, &view)?;
         Ok(form::config_form(&view.config, site_of(&view)))
@@ -218,10 +212,7 @@ impl Host {
         actor: &Actor,
         node: &str,
     ) -> Result<Accepted<()>, PubsubError> {
-        check_name(node)?;
-        if self.virtual_at(owner, node).is_some() {
-            return Err(PubsubError::NotAllowed);
-        }
+        self.check_own(owner, node)?;
         let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
         self.with(&owner, node, |state| {
             let ready = state.node(node).ok_or(PubsubError::NodeNotFound)?;
@@ -245,10 +236,7 @@ impl Host {
         actor: &Actor,
         node: &str,
     ) -> Result<Accepted<()>, PubsubError> {
-        check_name(node)?;
-        if self.virtual_at(owner, node).is_some() {
-            return Err(PubsubError::NotAllowed);
-        }
+        self.check_own(owner, node)?;
         let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
         self.with(&owner, node, |state| {
             let node = state.node(node).ok_or(PubsubError::NodeNotFound)?;

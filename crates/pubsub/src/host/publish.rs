@@ -14,7 +14,7 @@ use wire::BareJid;
 use super::made::{Body, Place, create_write, default_config, gone, one_write};
 use super::state::{Head, Heads, Known, Marks, Node, NodeState, Owner, OwnerKind, OwnerState};
 use super::steps::{Deliver, Queued};
-use super::{Accepted, Host, MAX_NAME, check_name};
+use super::{Accepted, Host, MAX_NAME};
 use crate::access::{Actor, may_publish, may_retract};
 use crate::error::PubsubError;
 use crate::form::{Options, Site};
@@ -79,10 +79,7 @@ impl Host {
         items: Vec<NewItem>,
         options: Option<&DataForm>,
     ) -> Result<Accepted<Vec<Arc<str>>>, PubsubError> {
-        check_name(node)?;
-        if self.virtual_at(owner, node).is_some() {
-            return Err(PubsubError::NotAllowed);
-        }
+        self.check_own(owner, node)?;
         let site = if self.is_service(owner) {
             Site::Service
         } else {

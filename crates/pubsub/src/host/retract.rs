@@ -10,7 +10,7 @@ use wire::BareJid;
 use super::made::one_write;
 use super::state::{Head, Known, Marks, Owner, OwnerState};
 use super::steps::{Deliver, Touched};
-use super::{Accepted, Host, check_name};
+use super::{Accepted, Host};
 use crate::access::{Actor, may_publish, may_retract};
 use crate::error::PubsubError;
 
@@ -51,10 +51,7 @@ impl Host {
         ids: &[&str],
         notify: bool,
     ) -> Result<Accepted<()>, PubsubError> {
-        check_name(node)?;
-        if self.virtual_at(owner, node).is_some() {
-            return Err(PubsubError::NotAllowed);
-        }
+        self.check_own(owner, node)?;
         if ids.is_empty() || ids.contains(&"") {
             return Err(PubsubError::ItemRequired);
         }

@@ -335,7 +335,7 @@ impl Host {
         actor: &Actor,
         node: &str,
     ) -> Result<Vec<Subscription>, PubsubError> {
-        check_name(node)?;
+        self.check_own(owner, node)?;
         let view = self.view(owner, node).await?.ok_or(PubsubError::NodeNotFound)?;
         may_administer(actor.no, &view)?;
         let mut numbers: Vec<JidNo> = view.subscribers.iter().map(|one| one.no).collect();
@@ -361,7 +361,7 @@ impl Host {
         node: &str,
         changes: &[(Jid, Option<SubscriptionState>)],
     ) -> Result<Accepted<()>, PubsubError> {
-        check_name(node)?;
+        self.check_own(owner, node)?;
         let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
         let bare: Vec<_> = changes.iter().map(|(jid, _)| jid.bare_str()).collect();
         let numbers = self.inner.store.jids().numbers(&bare).await?;
