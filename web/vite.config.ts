@@ -1,7 +1,7 @@
 import { defineConfig } from 'vite';
 
 /** A server started by hand during development; the built client needs no such setting. */
-const devServer = process.env.FOLKMOOT_DEV_SERVER ?? 'http://127.0.0.1:5280';
+const devServer = process.env.DEV_SERVER ?? 'http://127.0.0.1:5280';
 
 const proxy = { '/xmpp-websocket': { target: devServer, ws: true } };
 
