@@ -1,11 +1,13 @@
 //! Who follows whom: `urn:x-folkmoot:follow:0`, asked of a bare address. Following itself is a pubsub subscription.
 //!
-//! Of others, only counts and whether the asker follows them are told.
+//! Of others, only whether the asker follows them is told, and counts to who may read their posts.
 
+use store::JidNo;
 use wire::{StanzaError, Writer};
 
 use super::Xeps;
 use super::pubsub::errors::on_the_wire;
+use crate::failures::unreadable;
 use crate::iq::{Answer, Answered, Cx, Target};
 
 const FOLLOW: &str = "urn:x-folkmoot:follow:0";
@@ -18,31 +20,27 @@ pub(super) fn register(xeps: &mut Xeps) {
 }
 
 async fn following(cx: Cx) -> Answered {
-    let timelines = &cx.server.timelines;
     let no = cx
         .server
         .find(cx.to.as_str())
         .await
         .ok_or_else(StanzaError::item_not_found)?;
-    let count = timelines.following_count(no).await.map_err(on_the_wire)?;
-    let followers = timelines.followers_count(no).await.map_err(on_the_wire)?;
     let mut writer = Writer::new();
-    writer.open("following").attr("xmlns", FOLLOW);
-    writer
-        .attr("count", &count.to_string())
-        .attr("followers", &followers.to_string());
+    writer.open("following").ns(FOLLOW);
     if cx.target == Target::OwnAccount {
-        let all = timelines.following(no).await.map_err(on_the_wire)?;
+        write_counts(&cx, no, &mut writer).await?;
+        let all = cx.server.timelines.following(no).await.map_err(on_the_wire)?;
         let names = cx.server.store.jids().names(&all).await;
-        for name in names
-            .map_err(|error| crate::failures::unreadable(&error))?
-            .into_iter()
-            .flatten()
-        {
+        for name in names.map_err(|error| unreadable(&error))?.into_iter().flatten() {
             writer.open("follow").attr("jid", &name).close();
         }
     } else {
-        let is_following = timelines
+        if may_read(&cx).await? {
+            write_counts(&cx, no, &mut writer).await?;
+        }
+        let is_following = cx
+            .server
+            .timelines
             .is_following(cx.session.no, no)
             .await
             .map_err(on_the_wire)?;
@@ -50,4 +48,33 @@ async fn following(cx: Cx) -> Answered {
     }
     writer.close();
     Ok(Answer::Payload(writer.finish()))
+}
+
+async fn write_counts(cx: &Cx, no: JidNo, writer: &mut Writer) -> Result<(), StanzaError> {
+    let count = cx
+        .server
+        .timelines
+        .following_count(no)
+        .await
+        .map_err(on_the_wire)?;
+    let followers = cx
+        .server
+        .timelines
+        .followers_count(no)
+        .await
+        .map_err(on_the_wire)?;
+    writer
+        .attr("count", &count.to_string())
+        .attr("followers", &followers.to_string());
+    Ok(())
+}
+
+/// Whether the asker may read the account's posts.
+async fn may_read(cx: &Cx) -> Result<bool, StanzaError> {
+    let host = &cx.server.host;
+    let Some(view) = host.view(&cx.to, bus::MICROBLOG).await.map_err(on_the_wire)? else {
+        return Ok(false);
+    };
+    let reader = host.reader(&cx.actor(), &view).await;
+    Ok(pubsub::access::may_read(&reader, &view).is_ok())
 }
