@@ -60,20 +60,20 @@ function SideNavigation() {
     <div class="side">
       <A to={paths.home} class="wordmark">
         <Logo size={34} />
-        <span>{t('app.name')}</span>
+        <span class="label">{t('app.name')}</span>
       </A>
       <nav aria-label={t('nav.label')}>
         {[home, everybody, people, profile, settings].map((destination) => (
           <A key={destination.to} to={destination.to} class="nav-link">
             <Icon name={destination.icon} />
-            <span>{destination.text}</span>
+            <span class="label">{destination.text}</span>
             {destination === people && <RequestBadge />}
           </A>
         ))}
       </nav>
       <button type="button" class="primary write" onClick={openComposer}>
         <Icon name="write" />
-        <span>{t('nav.write')}</span>
+        <span class="label">{t('nav.write')}</span>
       </button>
       <Self />
     </div>
