@@ -171,7 +171,8 @@ pub(super) fn gone(view: &Arc<NodeView>, head: Head) -> (Event, Touched) {
 /// The configuration of a node that is created without one.
 pub(super) fn default_config(kind: &NodeKind, name: &str) -> NodeConfig {
     match kind {
-        NodeKind::Pep if name == MICROBLOG => NodeConfig::microblog(AccessModel::Open),
+        // Whom it is for was chosen at sign-up; one that is made again is no more open than any other node.
+        NodeKind::Pep if name == MICROBLOG => NodeConfig::microblog(AccessModel::Presence),
         NodeKind::Pep => NodeConfig::pep(),
         NodeKind::Service | NodeKind::Virtual(_) => NodeConfig::service(),
     }

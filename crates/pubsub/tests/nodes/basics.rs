@@ -334,6 +334,12 @@ async fn nodes_are_purged_and_deleted() {
     published.durable.await.unwrap();
     assert_eq!(world.sink.told(), ["delete blog", "create blog", "new blog 1 c"]);
     assert_eq!(world.ids(&romeo, &romeo, MICROBLOG).await.unwrap(), ["1"]);
+    let view = world.host.view(&owner, MICROBLOG).await.unwrap().unwrap();
+    assert_eq!(
+        view.config.access,
+        AccessModel::Presence,
+        "open only where somebody said so"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
