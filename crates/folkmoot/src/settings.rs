@@ -112,7 +112,12 @@ pub fn xmpp(config: &Config, site_url: &str, mode: Mode) -> xmpp::settings::Sett
             connections_per_ip: if is_dev { 0 } else { limits.connections_per_address },
             failed_logins_per_ip_and_hour: unless_dev(limits.failed_sign_ins_per_address_per_hour),
             failed_logins_per_account_and_hour: unless_dev(limits.failed_sign_ins_per_account_per_hour),
-            registrations_per_ip_and_hour: unless_dev(config.registration.per_address_per_hour),
+            // On localhost everybody comes from one address, and nobody comes from outside.
+            registrations_per_ip_and_hour: if config.is_localhost_only() {
+                0
+            } else {
+                unless_dev(config.registration.per_address_per_hour)
+            },
             devices_per_account: limits.devices_per_account,
             device_lifetime_ms: i64::from(limits.device_days) * 86_400_000,
         },

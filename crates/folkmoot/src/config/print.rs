@@ -63,7 +63,7 @@ const COMMENTS: &[(&str, &str)] = &[
     ),
     (
         "registration.per_address_per_hour",
-        "Sign-ups from one network address in an hour.",
+        "Sign-ups from one network address in an hour; without limit when the only domain is localhost.",
     ),
     (
         "registration.reserved_names",
