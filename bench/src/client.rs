@@ -75,7 +75,10 @@ pub async fn connect(server: SocketAddr, source: Option<IpAddr>) -> Result<TlsSt
     if let Some(ip) = source {
         socket.bind(SocketAddr::new(ip, 0))?;
     }
-    let tcp = socket.connect(server).await.with_context(|| format!("connecting to {server}"))?;
+    let tcp = socket
+        .connect(server)
+        .await
+        .with_context(|| format!("connecting to {server}"))?;
     tcp.set_nodelay(true)?;
     let name = ServerName::try_from("localhost")?;
     Ok(connector().connect(name, tcp).await?)
@@ -85,8 +88,15 @@ impl Client {
     /// Connects, signs in as `user` of localhost and binds `resource`.
     pub async fn sign_in(server: SocketAddr, user: &str, resource: &str) -> Result<Client> {
         let stream = connect(server, None).await?;
-        let mut client = Client { stream, buffer: Vec::new(), jid: String::new() };
-        client.negotiate(user, resource).await.with_context(|| format!("signing in as {user}"))?;
+        let mut client = Client {
+            stream,
+            buffer: Vec::new(),
+            jid: String::new(),
+        };
+        client
+            .negotiate(user, resource)
+            .await
+            .with_context(|| format!("signing in as {user}"))?;
         client.buffer = Vec::new();
         Ok(client)
     }
@@ -119,8 +129,10 @@ impl Client {
         let signature = hmac(&Sha256::digest(&client_key), message.as_bytes());
         let proof: Vec<u8> = client_key.iter().zip(&signature).map(|(k, s)| k ^ s).collect();
         let response = BASE64.encode(format!("{without_proof},p={}", BASE64.encode(proof)));
-        self.send(&format!("<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{response}</response>"))
-            .await?;
+        self.send(&format!(
+            "<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{response}</response>"
+        ))
+        .await?;
         let outcome = self.until_any(&["</success>", "</failure>"]).await?;
         if outcome.contains("<failure") {
             bail!("refused: {outcome}");
@@ -134,7 +146,9 @@ impl Client {
         ))
         .await?;
         let bound = self.until("</iq>").await?;
-        self.jid = between(&bound, "<jid>", "</jid>").context("bound without a JID")?.to_owned();
+        self.jid = between(&bound, "<jid>", "</jid>")
+            .context("bound without a JID")?
+            .to_owned();
         Ok(())
     }
 
@@ -177,7 +191,10 @@ impl Client {
                 return Ok(String::from_utf8_lossy(&seen).into_owned());
             }
             if self.stream.read_buf(&mut self.buffer).await? == 0 {
-                bail!("the server closed the connection after {}", String::from_utf8_lossy(&self.buffer));
+                bail!(
+                    "the server closed the connection after {}",
+                    String::from_utf8_lossy(&self.buffer)
+                );
             }
         }
     }
@@ -185,7 +202,11 @@ impl Client {
     /// Splits into a writer and a counter of occurrences of `needle`.
     pub fn split(self, needle: &'static str) -> (Sender, Counter) {
         let (read, write) = tokio::io::split(self.stream);
-        let counter = Counter { read, tail: Vec::new(), finder: memmem::Finder::new(needle) };
+        let counter = Counter {
+            read,
+            tail: Vec::new(),
+            finder: memmem::Finder::new(needle),
+        };
         (Sender { write }, counter)
     }
 }

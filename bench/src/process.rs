@@ -27,7 +27,15 @@ impl Process {
         let log = fs::File::create(data.join("server.log"))?;
         let mut command = Command::new(binary);
         command
-            .args(["serve", "--dev", "--domain", "localhost", "--bind", &ADDRESS.to_string(), "--data"])
+            .args([
+                "serve",
+                "--dev",
+                "--domain",
+                "localhost",
+                "--bind",
+                &ADDRESS.to_string(),
+                "--data",
+            ])
             .arg(data)
             .env("RUST_LOG", "warn");
         Self::spawn(command, log, SocketAddr::new(ADDRESS, 5280), Some(data)).await
@@ -41,7 +49,12 @@ impl Process {
         Self::spawn(command, log, SocketAddr::new(ADDRESS, port), None).await
     }
 
-    async fn spawn(mut command: Command, log: fs::File, address: SocketAddr, data: Option<&Path>) -> Result<Process> {
+    async fn spawn(
+        mut command: Command,
+        log: fs::File,
+        address: SocketAddr,
+        data: Option<&Path>,
+    ) -> Result<Process> {
         let begun = Instant::now();
         let child = command
             .stdin(Stdio::null())
@@ -49,7 +62,10 @@ impl Process {
             .stderr(log)
             .spawn()
             .with_context(|| format!("starting {command:?}"))?;
-        let mut process = Process { child, start: Duration::ZERO };
+        let mut process = Process {
+            child,
+            start: Duration::ZERO,
+        };
         let deadline = begun + Duration::from_secs(20);
         loop {
             let up = match data {
@@ -62,7 +78,9 @@ impl Process {
             }
             let ended = process.child.try_wait()?;
             if ended.is_some() || Instant::now() > deadline {
-                let said = data.and_then(|d| fs::read_to_string(d.join("server.log")).ok()).unwrap_or_default();
+                let said = data
+                    .and_then(|d| fs::read_to_string(d.join("server.log")).ok())
+                    .unwrap_or_default();
                 bail!("the server did not come up ({ended:?}): {said}");
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -73,8 +91,14 @@ impl Process {
     pub fn cpu(&self) -> Result<f64> {
         let mut nanoseconds = 0u64;
         for thread in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
-            let Ok(line) = fs::read_to_string(thread?.path().join("schedstat")) else { continue };
-            nanoseconds += line.split_whitespace().next().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
+            let Ok(line) = fs::read_to_string(thread?.path().join("schedstat")) else {
+                continue;
+            };
+            nanoseconds += line
+                .split_whitespace()
+                .next()
+                .and_then(|n| n.parse::<u64>().ok())
+                .unwrap_or(0);
         }
         Ok(nanoseconds as f64 / 1e9)
     }
@@ -82,7 +106,10 @@ impl Process {
     /// Resident memory in bytes.
     pub fn resident(&self) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find(|l| l.starts_with("VmRSS:")).context("no VmRSS")?;
+        let line = status
+            .lines()
+            .find(|l| l.starts_with("VmRSS:"))
+            .context("no VmRSS")?;
         let kib: u64 = line.split_whitespace().nth(1).context("no value")?.parse()?;
         Ok(kib * 1024)
     }
@@ -97,7 +124,8 @@ impl Drop for Process {
 
 async fn first_page(address: SocketAddr) -> Result<()> {
     let mut tcp = TcpStream::connect(address).await?;
-    tcp.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
+    tcp.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        .await?;
     let mut answer = Vec::new();
     tcp.read_to_end(&mut answer).await?;
     if !answer.starts_with(b"HTTP/1.1 200") {
@@ -109,6 +137,13 @@ async fn first_page(address: SocketAddr) -> Result<()> {
 /// The limit on open files that this process, and its children, run under.
 pub fn open_files_limit() -> Result<u64> {
     let limits = fs::read_to_string("/proc/self/limits")?;
-    let line = limits.lines().find(|l| l.starts_with("Max open files")).context("no limit on open files")?;
-    Ok(line.split_whitespace().nth(3).and_then(|n| n.parse().ok()).unwrap_or(u64::MAX))
+    let line = limits
+        .lines()
+        .find(|l| l.starts_with("Max open files"))
+        .context("no limit on open files")?;
+    Ok(line
+        .split_whitespace()
+        .nth(3)
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(u64::MAX))
 }

@@ -51,7 +51,9 @@ pub async fn serve(mode: Mode, port: u16) -> Result<()> {
         let acceptor = acceptor.clone();
         let subscribers = subscribers.clone();
         tokio::spawn(async move {
-            let Ok(tls) = Box::pin(acceptor.accept(tcp)).await else { return };
+            let Ok(tls) = Box::pin(acceptor.accept(tcp)).await else {
+                return;
+            };
             match mode {
                 Mode::Hold => hold(tls).await,
                 Mode::Fanout => fanout(tls, subscribers).await,

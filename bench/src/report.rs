@@ -57,7 +57,11 @@ impl Report {
         fs::create_dir_all(folder)?;
         let lines = folder.join("figures.jsonl");
         fs::write(&lines, "")?;
-        Ok(Report { lines, figures: Vec::new(), notes: Vec::new() })
+        Ok(Report {
+            lines,
+            figures: Vec::new(),
+            notes: Vec::new(),
+        })
     }
 
     /// Adds a figure and prints it at once.
@@ -95,7 +99,9 @@ impl Report {
              The reference is a bare TLS server (rustls, tokio) doing the same socket work in the same run, \
              without XML, storage or rules.\n"
         )?;
-        text.push_str("| figure | measured | wanted | reference | ratio | |\n|---|---:|---:|---:|---:|---|\n");
+        text.push_str(
+            "| figure | measured | wanted | reference | ratio | |\n|---|---:|---:|---:|---:|---|\n",
+        );
         for figure in &self.figures {
             text.push_str(&row(figure));
             text.push('\n');
@@ -123,14 +129,22 @@ fn row(figure: &Figure) -> String {
         Wanted::Known => String::new(),
     };
     let reference = figure.reference.map(number).unwrap_or_default();
-    let ratio = figure.reference.map(|r| format!("{:.2}", figure.value / r)).unwrap_or_default();
+    let ratio = figure
+        .reference
+        .map(|r| format!("{:.2}", figure.value / r))
+        .unwrap_or_default();
     let verdict = match figure.is_met() {
         Some(true) => "met",
         Some(false) => "**missed**",
         None => "",
     };
-    let Figure { name, unit, value, .. } = figure;
-    format!("| {name} | {} {unit} | {wanted} | {reference} | {ratio} | {verdict} |", number(*value))
+    let Figure {
+        name, unit, value, ..
+    } = figure;
+    format!(
+        "| {name} | {} {unit} | {wanted} | {reference} | {ratio} | {verdict} |",
+        number(*value)
+    )
 }
 
 fn number(value: f64) -> String {

@@ -95,14 +95,19 @@ pub async fn write(data: &Path, seed: Seed) -> Result<()> {
             ask: false,
             approved: false,
         };
-        Write::all(vec![store::roster::put(one, item(other), 1), store::roster::put(other, item(one), 1)])
+        Write::all(vec![
+            store::roster::put(one, item(other), 1),
+            store::roster::put(other, item(one), 1),
+        ])
     };
     for n in 0..seed.accounts {
         // Half the contacts lie ahead; the other half have this account ahead of them.
         for ahead in 1..=seed.contacts_each / 2 {
             let other = (n + ahead) % seed.accounts;
             if other != n {
-                pending.add(store.write(befriend(people[n].0, people[other].0))).await?;
+                pending
+                    .add(store.write(befriend(people[n].0, people[other].0)))
+                    .await?;
             }
         }
     }
@@ -116,10 +121,14 @@ pub async fn write(data: &Path, seed: Seed) -> Result<()> {
             options: None,
             created: now,
         };
-        pending.add(store.write(store::subscriptions::put(subscription))).await?;
+        pending
+            .add(store.write(store::subscriptions::put(subscription)))
+            .await?;
     }
     for contact in 1..=seed.contacts_of_first {
-        pending.add(store.write(befriend(people[0].0, people[contact].0))).await?;
+        pending
+            .add(store.write(befriend(people[0].0, people[contact].0)))
+            .await?;
     }
     pending.finish().await?;
     store.close().await;
@@ -133,7 +142,11 @@ struct Queue(Vec<Pending>);
 impl Queue {
     async fn add(&mut self, write: Pending) -> Result<()> {
         self.0.push(write);
-        if self.0.len() >= 4096 { self.finish().await } else { Ok(()) }
+        if self.0.len() >= 4096 {
+            self.finish().await
+        } else {
+            Ok(())
+        }
     }
 
     async fn finish(&mut self) -> Result<()> {

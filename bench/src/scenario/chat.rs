@@ -19,7 +19,15 @@ const WINDOW: usize = 8;
 
 pub async fn run(options: &Options, report: &mut Report) -> Result<()> {
     let each = if options.quick { 100 } else { 6_000 };
-    let (server, _) = start(options, "chat", Seed { accounts: PAIRS * 2, ..Seed::default() }).await?;
+    let (server, _) = start(
+        options,
+        "chat",
+        Seed {
+            accounts: PAIRS * 2,
+            ..Seed::default()
+        },
+    )
+    .await?;
     let mut pairs = Vec::new();
     for n in 0..PAIRS {
         let mut one = Client::sign_in(xmpps(), &format!("user{}", 2 * n), "chat").await?;
@@ -53,7 +61,13 @@ pub async fn run(options: &Options, report: &mut Report) -> Result<()> {
         ("chat: p50", percentile(&mut latencies, 0.5), "ms"),
         ("chat: p99", percentile(&mut latencies, 0.99), "ms"),
     ] {
-        report.add(Figure { name: name.to_owned(), unit, value, wanted: Wanted::Known, reference: None })?;
+        report.add(Figure {
+            name: name.to_owned(),
+            unit,
+            value,
+            wanted: Wanted::Known,
+            reference: None,
+        })?;
     }
     Ok(())
 }
@@ -71,7 +85,9 @@ async fn pair(one: Client, other: Client, count: usize) -> Result<Vec<Duration>>
         tokio::spawn(async move {
             let mut latencies = Vec::with_capacity(count);
             while latencies.len() < count {
-                let Some(arrived) = counter.next().await? else { bail!("closed while messages were under way") };
+                let Some(arrived) = counter.next().await? else {
+                    bail!("closed while messages were under way")
+                };
                 let sent = sent.lock().await;
                 for _ in 0..arrived {
                     latencies.push(sent[latencies.len()].elapsed());

@@ -16,12 +16,28 @@ pub async fn run(options: &Options, report: &mut Report) -> Result<()> {
     tokio::time::sleep(Duration::from_secs(1)).await;
     let size = std::fs::metadata(&options.server)?.len();
     for (name, value, unit, wanted) in [
-        ("empty server: resident", server.resident()? as f64 / MIB, "MiB", 40.0),
+        (
+            "empty server: resident",
+            server.resident()? as f64 / MIB,
+            "MiB",
+            40.0,
+        ),
         ("empty server: binary", size as f64 / MIB, "MiB", 40.0),
-        ("empty server: start to first page", server.start.as_secs_f64(), "s", 2.0),
+        (
+            "empty server: start to first page",
+            server.start.as_secs_f64(),
+            "s",
+            2.0,
+        ),
     ] {
         let wanted = Wanted::AtMost(wanted);
-        report.add(Figure { name: name.to_owned(), unit, value, wanted, reference: None })?;
+        report.add(Figure {
+            name: name.to_owned(),
+            unit,
+            value,
+            wanted,
+            reference: None,
+        })?;
     }
     Ok(())
 }

@@ -34,12 +34,19 @@ pub async fn run(options: &Options, report: &mut Report) -> Result<()> {
     let sizes: &[(By, usize, usize)] = if options.quick {
         &[(By::Following, 100, 5), (By::Contacts, 100, 5)]
     } else {
-        &[(By::Following, 1_000, 200), (By::Contacts, 1_000, 200), (By::Following, 10_000, 20), (By::Contacts, 10_000, 20)]
+        &[
+            (By::Following, 1_000, 200),
+            (By::Contacts, 1_000, 200),
+            (By::Following, 10_000, 20),
+            (By::Contacts, 10_000, 20),
+        ]
     };
     for &(by, asked, posts) in sizes {
         let followers = asked.min(limit);
         if followers < asked {
-            report.note(format!("fan-out: open files are limited to {limit}, so {followers} instead of {asked}"));
+            report.note(format!(
+                "fan-out: open files are limited to {limit}, so {followers} instead of {asked}"
+            ));
         }
         let bare = reference(followers, posts).await?;
         measure(options, report, by, followers, posts, bare).await?;
@@ -67,7 +74,12 @@ impl Arrivals {
         self.target.store(target, Ordering::Release);
         while self.count.load(Ordering::Acquire) < target {
             let waited = tokio::time::timeout(Duration::from_secs(20), self.reached.notified()).await;
-            waited.with_context(|| format!("{} of {target} notifications arrived", self.count.load(Ordering::Acquire)))?;
+            waited.with_context(|| {
+                format!(
+                    "{} of {target} notifications arrived",
+                    self.count.load(Ordering::Acquire)
+                )
+            })?;
         }
         Ok(())
     }
@@ -82,8 +94,16 @@ async fn measure(
     bare: f64,
 ) -> Result<()> {
     let seed = match by {
-        By::Following => Seed { accounts: followers + 1, followers_of_first: followers, ..Seed::default() },
-        By::Contacts => Seed { accounts: followers + 1, contacts_of_first: followers, ..Seed::default() },
+        By::Following => Seed {
+            accounts: followers + 1,
+            followers_of_first: followers,
+            ..Seed::default()
+        },
+        By::Contacts => Seed {
+            accounts: followers + 1,
+            contacts_of_first: followers,
+            ..Seed::default()
+        },
     };
     let (server, _) = start(options, "fanout", seed).await?;
     let ver = crate::seed::caps_ver(caps::STRING);
@@ -146,17 +166,63 @@ async fn measure(
     anyhow::ensure!(extra == 0, "{extra} notifications too many");
     receivers.abort_all();
 
-    let how = if by == By::Following { "followers" } else { "contacts (+notify)" };
+    let how = if by == By::Following {
+        "followers"
+    } else {
+        "contacts (+notify)"
+    };
     let title = format!("fan-out to {followers} {how}");
-    let asked = |figure: f64| if followers == 1_000 { Wanted::AtMost(figure) } else { Wanted::Known };
+    let asked = |figure: f64| {
+        if followers == 1_000 {
+            Wanted::AtMost(figure)
+        } else {
+            Wanted::Known
+        }
+    };
     for (name, unit, value, wanted, reference) in [
-        ("CPU per 1,000 notifications", "s", cpu, Wanted::AtMost(0.018), Some(bare)),
-        ("last follower p50", "ms", percentile(&mut lasts, 0.5), Wanted::Known, None),
-        ("last follower p99", "ms", percentile(&mut lasts, 0.99), asked(30.0), None),
-        ("publisher's result p50", "ms", percentile(&mut results, 0.5), Wanted::Known, None),
-        ("publisher's result p99", "ms", percentile(&mut results, 0.99), asked(10.0), None),
+        (
+            "CPU per 1,000 notifications",
+            "s",
+            cpu,
+            Wanted::AtMost(0.018),
+            Some(bare),
+        ),
+        (
+            "last follower p50",
+            "ms",
+            percentile(&mut lasts, 0.5),
+            Wanted::Known,
+            None,
+        ),
+        (
+            "last follower p99",
+            "ms",
+            percentile(&mut lasts, 0.99),
+            asked(30.0),
+            None,
+        ),
+        (
+            "publisher's result p50",
+            "ms",
+            percentile(&mut results, 0.5),
+            Wanted::Known,
+            None,
+        ),
+        (
+            "publisher's result p99",
+            "ms",
+            percentile(&mut results, 0.99),
+            asked(10.0),
+            None,
+        ),
     ] {
-        report.add(Figure { name: format!("{title}: {name}"), unit, value, wanted, reference })?;
+        report.add(Figure {
+            name: format!("{title}: {name}"),
+            unit,
+            value,
+            wanted,
+            reference,
+        })?;
     }
     Ok(())
 }
@@ -180,7 +246,11 @@ async fn answer_caps(client: &mut Client, element: &str) -> Result<()> {
     client.send(&format!("<presence>{element}</presence>")).await?;
     let asked = client.until("disco#info").await?;
     let iq = &asked[asked.rfind("<iq").context("caps were asked outside an iq")?..];
-    let id = iq.split_once("id='").and_then(|(_, rest)| rest.split_once('\'')).context("a question without id")?.0;
+    let id = iq
+        .split_once("id='")
+        .and_then(|(_, rest)| rest.split_once('\''))
+        .context("a question without id")?
+        .0;
     let node = format!("urn:x-folkmoot:bench#{}", crate::seed::caps_ver(caps::STRING));
     client
         .send(&format!(

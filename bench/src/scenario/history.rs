@@ -17,7 +17,15 @@ const PAGE: usize = 20;
 
 pub async fn run(options: &Options, report: &mut Report) -> Result<()> {
     let lasting = Duration::from_secs(if options.quick { 1 } else { 10 });
-    let (server, _) = start(options, "history", Seed { accounts: CLIENTS + 1, ..Seed::default() }).await?;
+    let (server, _) = start(
+        options,
+        "history",
+        Seed {
+            accounts: CLIENTS + 1,
+            ..Seed::default()
+        },
+    )
+    .await?;
     let mut author = Client::sign_in(xmpps(), &format!("user{CLIENTS}"), "author").await?;
     for n in 0..ITEMS {
         author
@@ -76,7 +84,13 @@ pub async fn run(options: &Options, report: &mut Report) -> Result<()> {
         ("history: p50", percentile(&mut latencies, 0.5), "ms"),
         ("history: p99", percentile(&mut latencies, 0.99), "ms"),
     ] {
-        report.add(Figure { name: name.to_owned(), unit, value, wanted: Wanted::Known, reference: None })?;
+        report.add(Figure {
+            name: name.to_owned(),
+            unit,
+            value,
+            wanted: Wanted::Known,
+            reference: None,
+        })?;
     }
     Ok(())
 }

@@ -27,10 +27,21 @@ pub async fn run(options: &Options, report: &mut Report) -> Result<()> {
     let limit = open_files_limit()?.saturating_sub(200) as usize;
     let sessions = asked.min(limit);
     if sessions < asked {
-        report.note(format!("idle: open files are limited to {limit}, so {sessions} sessions instead of {asked}"));
+        report.note(format!(
+            "idle: open files are limited to {limit}, so {sessions} sessions instead of {asked}"
+        ));
     }
     let bare = reference(sessions).await?;
-    let (server, _) = start(options, "idle", Seed { accounts: sessions, contacts_each: ROSTER, ..Seed::default() }).await?;
+    let (server, _) = start(
+        options,
+        "idle",
+        Seed {
+            accounts: sessions,
+            contacts_each: ROSTER,
+            ..Seed::default()
+        },
+    )
+    .await?;
     tokio::time::sleep(Duration::from_secs(1)).await;
     let before = server.resident()?;
 
@@ -40,7 +51,9 @@ pub async fn run(options: &Options, report: &mut Report) -> Result<()> {
         let permit = permits.clone().acquire_owned().await?;
         signing_in.spawn(async move {
             let mut client = Client::sign_in(xmpps(), &format!("user{n}"), "idle").await?;
-            client.send("<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>").await?;
+            client
+                .send("<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>")
+                .await?;
             client.until_id("roster").await?;
             client.come_online("").await?;
             drop(permit);

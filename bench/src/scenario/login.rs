@@ -21,7 +21,16 @@ const REFERENCE_PORT: u16 = 7702;
 pub async fn run(options: &Options, report: &mut Report) -> Result<()> {
     let logins = if options.quick { 100 } else { 3_000 };
     let bare = reference(logins).await?;
-    let (server, _) = start(options, "login", Seed { accounts: logins, contacts_each: 20, ..Seed::default() }).await?;
+    let (server, _) = start(
+        options,
+        "login",
+        Seed {
+            accounts: logins,
+            contacts_each: 20,
+            ..Seed::default()
+        },
+    )
+    .await?;
     let before = server.cpu()?;
     let permits = Arc::new(Semaphore::new(AT_ONCE));
     let mut all = JoinSet::new();
@@ -29,7 +38,9 @@ pub async fn run(options: &Options, report: &mut Report) -> Result<()> {
         let permit = permits.clone().acquire_owned().await?;
         all.spawn(async move {
             let mut client = Client::sign_in(xmpps(), &format!("user{n}"), "login").await?;
-            client.send("<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>").await?;
+            client
+                .send("<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>")
+                .await?;
             client.until_id("roster").await?;
             client.come_online("").await?;
             client.send("</stream:stream>").await?;

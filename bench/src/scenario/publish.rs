@@ -15,7 +15,15 @@ const PUBLISHERS: usize = 64;
 
 pub async fn run(options: &Options, report: &mut Report) -> Result<()> {
     let lasting = Duration::from_secs(if options.quick { 1 } else { 10 });
-    let (server, _) = start(options, "publish", Seed { accounts: PUBLISHERS, ..Seed::default() }).await?;
+    let (server, _) = start(
+        options,
+        "publish",
+        Seed {
+            accounts: PUBLISHERS,
+            ..Seed::default()
+        },
+    )
+    .await?;
     let mut clients = Vec::new();
     for n in 0..PUBLISHERS {
         clients.push(Client::sign_in(xmpps(), &format!("user{n}"), "publish").await?);
@@ -63,7 +71,13 @@ pub async fn run(options: &Options, report: &mut Report) -> Result<()> {
         ("publish: result p50", percentile(&mut latencies, 0.5), "ms"),
         ("publish: result p99", percentile(&mut latencies, 0.99), "ms"),
     ] {
-        report.add(Figure { name: name.to_owned(), unit, value, wanted: Wanted::Known, reference: None })?;
+        report.add(Figure {
+            name: name.to_owned(),
+            unit,
+            value,
+            wanted: Wanted::Known,
+            reference: None,
+        })?;
     }
     Ok(())
 }

@@ -35,7 +35,9 @@ impl ManualClock {
         let mut inner = self.inner.lock();
         inner.elapsed_ms += ms;
         let now = inner.elapsed_ms;
-        let (due, later) = std::mem::take(&mut inner.sleepers).into_iter().partition(|(at, _)| *at <= now);
+        let (due, later) = std::mem::take(&mut inner.sleepers)
+            .into_iter()
+            .partition(|(at, _)| *at <= now);
         inner.sleepers = later;
         drop(inner);
         let due: Vec<(u64, Waker)> = due;
@@ -54,7 +56,10 @@ impl Clock for ManualClock {
 
     fn sleep(&self, ms: u64) -> BoxFuture<'static, ()> {
         let until = self.inner.lock().elapsed_ms + ms;
-        Box::pin(Sleep { clock: self.clone(), until })
+        Box::pin(Sleep {
+            clock: self.clone(),
+            until,
+        })
     }
 }
 

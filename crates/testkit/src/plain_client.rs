@@ -44,7 +44,12 @@ impl PlainClient {
     }
 
     /// Connects, signs in and binds a resource.
-    pub fn sign_in(address: SocketAddr, name: &str, password: &str, resource: &str) -> Result<Self, ClientError> {
+    pub fn sign_in(
+        address: SocketAddr,
+        name: &str,
+        password: &str,
+        resource: &str,
+    ) -> Result<Self, ClientError> {
         let mut client = Self::open(address)?;
         let credentials = base64::Engine::encode(
             &base64::engine::general_purpose::STANDARD,
@@ -95,7 +100,11 @@ impl PlainClient {
              to='localhost' version='1.0'>",
         )?;
         let features = self.take()?;
-        if features.name() == "features" { Ok(()) } else { Err(unexpected(&features)) }
+        if features.name() == "features" {
+            Ok(())
+        } else {
+            Err(unexpected(&features))
+        }
     }
 
     /// Writes bytes.
@@ -118,13 +127,20 @@ impl PlainClient {
     pub fn ask(&mut self, id: &str, request: &str) -> Result<Stanza, ClientError> {
         self.send(request)?;
         let answer = self.answer(id)?;
-        if answer.type_().as_deref() == Some("result") { Ok(answer) } else { Err(unexpected(&answer)) }
+        if answer.type_().as_deref() == Some("result") {
+            Ok(answer)
+        } else {
+            Err(unexpected(&answer))
+        }
     }
 
     /// Waits for the answer to an earlier request, result or error.
     pub fn answer(&mut self, id: &str) -> Result<Stanza, ClientError> {
         loop {
-            let found = self.inbox.iter().position(|s| s.kind() == Kind::Iq && s.id().as_deref() == Some(id));
+            let found = self
+                .inbox
+                .iter()
+                .position(|s| s.kind() == Kind::Iq && s.id().as_deref() == Some(id));
             if let Some(stanza) = found.and_then(|at| self.inbox.remove(at)) {
                 return Ok(stanza);
             }
@@ -145,7 +161,10 @@ impl PlainClient {
         }
         self.buffer.extend_from_slice(&chunk[..count]);
         loop {
-            let scanned = self.scanner.scan(&self.buffer).map_err(|e| ClientError::Unexpected(e.to_string()))?;
+            let scanned = self
+                .scanner
+                .scan(&self.buffer)
+                .map_err(|e| ClientError::Unexpected(e.to_string()))?;
             let len = match scanned {
                 Scanned::More => return Ok(()),
                 Scanned::Space { len } | Scanned::Header { len, .. } => len,
@@ -165,9 +184,15 @@ impl PlainClient {
 pub fn item_ids(answer: &Stanza) -> Vec<String> {
     const PUBSUB: &str = "http://jabber.org/protocol/pubsub";
     let document: Document = answer.document();
-    let items = document.root().child("pubsub", PUBSUB).and_then(|p| p.child("items", PUBSUB));
+    let items = document
+        .root()
+        .child("pubsub", PUBSUB)
+        .and_then(|p| p.child("items", PUBSUB));
     let Some(items) = items else { return Vec::new() };
-    items.children().filter_map(|i| i.attr("id").map(std::borrow::Cow::into_owned)).collect()
+    items
+        .children()
+        .filter_map(|i| i.attr("id").map(std::borrow::Cow::into_owned))
+        .collect()
 }
 
 fn unexpected(stanza: &Stanza) -> ClientError {

@@ -79,7 +79,14 @@ impl BareJid {
     pub fn parse_shared(text: &Arc<str>) -> Result<Self, JidError> {
         let jid = BareJid::parse(text)?;
         let is_same = jid.text == *text;
-        Ok(if is_same { BareJid { text: Arc::clone(text), node: jid.node } } else { jid })
+        Ok(if is_same {
+            BareJid {
+                text: Arc::clone(text),
+                node: jid.node,
+            }
+        } else {
+            jid
+        })
     }
 
     /// Puts an address together from parts, each of which is normalized.

@@ -28,7 +28,10 @@ pub fn compare(expected: Element<'_>, actual: Element<'_>, captures: &mut Captur
     }
     for found in attributes(actual) {
         if !attributes(expected).iter().any(|a| a.0 == found.0) {
-            return Err(format!("<{place}> has {}='{}', which was not expected", found.0, found.1));
+            return Err(format!(
+                "<{place}> has {}='{}', which was not expected",
+                found.0, found.1
+            ));
         }
     }
     let is_open_ended = expected.text().contains("{...}");
@@ -36,7 +39,9 @@ pub fn compare(expected: Element<'_>, actual: Element<'_>, captures: &mut Captur
     for child in expected.children() {
         if is_open_ended {
             // Further content may stand between: take the first that fits.
-            let position = remaining.iter().position(|c| compare(child, *c, &mut captures.clone()).is_ok());
+            let position = remaining
+                .iter()
+                .position(|c| compare(child, *c, &mut captures.clone()).is_ok());
             let Some(position) = position else {
                 let nearest = remaining.iter().find(|c| c.is(child.name(), child.ns()));
                 let why = nearest.and_then(|c| compare(child, *c, &mut captures.clone()).err());
@@ -53,7 +58,10 @@ pub fn compare(expected: Element<'_>, actual: Element<'_>, captures: &mut Captur
         return Ok(());
     }
     if let Some(extra) = remaining.first() {
-        return Err(format!("<{place}> has <{}>, which was not expected", extra.name()));
+        return Err(format!(
+            "<{place}> has <{}>, which was not expected",
+            extra.name()
+        ));
     }
     value(expected.text().trim(), actual.text().trim(), captures).map_err(|why| format!("<{place}>: {why}"))
 }
@@ -69,16 +77,31 @@ fn attributes(element: Element<'_>) -> Vec<(String, String)> {
 
 fn value(expected: &str, actual: &str, captures: &mut Captures) -> Result<(), String> {
     let matches = fits(expected, actual, captures);
-    if matches { Ok(()) } else { Err(format!("expected {:?}, found {actual:?}", fill(expected, captures))) }
+    if matches {
+        Ok(())
+    } else {
+        Err(format!(
+            "expected {:?}, found {actual:?}",
+            fill(expected, captures)
+        ))
+    }
 }
 
 /// Whether a value fits a pattern of literal text and `{names}`.
 fn fits(pattern: &str, actual: &str, captures: &mut Captures) -> bool {
-    let Some((before, rest)) = pattern.split_once('{') else { return pattern == actual };
-    let Some((name, after)) = rest.split_once('}') else { return pattern == actual };
-    let Some(actual) = actual.strip_prefix(before) else { return false };
+    let Some((before, rest)) = pattern.split_once('{') else {
+        return pattern == actual;
+    };
+    let Some((name, after)) = rest.split_once('}') else {
+        return pattern == actual;
+    };
+    let Some(actual) = actual.strip_prefix(before) else {
+        return false;
+    };
     if let Some(known) = captures.get(name).cloned() {
-        return actual.strip_prefix(known.as_str()).is_some_and(|left| fits(after, left, captures));
+        return actual
+            .strip_prefix(known.as_str())
+            .is_some_and(|left| fits(after, left, captures));
     }
     for end in actual.char_indices().map(|(at, _)| at).chain([actual.len()]) {
         let mut trial = captures.clone();
@@ -96,15 +119,23 @@ fn fits(pattern: &str, actual: &str, captures: &mut Captures) -> bool {
 
 /// Text with its captured `{names}` filled in, for sending.
 pub fn fill(text: &str, captures: &Captures) -> String {
-    captures.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+    captures.iter().fold(text.to_owned(), |text, (name, value)| {
+        text.replace(&format!("{{{name}}}"), value)
+    })
 }
 
 /// Text in which each `{N times TEXT}` stands written out.
 pub fn repeat(text: &str) -> String {
-    let Some((before, rest)) = text.split_once('{') else { return text.to_owned() };
+    let Some((before, rest)) = text.split_once('{') else {
+        return text.to_owned();
+    };
     let written = rest.split_once('}').and_then(|(inner, after)| {
         let (count, what) = inner.split_once(" times ")?;
-        Some(format!("{before}{}{}", what.repeat(count.parse().ok()?), repeat(after)))
+        Some(format!(
+            "{before}{}{}",
+            what.repeat(count.parse().ok()?),
+            repeat(after)
+        ))
     });
     written.unwrap_or_else(|| format!("{before}{{{}", repeat(rest)))
 }
@@ -137,7 +168,11 @@ mod tests {
 
     #[test]
     fn order_of_attributes_and_white_space_do_not_count() {
-        check("<iq id='1' type='get'> <a xmlns='x'/> </iq>", "<iq type='get' id='1'><a xmlns='x'/></iq>").unwrap();
+        check(
+            "<iq id='1' type='get'> <a xmlns='x'/> </iq>",
+            "<iq type='get' id='1'><a xmlns='x'/></iq>",
+        )
+        .unwrap();
     }
 
     #[test]
@@ -150,13 +185,20 @@ mod tests {
             "<iq id='1'><a xmlns='x'>text</a></iq>",
             "<iq id='1'/>",
         ] {
-            assert!(check("<iq id='1'><a xmlns='x'/></iq>", actual).is_err(), "{actual}");
+            assert!(
+                check("<iq id='1'><a xmlns='x'/></iq>", actual).is_err(),
+                "{actual}"
+            );
         }
     }
 
     #[test]
     fn names_capture_and_must_agree() {
-        let captures = check("<a id='{x}'><b>{x}!{any}</b></a>", "<a id='17'><b>17!more</b></a>").unwrap();
+        let captures = check(
+            "<a id='{x}'><b>{x}!{any}</b></a>",
+            "<a id='17'><b>17!more</b></a>",
+        )
+        .unwrap();
         assert_eq!(fill("<c id='{x}'/>", &captures), "<c id='17'/>");
         assert!(check("<a id='{x}'><b>{x}</b></a>", "<a id='17'><b>18</b></a>").is_err());
         assert!(check("<a id='{x}'/>", "<a id=''/>").is_err());
@@ -164,7 +206,10 @@ mod tests {
 
     #[test]
     fn what_is_long_is_written_short() {
-        assert_eq!(repeat("<a>{3 times xy}</a>{z}{2 times <b/>}"), "<a>xyxyxy</a>{z}<b/><b/>");
+        assert_eq!(
+            repeat("<a>{3 times xy}</a>{z}{2 times <b/>}"),
+            "<a>xyxyxy</a>{z}<b/><b/>"
+        );
         assert_eq!(repeat("{ many times x}{"), "{ many times x}{");
     }
 

@@ -29,13 +29,21 @@ pub fn run(text: &str) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure { line: 0, why: error.to_string() })?;
+        .map_err(|error| Failure {
+            line: 0,
+            why: error.to_string(),
+        })?;
     runtime.block_on(async {
-        let mut play =
-            Play { world: World::start().await, captures: Captures::new(), asked: BTreeMap::new() };
+        let mut play = Play {
+            world: World::start().await,
+            captures: Captures::new(),
+            asked: BTreeMap::new(),
+        };
         for Located { line, step } in steps {
             let played = tokio::time::timeout(PATIENCE, play.step(step)).await;
-            played.unwrap_or_else(|_| Err("nothing more came".to_owned())).map_err(|why| Failure { line, why })?;
+            played
+                .unwrap_or_else(|_| Err("nothing more came".to_owned()))
+                .map_err(|why| Failure { line, why })?;
         }
         play.world.end().await;
         Ok(())
@@ -135,18 +143,30 @@ impl Play {
     /// where that was nobody.
     fn answer(&mut self, who: &str, kind: &str) -> Result<Writer, String> {
         let jid = self.world.client(who)?.jid().to_owned();
-        let asked = self.asked.get(who).ok_or_else(|| format!("{who} has asked nothing"))?.root();
+        let asked = self
+            .asked
+            .get(who)
+            .ok_or_else(|| format!("{who} has asked nothing"))?
+            .root();
         let bare = jid.split_once('/').map_or(jid.as_str(), |(bare, _)| bare);
-        let from = asked.attr("to").map_or_else(|| bare.to_owned(), std::borrow::Cow::into_owned);
+        let from = asked
+            .attr("to")
+            .map_or_else(|| bare.to_owned(), std::borrow::Cow::into_owned);
         let mut writer = Writer::new();
-        writer.open(asked.name()).attr("type", kind).attr("from", &from).attr("to", &jid);
+        writer
+            .open(asked.name())
+            .attr("type", kind)
+            .attr("from", &from)
+            .attr("to", &jid);
         writer.attr_opt("id", asked.attr("id").as_deref());
         Ok(writer)
     }
 
     fn check_text(&mut self, expected: Writer, arrived: &Document) -> Result<(), String> {
         let expected = stanzas(&String::from_utf8_lossy(&expected.finish()))?;
-        expected.iter().try_for_each(|expected| self.check(expected, arrived))
+        expected
+            .iter()
+            .try_for_each(|expected| self.check(expected, arrived))
     }
 
     fn check(&mut self, expected: &Document, arrived: &Document) -> Result<(), String> {
@@ -161,10 +181,14 @@ impl Play {
         let mut expected = stanzas(block)?;
         while !expected.is_empty() {
             let arrived = self.next_stanza(who).await?;
-            let fitting = expected.iter().position(|wanted| self.check_quietly(wanted, &arrived));
+            let fitting = expected
+                .iter()
+                .position(|wanted| self.check_quietly(wanted, &arrived));
             let Some(at) = fitting else {
-                let reasons: Vec<String> =
-                    expected.iter().filter_map(|wanted| self.check(wanted, &arrived).err()).collect();
+                let reasons: Vec<String> = expected
+                    .iter()
+                    .filter_map(|wanted| self.check(wanted, &arrived).err())
+                    .collect();
                 return Err(format!("none of those expected fits: {}", reasons.join("; ")));
             };
             let wanted = expected.remove(at);
@@ -181,7 +205,11 @@ impl Play {
         let surplus = self.world.settle_and_collect(who).await?;
         match surplus.first() {
             None => Ok(()),
-            Some(first) => Err(format!("{} more arrived, the first: {}", surplus.len(), show(first))),
+            Some(first) => Err(format!(
+                "{} more arrived, the first: {}",
+                surplus.len(),
+                show(first)
+            )),
         }
     }
 
@@ -197,7 +225,10 @@ impl Play {
         let error = arrived.root();
         let is_expected = error.name() == "error" && error.child(condition, STREAM_ERRORS).is_some();
         if !is_expected {
-            return Err(format!("expected the stream error {condition}, found {}", show(&arrived)));
+            return Err(format!(
+                "expected the stream error {condition}, found {}",
+                show(&arrived)
+            ));
         }
         self.until_end(who).await
     }
@@ -208,7 +239,9 @@ const STANZA_ERRORS: &str = "urn:ietf:params:xml:ns:xmpp-stanzas";
 /// Writes an error: its type, its condition, and perhaps one of XEP-0060's. What it says in words is not compared.
 fn write_error(writer: &mut Writer, words: &str, arrived: &Document) {
     let mut words = words.split(' ');
-    writer.open("error").attr("type", words.next().unwrap_or_default());
+    writer
+        .open("error")
+        .attr("type", words.next().unwrap_or_default());
     if let Some(condition) = words.next() {
         writer.open(condition).ns(STANZA_ERRORS).close();
     }
@@ -217,8 +250,14 @@ fn write_error(writer: &mut Writer, words: &str, arrived: &Document) {
         writer.open("text").ns(STANZA_ERRORS).text("{any}").close();
     }
     for app in words {
-        let (name, feature) = app.split_once('=').map_or((app, None), |(name, feature)| (name, Some(feature)));
-        writer.open(name).ns("http://jabber.org/protocol/pubsub#errors").attr_opt("feature", feature).close();
+        let (name, feature) = app
+            .split_once('=')
+            .map_or((app, None), |(name, feature)| (name, Some(feature)));
+        writer
+            .open(name)
+            .ns("http://jabber.org/protocol/pubsub#errors")
+            .attr_opt("feature", feature)
+            .close();
     }
     writer.close();
 }
@@ -226,4 +265,3 @@ fn write_error(writer: &mut Writer, words: &str, arrived: &Document) {
 fn show(document: &Document) -> String {
     String::from_utf8_lossy(document.bytes()).into_owned()
 }
-

@@ -73,15 +73,22 @@ pub fn parse(text: &str) -> Result<Vec<Located>, String> {
             continue;
         }
         if line.starts_with([' ', '\t']) {
-            return Err(format!("line {}: indented text belongs under a step that ends in ':'", number + 1));
+            return Err(format!(
+                "line {}: indented text belongs under a step that ends in ':'",
+                number + 1
+            ));
         }
         let mut block = String::new();
         while let Some((_, more)) = lines.next_if(|(_, l)| l.is_empty() || l.starts_with([' ', '\t'])) {
             block.push_str(more.trim());
             block.push('\n');
         }
-        let step = step(line.trim_end(), block.trim()).ok_or_else(|| format!("line {}: what is {line:?}?", number + 1))?;
-        steps.push(Located { line: number + 1, step });
+        let step = step(line.trim_end(), block.trim())
+            .ok_or_else(|| format!("line {}: what is {line:?}?", number + 1))?;
+        steps.push(Located {
+            line: number + 1,
+            step,
+        });
     }
     Ok(steps)
 }
@@ -89,15 +96,27 @@ pub fn parse(text: &str) -> Result<Vec<Located>, String> {
 fn step(line: &str, block: &str) -> Option<Step> {
     let owned = str::to_owned;
     if let Some(given) = line.strip_prefix("Given ") {
-        if let Some(names) = given.strip_prefix("the accounts ").or_else(|| given.strip_prefix("the account ")) {
-            return Some(Step::Accounts(names.split(',').map(|n| n.trim().to_owned()).collect()));
+        if let Some(names) = given
+            .strip_prefix("the accounts ")
+            .or_else(|| given.strip_prefix("the account "))
+        {
+            return Some(Step::Accounts(
+                names.split(',').map(|n| n.trim().to_owned()).collect(),
+            ));
         }
-        if let Some((one, other)) = given.strip_suffix(" are contacts").and_then(|g| g.split_once(" and ")) {
+        if let Some((one, other)) = given
+            .strip_suffix(" are contacts")
+            .and_then(|g| g.split_once(" and "))
+        {
             return Some(Step::Contacts(owned(one), owned(other)));
         }
         if let Some((who, rest)) = given.split_once(" has posted ") {
             let (id, text) = rest.split_once(": ")?;
-            return Some(Step::Posted { who: owned(who), id: owned(id), text: owned(text) });
+            return Some(Step::Posted {
+                who: owned(who),
+                id: owned(id),
+                text: owned(text),
+            });
         }
         let (who, whom) = given.split_once(" follows ")?;
         return Some(Step::Follows(owned(who), owned(whom)));
@@ -108,7 +127,10 @@ fn step(line: &str, block: &str) -> Option<Step> {
         "The next commit fails" => return Some(Step::NextCommitFails),
         _ => {}
     }
-    if let Some(count) = line.strip_suffix(" seconds pass").or_else(|| line.strip_suffix(" second passes")) {
+    if let Some(count) = line
+        .strip_suffix(" seconds pass")
+        .or_else(|| line.strip_suffix(" second passes"))
+    {
         return Some(Step::SecondsPass(count.parse().ok()?));
     }
     let (who, what) = line.split_once(' ')?;
@@ -117,7 +139,10 @@ fn step(line: &str, block: &str) -> Option<Step> {
         return None;
     }
     if let Some(nodes) = what.strip_prefix("is online and wants ") {
-        return Some(Step::OnlineWanting(who, nodes.split(',').map(|n| n.trim().to_owned()).collect()));
+        return Some(Step::OnlineWanting(
+            who,
+            nodes.split(',').map(|n| n.trim().to_owned()).collect(),
+        ));
     }
     if let Some(condition) = what.strip_prefix("is disconnected with ") {
         return Some(Step::Disconnected(who, owned(condition)));
@@ -153,7 +178,11 @@ mod tests {
             steps,
             [
                 Step::Accounts(vec!["juliet".into(), "romeo".into()]),
-                Step::Posted { who: "juliet".into(), id: "one".into(), text: "Hello".into() },
+                Step::Posted {
+                    who: "juliet".into(),
+                    id: "one".into(),
+                    text: "Hello".into()
+                },
                 Step::OnlineWanting("romeo/garden".into(), vec!["a".into(), "b".into()]),
                 Step::Sends("juliet".into(), "<a/>\n\n<b/>".into()),
                 Step::StoreCommits,
@@ -178,7 +207,10 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused_with_its_line() {
-        assert_eq!(parse("\njuliet dances\n").unwrap_err(), "line 2: what is \"juliet dances\"?");
+        assert_eq!(
+            parse("\njuliet dances\n").unwrap_err(),
+            "line 2: what is \"juliet dances\"?"
+        );
         assert!(parse("  <iq/>").is_err());
         assert!(parse("juliet leaves\n   <iq/>\n").is_err());
     }
