@@ -53,7 +53,10 @@ impl World {
         let folder = std::env::temp_dir().join(format!("folkmoot-world-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder for the database can be made");
         let clock = ManualClock::new();
-        let options = Options { clock: Arc::new(clock.clone()), ..Options::default() };
+        let options = Options {
+            clock: Arc::new(clock.clone()),
+            ..Options::default()
+        };
         let store = Store::open(&folder, &options).expect("an empty database opens");
         let settings = Settings {
             registration: Registration::Open,
@@ -61,7 +64,9 @@ impl World {
             is_dev: true,
             ..Settings::for_domain("localhost")
         };
-        let auth = Auth::open(store.clone(), Arc::new(clock.clone()), &settings).await.expect("secrets can be made");
+        let auth = Auth::open(store.clone(), Arc::new(clock.clone()), &settings)
+            .await
+            .expect("secrets can be made");
         let connections = Connections::new(&settings);
         let parts = Parts {
             settings,
@@ -73,7 +78,15 @@ impl World {
             shutdown: CancellationToken::new(),
         };
         let server = Server::build(parts).await.expect("the server builds");
-        World { clock, server, store, folder, clients: BTreeMap::new(), is_held: false, asked: 0 }
+        World {
+            clock,
+            server,
+            store,
+            folder,
+            clients: BTreeMap::new(),
+            is_held: false,
+            asked: 0,
+        }
     }
 
     /// Closes everything and removes the database.
@@ -103,10 +116,18 @@ impl World {
         let mut second = self.sign_in(other, "befriending").await?;
         for (asker, answerer, whom, by) in [(true, false, other, one), (false, true, one, other)] {
             debug_assert_ne!(asker, answerer);
-            let (asking, answering) = if asker { (&mut first, &mut second) } else { (&mut second, &mut first) };
-            asking.send(format!("<presence type='subscribe' to='{whom}@localhost'/>").as_bytes()).await?;
+            let (asking, answering) = if asker {
+                (&mut first, &mut second)
+            } else {
+                (&mut second, &mut first)
+            };
+            asking
+                .send(format!("<presence type='subscribe' to='{whom}@localhost'/>").as_bytes())
+                .await?;
             asking.sync("asked").await?;
-            answering.send(format!("<presence type='subscribed' to='{by}@localhost'/>").as_bytes()).await?;
+            answering
+                .send(format!("<presence type='subscribed' to='{by}@localhost'/>").as_bytes())
+                .await?;
             answering.sync("answered").await?;
         }
         first.leave().await?;
@@ -153,6 +174,8 @@ impl World {
         } else {
             client.announce(wanted).await?;
         }
+        // Theirs first: what others get follows from what they sent.
+        self.settle_and_collect(who).await?;
         for name in self.clients.keys().cloned().collect::<Vec<_>>() {
             self.settle_and_collect(&name).await?;
         }
@@ -167,7 +190,9 @@ impl World {
 
     /// The client of this name.
     pub fn client(&mut self, who: &str) -> Result<&mut Client, String> {
-        self.clients.get_mut(who).ok_or_else(|| format!("{who} is not connected"))
+        self.clients
+            .get_mut(who)
+            .ok_or_else(|| format!("{who} is not connected"))
     }
 
     /// Forgets a client whose connection ended.
@@ -179,7 +204,13 @@ impl World {
     pub async fn break_off(&mut self, who: &str) -> Result<(), String> {
         let jid = self.client(who)?.jid.clone();
         self.forget(who);
-        while self.server.registry.all().iter().any(|session| session.jid.as_str() == jid) {
+        while self
+            .server
+            .registry
+            .all()
+            .iter()
+            .any(|session| session.jid.as_str() == jid)
+        {
             tokio::task::yield_now().await;
         }
         Ok(())
@@ -224,7 +255,8 @@ impl World {
     async fn sign_in(&mut self, name: &str, resource: &str) -> Result<Client, String> {
         let mut client = self.open().await?;
         let credentials = base64::engine::general_purpose::STANDARD.encode(format!("\0{name}\0{PASSWORD}"));
-        let auth = format!("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{credentials}</auth>");
+        let auth =
+            format!("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{credentials}</auth>");
         client.send(auth.as_bytes()).await?;
         let outcome = client.stanza().await?;
         if outcome.root().name() != "success" {
@@ -250,8 +282,15 @@ impl World {
     fn silent(&self) -> Client {
         let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
         let peer = Peer::direct(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        self.server.tasks.spawn(listen::serve_io(self.server.clone(), theirs, peer));
-        Client { pipe: ours, scanner: Scanner::tcp(Limits::SERVER), buffer: Vec::new(), jid: String::new() }
+        self.server
+            .tasks
+            .spawn(listen::serve_io(self.server.clone(), theirs, peer));
+        Client {
+            pipe: ours,
+            scanner: Scanner::tcp(Limits::SERVER),
+            buffer: Vec::new(),
+            jid: String::new(),
+        }
     }
 }
 
@@ -271,16 +310,26 @@ impl Client {
 
     /// Writes bytes.
     pub async fn send(&mut self, bytes: &[u8]) -> Result<(), String> {
-        self.pipe.write_all(bytes).await.map_err(|error| error.to_string())
+        self.pipe
+            .write_all(bytes)
+            .await
+            .map_err(|error| error.to_string())
     }
 
     /// The next thing that arrives.
     pub async fn next(&mut self) -> Result<Arrival, String> {
         loop {
-            let scanned = self.scanner.scan(&self.buffer).map_err(|error| error.to_string())?;
+            let scanned = self
+                .scanner
+                .scan(&self.buffer)
+                .map_err(|error| error.to_string())?;
             match scanned {
                 Scanned::More => {
-                    let count = self.pipe.read_buf(&mut self.buffer).await.map_err(|error| error.to_string())?;
+                    let count = self
+                        .pipe
+                        .read_buf(&mut self.buffer)
+                        .await
+                        .map_err(|error| error.to_string())?;
                     if count == 0 {
                         return Ok(Arrival::End);
                     }
@@ -310,7 +359,11 @@ impl Client {
         )
         .await?;
         let features = self.stanza().await?;
-        if features.root().name() == "features" { Ok(()) } else { Err(text(&features)) }
+        if features.root().name() == "features" {
+            Ok(())
+        } else {
+            Err(text(&features))
+        }
     }
 
     /// Sends a request that must succeed; everything else that arrives before its answer is dropped.
@@ -320,15 +373,21 @@ impl Client {
             let answer = self.stanza().await?;
             let root = answer.root();
             if root.name() == "iq" && root.attr("id").as_deref() == Some(id) {
-                return if root.attr("type").as_deref() == Some("result") { Ok(()) } else { Err(text(&answer)) };
+                return if root.attr("type").as_deref() == Some("result") {
+                    Ok(())
+                } else {
+                    Err(text(&answer))
+                };
             }
         }
     }
 
     /// Pings the server; what arrives before the answer.
     async fn sync(&mut self, id: &str) -> Result<Vec<Document>, String> {
-        self.send(format!("<iq type='get' id='{id}' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>").as_bytes())
-            .await?;
+        self.send(
+            format!("<iq type='get' id='{id}' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>").as_bytes(),
+        )
+        .await?;
         let mut before = Vec::new();
         loop {
             let arrived = self.stanza().await?;
@@ -345,7 +404,8 @@ impl Client {
         features.push("http://jabber.org/protocol/disco#info".to_owned());
         features.sort();
         let verification = format!("client/bot//transcript<{}<", features.join("<"));
-        let ver = base64::engine::general_purpose::STANDARD.encode(sha1::Sha1::digest(verification.as_bytes()));
+        let ver =
+            base64::engine::general_purpose::STANDARD.encode(sha1::Sha1::digest(verification.as_bytes()));
         self.send(
             format!(
                 "<presence><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='urn:example:transcript' \
@@ -355,12 +415,16 @@ impl Client {
         )
         .await?;
         let id = format!("caps-{ver}");
-        self.send(format!("<iq type='get' id='{id}' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>").as_bytes())
-            .await?;
+        self.send(
+            format!("<iq type='get' id='{id}' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>").as_bytes(),
+        )
+        .await?;
         loop {
             let arrived = self.stanza().await?;
             let root = arrived.root();
-            let Some(asked) = root.attr("id").filter(|_| root.name() == "iq") else { continue };
+            let Some(asked) = root.attr("id").filter(|_| root.name() == "iq") else {
+                continue;
+            };
             if asked == id {
                 return Ok(());
             }

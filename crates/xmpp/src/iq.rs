@@ -200,6 +200,9 @@ fn ask(
     match found {
         // RFC 6120 §8.2.3 rule 4: a request has exactly one child.
         None => refused(server, session, &stanza, &StanzaError::bad_request()),
+        Some(None) if stanza.document().root().children().count() != 1 => {
+            refused(server, session, &stanza, &StanzaError::bad_request())
+        }
         Some(None) => refused(server, session, &stanza, &StanzaError::service_unavailable()),
         Some(Some(_)) => {
             let (server, session) = (server.clone(), session.clone());
