@@ -398,4 +398,60 @@ mod tests {
             "<item jid='nurse@example.org' subscription='none' ask='subscribe' name='Nurse'><group>Servants</group></item>"
         );
     }
+
+    const ROMEO: JidNo = JidNo(8);
+
+    /// Two servers' halves of one pair, exchanging what the tables let pass, answers included.
+    struct Pair {
+        romeos: Roster,
+        nurses: Roster,
+    }
+
+    impl Pair {
+        fn send(&mut self, is_romeo: bool, kind: Kind) {
+            let romeo = BareJid::parse("romeo@example.net").unwrap();
+            let stanza: Arc<[u8]> = Arc::from(&b"<presence/>"[..]);
+            let (from, from_other, to, to_other) = if is_romeo {
+                (
+                    &mut self.romeos,
+                    (NURSE, nurse()),
+                    &mut self.nurses,
+                    (ROMEO, romeo),
+                )
+            } else {
+                (
+                    &mut self.nurses,
+                    (ROMEO, romeo),
+                    &mut self.romeos,
+                    (NURSE, nurse()),
+                )
+            };
+            let sent = from.apply(Direction::Out, kind, from_other.0, &from_other.1, &stanza);
+            if !sent.step.passes {
+                return;
+            }
+            let came = to.apply(Direction::In, kind, to_other.0, &to_other.1, &stanza);
+            if let Some(answer) = came.answer {
+                let back = from.apply(Direction::In, answer, from_other.0, &from_other.1, &stanza);
+                assert_eq!(back.answer, None, "an answer is never answered");
+            }
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn two_rosters_agree_on_who_sees_whom(steps in proptest::collection::vec((proptest::bool::ANY, 0..4_usize), 0..40)) {
+            let kinds = [Kind::Subscribe, Kind::Subscribed, Kind::Unsubscribe, Kind::Unsubscribed];
+            let mut pair = Pair { romeos: Roster::default(), nurses: Roster::default() };
+            for (is_romeo, kind) in steps {
+                pair.send(is_romeo, kinds[kind]);
+                let (ours, theirs) = (pair.romeos.state(NURSE), pair.nurses.state(ROMEO));
+                proptest::prop_assert_eq!(ours.is_to(), theirs.is_from());
+                proptest::prop_assert_eq!(ours.is_from(), theirs.is_to());
+                proptest::prop_assert_eq!(ours.is_pending_in(), pair.romeos.requests().len() == 1);
+                let is_listed = pair.romeos.contact(NURSE).is_some();
+                proptest::prop_assert!(is_listed || !(ours.is_to() || ours.is_from() || ours.is_pending_out()));
+            }
+        }
+    }
 }

@@ -65,7 +65,7 @@ fn new_password(query: Element<'_>, own: &str) -> Result<String, StanzaError> {
     let name =
         wire::BareJid::from_parts(Some(&username), "localhost").map_err(|_| StanzaError::bad_request())?;
     if name.node() != Some(own) {
-        return Err(StanzaError::not_allowed());
+        return Err(StanzaError::forbidden());
     }
     if password.is_empty() {
         return Err(StanzaError::bad_request());
@@ -113,7 +113,7 @@ mod tests {
         let refusals = [
             (
                 "<username>romeo</username><password>new</password>",
-                Condition::NotAllowed,
+                Condition::Forbidden,
             ),
             ("<username>juliet</username><password/>", Condition::BadRequest),
             ("<username>juliet</username>", Condition::BadRequest),
