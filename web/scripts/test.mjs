@@ -17,6 +17,6 @@ const flags = ['--enable-source-maps', '--test', '--test-timeout=30000'];
 const run = spawnSync(process.execPath, [...flags, ...files], {
   stdio: 'inherit',
   cwd: web,
-  env: { ...process.env, FOLKMOOT_WEB: web },
+  env: { ...process.env, WEB_FOLDER: web },
 });
 process.exit(run.status ?? 1);

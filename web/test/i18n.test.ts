@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { en } from '../src/i18n/en';
 import { ago, plural, t } from '../src/i18n';
 
-const source = `${process.env.FOLKMOOT_WEB ?? './'}src`;
+const source = `${process.env.WEB_FOLDER ?? './'}src`;
 
 function read(folder: string): string {
   return readdirSync(folder)

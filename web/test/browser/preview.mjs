@@ -2,7 +2,7 @@
 // open the address that it prints. Run `npm run build` first.
 import { bundle, web } from '../../scripts/bundle.mjs';
 
-process.env.FOLKMOOT_WEB = web;
+process.env.WEB_FOLDER = web;
 process.env.PORT ??= '5299';
 const out = await bundle('preview', ['test/fake/preview.ts']);
 await import(`${out}/preview.js`);

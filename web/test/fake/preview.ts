@@ -8,7 +8,7 @@ import { createServer } from 'node:http';
 import { FakeServer } from './server';
 import { serveXmpp } from './websocket';
 
-const web = process.env.FOLKMOOT_WEB ?? './';
+const web = process.env.WEB_FOLDER ?? './';
 const TYPES: Record<string, string> = {
   js: 'text/javascript',
   css: 'text/css',
