@@ -81,7 +81,7 @@ impl EventSink for Notifier {
         }
         // Few recipients and everything in memory: now, and the event is out before the publisher's result.
         let roster = server.rosters.cached(owner);
-        if roster.is_some() || !Plan::needs_roster(event) {
+        let (first, queue) = if roster.is_some() || !Plan::needs_roster(event) {
             let Some(mut plan) = Plan::new(&server, event, roster) else {
                 return;
             };
@@ -89,26 +89,33 @@ impl EventSink for Notifier {
                 plan.deliver(&server, SLICE);
                 return;
             }
-        }
-        self.busy.lock().insert(owner, VecDeque::from([event.clone()]));
+            (Some(plan), VecDeque::new())
+        } else {
+            (None, VecDeque::from([event.clone()]))
+        };
+        self.busy.lock().insert(owner, queue);
         let tasks = server.tasks.clone();
-        tasks.spawn(async move { fan_out(&server, owner).await });
+        tasks.spawn(async move { fan_out(&server, owner, first).await });
     }
 }
 
-/// Delivers what waits for an owner, slice by slice.
-async fn fan_out(server: &Arc<Server>, owner: JidNo) {
-    while let Some(event) = server.notifier.next(owner) {
+/// Delivers what is planned already and what waits for an owner, slice by slice.
+async fn fan_out(server: &Arc<Server>, owner: JidNo, first: Option<Plan>) {
+    let mut planned = first;
+    loop {
+        if let Some(mut plan) = planned.take() {
+            while plan.deliver(server, SLICE) {
+                tokio::task::yield_now().await;
+            }
+        }
+        let Some(event) = server.notifier.next(owner) else {
+            return;
+        };
         let roster = if Plan::needs_roster(&event) {
             server.rosters.of(owner).await.ok()
         } else {
             None
         };
-        let Some(mut plan) = Plan::new(server, &event, roster) else {
-            continue;
-        };
-        while plan.deliver(server, SLICE) {
-            tokio::task::yield_now().await;
-        }
+        planned = Plan::new(server, &event, roster);
     }
 }
