@@ -158,6 +158,7 @@ fn tags(entry: &format::atom::Entry) -> Vec<Tag> {
         .map(|category| (category, hashtag::fold(&category.term)));
     folded
         .filter(|(_, tag)| !tag.is_empty() && seen.insert(tag.clone()))
+        .take(hashtag::MAX_TAGS)
         .map(|(category, tag)| Tag {
             label: category.term.clone(),
             href: tag_path(&tag),
@@ -170,10 +171,16 @@ pub(crate) fn tag_path(tag: &str) -> String {
     format!("/tag/{}", percent_encode(tag))
 }
 
+/// The longest markup that is shown as markup, in bytes. A parser of HTML may need time with the square of its depth;
+/// of what is longer the text is shown.
+const MARKUP_MAX: usize = 32 * 1024;
+
 /// Any text as clean HTML.
 pub(crate) fn to_html(text: &Text) -> String {
     match text {
         Text::Plain(text) => plain_to_html(text),
+        Text::Html(markup) if markup.len() > MARKUP_MAX => plain_to_html(&text.to_plain()),
+        Text::Xhtml(markup) if markup.len() > MARKUP_MAX => plain_to_html(&text.to_plain()),
         Text::Html(html) => clean(html),
         Text::Xhtml(bytes) => clean(&String::from_utf8_lossy(bytes)),
     }
@@ -239,29 +246,28 @@ fn link_line(line: &str, out: &mut String) {
     link_tags(rest, out);
 }
 
-/// Where a web or XMPP address begins that stands for itself.
+/// Where a web or XMPP address begins that stands for itself. One walk from colon to colon, so that no text takes long.
 fn find_address(text: &str) -> Option<usize> {
-    let mut from = 0;
-    while let Some(found) = ["https://", "http://", "xmpp:"]
-        .iter()
-        .filter_map(|scheme| text[from..].find(scheme))
-        .min()
-    {
-        let start = from + found;
+    text.match_indices(':').find_map(|(colon, _)| {
+        let (before, after) = text.split_at(colon);
+        let (scheme, rest) = if let Some(rest) = after.strip_prefix("://") {
+            let scheme = ["https", "http"]
+                .into_iter()
+                .find(|scheme| before.ends_with(scheme))?;
+            (scheme, rest)
+        } else {
+            ("xmpp", before.ends_with("xmpp").then(|| &after[1..])?)
+        };
+        let start = colon - scheme.len();
         let is_apart = text[..start]
             .chars()
             .next_back()
             .is_none_or(|before| !before.is_alphanumeric());
-        let scheme = text[start..].find([':']).map_or(0, |colon| colon + 1);
-        let has_more = text[start + scheme..]
+        let has_more = rest
             .trim_start_matches('/')
             .starts_with(|c: char| c.is_alphanumeric() || c == '[');
-        if is_apart && has_more {
-            return Some(start);
-        }
-        from = start + scheme;
-    }
-    None
+        (is_apart && has_more).then_some(start)
+    })
 }
 
 /// How far an address goes: to the next space, without the punctuation of the sentence around it.
@@ -270,18 +276,23 @@ fn address_length(text: &str) -> usize {
         .find(|c: char| c.is_whitespace() || c.is_control() || "<>\"`{}|\\^".contains(c))
         .unwrap_or(text.len());
     let mut address = &text[..end];
-    loop {
-        let is_closing =
-            address.ends_with(')') && address.matches(')').count() > address.matches('(').count();
-        if !is_closing && !address.ends_with(['.', ',', ';', ':', '!', '?', '\'', '…', '”', '’', '»'])
-        {
-            return address.len();
-        }
-        let Some(last) = address.chars().next_back() else {
-            return address.len();
+    let opened = address.matches('(').count();
+    let mut closed = address.matches(')').count();
+    while let Some(last) = address.chars().next_back() {
+        let is_left_over = match last {
+            ')' if closed > opened => {
+                closed -= 1;
+                true
+            }
+            '.' | ',' | ';' | ':' | '!' | '?' | '\'' | '…' | '”' | '’' | '»' => true,
+            _ => false,
         };
+        if !is_left_over {
+            break;
+        }
         address = &address[..address.len() - last.len_utf8()];
     }
+    address.len()
 }
 
 fn link_tags(text: &str, out: &mut String) {

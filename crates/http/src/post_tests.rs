@@ -106,3 +106,54 @@ fn an_excerpt_is_one_short_line() {
     let long = "wörter ".repeat(40);
     assert!(excerpt(&long).chars().count() <= EXCERPT + 1 && excerpt(&long).ends_with('…'));
 }
+
+/// Whoever reads a page waits for every post on it: none may take more than its length is worth.
+#[test]
+fn no_text_takes_long() {
+    const LENGTH: usize = 200_000;
+    for (begin, part, end) in [
+        ("http://a.example/", ")", ""),
+        ("http://a.example/", ".", ""),
+        ("", "xmpp: ", ""),
+        ("", "xmpp:a ", ""),
+        ("", "http://a.example ", ""),
+        ("", "https://", ""),
+        ("", "(http://a)", ""),
+        ("", "#a", ""),
+        ("", "\n", "a"),
+        ("", "\n\n", "a"),
+    ] {
+        let text = format!("{begin}{}{end}", part.repeat(LENGTH / part.len()));
+        in_time(part, || plain_to_html(&text));
+    }
+    for (begin, part, end) in [
+        ("", "<b>", ""),
+        ("", "<div>", ""),
+        ("", "<p><b>", ""),
+        ("", "<a href='http://a'>", ""),
+        ("", "<table><tr><td>", ""),
+        ("", "<b><p>", ""),
+        ("", "<i></b>", ""),
+        ("", "<div></p>", ""),
+        ("", "<ul><li></p>", ""),
+        ("", "<p", ""),
+        ("", "<!--", ""),
+        ("", "&amp", ""),
+        ("<svg>", "<g></x>", ""),
+        ("", "<font a>", "</p>"),
+    ] {
+        let html = format!("{begin}{}{end}", part.repeat(LENGTH / part.len()));
+        in_time(part, || to_html(&Text::Html(html.clone())));
+        let short = html[..MARKUP_MAX.min(html.len())].to_owned();
+        in_time(part, || to_html(&Text::Html(short)));
+    }
+}
+
+fn in_time(what: &str, work: impl FnOnce() -> String) {
+    let begun = std::time::Instant::now();
+    work();
+    let took = begun.elapsed();
+    println!("{what:?} {took:?}");
+    // What grows with the square of its length takes minutes.
+    assert!(took < std::time::Duration::from_secs(5), "{what:?} took {took:?}");
+}
