@@ -26,8 +26,6 @@ pub struct Device {
 }
 
 const COLUMNS: &str = "id, no, token_hash, label, created, last_used, expires";
-/// Devices of one account; the one unused for longest makes room for a new one.
-const MAX_DEVICES: u32 = 50;
 
 fn device(row: &Row<'_>) -> rusqlite::Result<Device> {
     Ok(Device {
@@ -41,9 +39,9 @@ fn device(row: &Row<'_>) -> rusqlite::Result<Device> {
     })
 }
 
-/// Adds a device; beyond 50 of one account, those unused for longest are signed out.
+/// Adds a device; beyond `most` of one account, those unused for longest are signed out.
 #[must_use]
-pub fn add(device: Device) -> Write {
+pub fn add(device: Device, most: u32) -> Write {
     Write::new(device.label.len(), move |tx| {
         tx.execute(
             "INSERT INTO devices (id, no, token_hash, label, created, last_used, expires) \
@@ -61,7 +59,7 @@ pub fn add(device: Device) -> Write {
         tx.execute(
             "DELETE FROM devices WHERE no = ?1 AND id NOT IN \
              (SELECT id FROM devices WHERE no = ?1 ORDER BY last_used DESC, id DESC LIMIT ?2)",
-            (device.no, MAX_DEVICES),
+            (device.no, most),
         )?;
         Ok(())
     })

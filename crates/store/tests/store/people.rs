@@ -123,7 +123,7 @@ async fn devices_are_found_by_their_token_until_they_expire_or_are_revoked() {
             expires: later(1_000),
         };
         ids.push(device.id);
-        store.write(devices::add(device)).await.unwrap();
+        store.write(devices::add(device, 50)).await.unwrap();
     }
     let token = |n: u8, at: i64| {
         store

@@ -48,7 +48,8 @@ impl Auth {
             last_used: now,
             expires,
         };
-        self.store.write(devices::add(device)).await?;
+        let most = u32::try_from(self.limits.devices_per_account).unwrap_or(u32::MAX);
+        self.store.write(devices::add(device, most.max(1))).await?;
         Ok(NewDevice { id, token, expires })
     }
 

@@ -497,6 +497,32 @@ async fn a_device_stays_signed_in_until_it_is_revoked() {
 }
 
 #[tokio::test]
+async fn devices_of_one_account_are_bounded() {
+    let world = world(|settings| settings.limits.devices_per_account = 2).await;
+    world.account("juliet").await;
+    let auth = &world.server.auth;
+    let no = world
+        .server
+        .store
+        .jids()
+        .number("juliet@localhost")
+        .await
+        .unwrap();
+    for label in ["first", "second", "third"] {
+        auth.add_device(no, label).await.unwrap();
+        world.clock.advance(1);
+    }
+    let labels: Vec<_> = auth
+        .devices(no)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|device| device.label)
+        .collect();
+    assert_eq!(labels, ["third", "second"]);
+}
+
+#[tokio::test]
 async fn a_token_that_is_not_used_ends() {
     let world = dev_world().await;
     world.account("juliet").await;
