@@ -39,8 +39,7 @@ enum Command {
     #[command(hide = true)]
     Reference {
         mode: reference::Mode,
-        #[arg(long)]
-        port: u16,
+        address: std::net::SocketAddr,
     },
 }
 
@@ -67,7 +66,7 @@ pub struct Options {
 #[tokio::main]
 async fn main() -> Result<()> {
     let (scenarios, options) = match Cli::parse().command {
-        Command::Reference { mode, port } => return reference::serve(mode, port).await,
+        Command::Reference { mode, address } => return reference::serve(mode, address).await,
         Command::All(options) => (Scenario::ALL.to_vec(), options),
         Command::Run { scenarios, options } => (scenarios, options),
     };

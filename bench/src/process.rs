@@ -11,8 +11,12 @@ use anyhow::{Context, Result, bail};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Everything listens on this loopback address, on the usual ports.
-pub const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 77, 1));
+/// The loopback address of this run, on whose usual ports everything listens: one for each process, so that two runs
+/// at the same time do not talk to each other's servers.
+pub fn address() -> IpAddr {
+    let [high, low] = ((std::process::id() % 0xffff) as u16).to_be_bytes();
+    IpAddr::V4(Ipv4Addr::new(127, 77, high, low.clamp(1, 254)))
+}
 
 /// A running process; killed when dropped.
 pub struct Process {
@@ -33,20 +37,21 @@ impl Process {
                 "--domain",
                 "localhost",
                 "--bind",
-                &ADDRESS.to_string(),
+                &address().to_string(),
                 "--data",
             ])
             .arg(data)
             .env("RUST_LOG", "warn");
-        Self::spawn(command, log, SocketAddr::new(ADDRESS, 5280), Some(data)).await
+        Self::spawn(command, log, SocketAddr::new(address(), 5280), Some(data)).await
     }
 
     /// Starts this program's own bare TLS server, the reference.
     pub async fn reference(mode: &str, port: u16) -> Result<Process> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["reference", mode, "--port", &port.to_string()]);
+        let listen = SocketAddr::new(address(), port);
+        command.args(["reference", mode, &listen.to_string()]);
         let log = fs::File::create("/dev/null")?;
-        Self::spawn(command, log, SocketAddr::new(ADDRESS, port), None).await
+        Self::spawn(command, log, listen, None).await
     }
 
     async fn spawn(

@@ -16,8 +16,6 @@ use tokio::sync::Mutex;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::process::ADDRESS;
-
 /// What the reference does with its connections.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Mode {
@@ -33,7 +31,7 @@ pub const BLOCK: usize = 900;
 type Subscribers = Arc<Mutex<Vec<WriteHalf<TlsStream<TcpStream>>>>>;
 
 /// Serves until killed.
-pub async fn serve(mode: Mode, port: u16) -> Result<()> {
+pub async fn serve(mode: Mode, address: SocketAddr) -> Result<()> {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()])?;
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
     let mut config =
@@ -43,7 +41,7 @@ pub async fn serve(mode: Mode, port: u16) -> Result<()> {
             .with_single_cert(vec![made.cert.der().clone()], key)?;
     config.alpn_protocols = vec![b"xmpp-client".to_vec()];
     let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = listen(SocketAddr::new(ADDRESS, port))?;
+    let listener = listen(address)?;
     let subscribers = Subscribers::default();
     loop {
         let (tcp, _) = listener.accept().await?;

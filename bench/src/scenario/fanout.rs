@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use super::{caps, start, xmpps};
 use crate::Options;
 use crate::client::{Client, connect};
-use crate::process::{ADDRESS, Process, open_files_limit};
+use crate::process::{Process, address, open_files_limit};
 use crate::reference::BLOCK;
 use crate::report::{Figure, Report, Wanted, percentile};
 use crate::seed::{Seed, entry};
@@ -266,7 +266,7 @@ async fn answer_caps(client: &mut Client, element: &str) -> Result<()> {
 /// CPU seconds for 1,000 writes of a block as long as a notification, over bare TLS.
 async fn reference(connections: usize, posts: usize) -> Result<f64> {
     let server = Process::reference("fanout", REFERENCE_PORT).await?;
-    let address = SocketAddr::new(ADDRESS, REFERENCE_PORT);
+    let address = SocketAddr::new(address(), REFERENCE_PORT);
     let received = Arc::new(AtomicUsize::new(0));
     let permits = Arc::new(Semaphore::new(AT_ONCE));
     let mut connecting = JoinSet::new();

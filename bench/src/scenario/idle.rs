@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use super::{start, xmpps};
 use crate::Options;
 use crate::client::{Client, connect};
-use crate::process::{ADDRESS, Process, open_files_limit};
+use crate::process::{Process, address, open_files_limit};
 use crate::report::{Figure, Report, Wanted};
 use crate::seed::Seed;
 
@@ -80,7 +80,7 @@ pub async fn run(options: &Options, report: &mut Report) -> Result<()> {
 /// KiB that a bare TLS connection costs (tokio-rustls, no buffer of its own).
 async fn reference(connections: usize) -> Result<f64> {
     let server = Process::reference("hold", REFERENCE_PORT).await?;
-    let address = SocketAddr::new(ADDRESS, REFERENCE_PORT);
+    let address = SocketAddr::new(address(), REFERENCE_PORT);
     let before = server.resident()?;
     let permits = Arc::new(Semaphore::new(AT_ONCE));
     let mut connecting = JoinSet::new();

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use super::{start, xmpps};
 use crate::Options;
 use crate::client::{Client, connect};
-use crate::process::{ADDRESS, Process};
+use crate::process::{Process, address};
 use crate::report::{Figure, Report, Wanted};
 use crate::seed::Seed;
 
@@ -63,7 +63,7 @@ pub async fn run(options: &Options, report: &mut Report) -> Result<()> {
 /// Milliseconds of CPU for the handshake alone.
 async fn reference(logins: usize) -> Result<f64> {
     let server = Process::reference("hold", REFERENCE_PORT).await?;
-    let address = SocketAddr::new(ADDRESS, REFERENCE_PORT);
+    let address = SocketAddr::new(address(), REFERENCE_PORT);
     let before = server.cpu()?;
     let permits = Arc::new(Semaphore::new(AT_ONCE));
     let mut all = JoinSet::new();

@@ -15,7 +15,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::Options;
-use crate::process::{ADDRESS, Process};
+use crate::process::{Process, address};
 use crate::report::Report;
 use crate::seed::Seed;
 
@@ -66,7 +66,7 @@ impl Scenario {
 
 /// Where the server's direct TLS port is.
 fn xmpps() -> SocketAddr {
-    SocketAddr::new(ADDRESS, 5223)
+    SocketAddr::new(address(), 5223)
 }
 
 /// A fresh data folder, seeded, and the server over it.
