@@ -21,7 +21,7 @@ export const en = {
 
   'landing.title': 'Every voice stands in the same circle.',
   'landing.text':
-    'The folkmoot was the assembly of a shire’s free people. This one is {domain}: a social network that belongs to the people who run it, open to every XMPP app and to everybody else’s server.',
+    'The folkmoot was the assembly of a shire’s free people. This one is {domain}: a social network that belongs to the people who run it, open to every XMPP app.',
   'landing.point.live': 'Posts arrive as they are written.',
   'landing.point.yours': 'One address for posts and messages: you@{domain}',
   'landing.point.open': 'No advertisements and no ranking: newest first.',
