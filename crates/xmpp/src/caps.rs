@@ -281,7 +281,7 @@ async fn catch_up(server: &Arc<Server>, session: &Arc<Session>, before: Option<A
     };
     let is_new = |node: &str| caps.wants(node) && !before.as_ref().is_some_and(|before| before.wants(node));
     for owner in owners {
-        if !session.routing.is_available() {
+        if !session.routing.is_available() || !session.room().await {
             return;
         }
         if server.settings.is_local_domain(owner.jid.domain()) {

@@ -136,8 +136,8 @@ async fn update(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza) {
     });
     broadcast(server, session, &roster, &out);
     if before.is_none() {
-        ask_contacts(server, session, &roster);
-        show_requests(server, session, &roster);
+        ask_contacts(server, session, &roster).await;
+        show_requests(server, session, &roster).await;
     }
     let before = before.and_then(|before| before.caps);
     match (known, announced) {
@@ -167,7 +167,7 @@ fn broadcast(server: &Server, session: &Session, roster: &Held, out: &Arc<Shared
 }
 
 /// §4.3: the probes of initial presence, answered from memory.
-fn ask_contacts(server: &Server, session: &Session, roster: &Held) {
+async fn ask_contacts(server: &Server, session: &Session, roster: &Held) {
     let mut online = Vec::new();
     roster.with(|roster| {
         let seen = roster
@@ -178,6 +178,9 @@ fn ask_contacts(server: &Server, session: &Session, roster: &Held) {
         server.registry.online_among(seen, &mut online);
     });
     for no in online.into_iter().filter(|no| *no != session.no) {
+        if !session.room().await {
+            return;
+        }
         show(server, no, session);
     }
     let own = server.registry.sessions(session.no);
@@ -198,7 +201,7 @@ fn show(server: &Server, no: JidNo, to: &Session) {
 }
 
 /// §3.1.3: requests that wait are delivered whenever the user comes, until they are answered.
-fn show_requests(server: &Server, session: &Session, roster: &Held) {
+async fn show_requests(server: &Server, session: &Session, roster: &Held) {
     let requests: Vec<_> = roster.with(|roster| {
         roster
             .requests()
@@ -207,6 +210,9 @@ fn show_requests(server: &Server, session: &Session, roster: &Held) {
             .collect()
     });
     for request in requests {
+        if !session.room().await {
+            return;
+        }
         send(server, session, Outgoing::Stanza(request));
     }
 }

@@ -73,6 +73,12 @@ impl Session {
         self.mailbox.send(Lane::FanOut, out)
     }
 
+    /// Waits until the client has read nearly all of what waits for it. For whoever sends it more at once than it may leave
+    /// unread; false when it will read no more.
+    pub(crate) async fn room(&self) -> bool {
+        std::future::poll_fn(|cx| self.mailbox.poll_room(cx)).await
+    }
+
     /// Queues the result or error of one of the session's own requests; these are written first.
     ///
     /// Nobody else waits for it, so a session that is closing just drops it.

@@ -125,6 +125,10 @@ async fn flush(server: &Arc<Server>, session: &Arc<Session>) -> Result<(), store
         }
         let mut sent: Vec<MessageId> = Vec::with_capacity(page.len());
         for message in page {
+            // What strangers left may be more than a session can leave unread.
+            if !session.room().await {
+                break;
+            }
             let stanza = with_delay(&message.stanza, session.jid.domain(), message.created);
             if session.send(Outgoing::Stanza(stanza.into())).is_err() {
                 break;

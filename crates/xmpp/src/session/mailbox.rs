@@ -97,6 +97,9 @@ fn push_escaped(text: &str, out: &mut Vec<u8>) {
     }
 }
 
+/// This part of a mailbox may be full before those who send a lot at once wait.
+const ROOM: usize = 16;
+
 /// Why something was not queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotQueued {
@@ -125,9 +128,26 @@ struct Inner {
     is_blocked: bool,
     closing: Option<Box<StreamError>>,
     is_closed: bool,
+    /// Nobody can be sure any more that what waits will be read.
+    is_ending: bool,
+    /// Who waits for room: seldom anybody.
+    waiting: Vec<Waker>,
 }
 
 impl Inner {
+    /// Lets go whoever waits for room.
+    fn end(&mut self) {
+        self.is_ending = true;
+        self.look_again();
+    }
+
+    /// Wakes whoever waits for room; they look once the lock is free.
+    fn look_again(&mut self) {
+        for waiting in std::mem::take(&mut self.waiting) {
+            waiting.wake();
+        }
+    }
+
     fn wait(&mut self, cx: &mut Context<'_>) {
         match &mut self.waker {
             Some(waker) => waker.clone_from(cx.waker()),
@@ -170,6 +190,7 @@ impl Mailbox {
                 inner.fan_out = VecDeque::new();
                 inner.bytes = 0;
                 inner.is_closed = true;
+                inner.end();
                 inner.closing = Some(Box::new(
                     StreamError::new(StreamCondition::ResourceConstraint).text("too much waits to be read"),
                 ));
@@ -204,6 +225,7 @@ impl Mailbox {
                 return;
             }
             inner.closing = Some(Box::new(error));
+            inner.end();
             inner.waker.take()
         };
         if let Some(waker) = waker {
@@ -214,10 +236,12 @@ impl Mailbox {
     /// Refuses everything from now on and returns what waits.
     pub(crate) fn shut(&self) -> Batch {
         let mut inner = self.inner.lock();
+        inner.end();
         let last = std::mem::replace(
             &mut *inner,
             Inner {
                 is_closed: true,
+                is_ending: true,
                 ..Inner::default()
             },
         );
@@ -226,6 +250,27 @@ impl Mailbox {
             fan_out: last.fan_out,
             close: last.closing,
         }
+    }
+
+    /// Says that the client reads no more: whoever waits for room goes on without it.
+    pub(crate) fn give_up(&self) {
+        self.inner.lock().end();
+    }
+
+    /// Waits until little is left to be read, so that a lot that is sent at once cannot end the session. False when the
+    /// session ends instead.
+    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<bool> {
+        let mut inner = self.inner.lock();
+        if inner.is_ending {
+            return Poll::Ready(false);
+        }
+        if inner.bytes <= self.hard_limit / ROOM {
+            return Poll::Ready(true);
+        }
+        if !inner.waiting.iter().any(|known| known.will_wake(cx.waker())) {
+            inner.waiting.push(cx.waker().clone());
+        }
+        Poll::Pending
     }
 
     /// Bytes that wait.
@@ -253,6 +298,7 @@ impl Mailbox {
     pub(crate) fn poll_take(&self, cx: &mut Context<'_>, limit: usize) -> Poll<Batch> {
         let mut inner = self.inner.lock();
         inner.is_blocked = false;
+        inner.look_again();
         if inner.bytes == 0 && inner.closing.is_none() {
             inner.wait(cx);
             return Poll::Pending;
@@ -377,6 +423,27 @@ mod tests {
         assert_eq!(count.0.load(Ordering::Relaxed), 2);
         assert!(mailbox.poll_closing(cx).is_ready());
         assert!(mailbox.poll_take(cx, 100).is_ready());
+    }
+
+    #[test]
+    fn who_sends_a_lot_waits_for_room_unless_the_session_ends() {
+        let cx = &mut Context::from_waker(Waker::noop());
+        let mailbox = Mailbox::new(160);
+        assert_eq!(mailbox.poll_room(cx), Poll::Ready(true));
+        mailbox.send(Lane::FanOut, stanza("<message/>")).unwrap();
+        mailbox.send(Lane::FanOut, stanza("<message/>")).unwrap();
+        assert!(mailbox.poll_room(cx).is_pending());
+        take(&mailbox, 1).unwrap();
+        assert_eq!(mailbox.poll_room(cx), Poll::Ready(true));
+        mailbox.send(Lane::FanOut, stanza("<message/>")).unwrap();
+        assert!(mailbox.poll_room(cx).is_pending());
+        mailbox.close(StreamError::new(StreamCondition::Conflict));
+        assert_eq!(mailbox.poll_room(cx), Poll::Ready(false));
+        let given_up = Mailbox::new(16);
+        given_up.send(Lane::FanOut, stanza("<message/>")).unwrap();
+        assert!(given_up.poll_room(cx).is_pending());
+        given_up.give_up();
+        assert_eq!(given_up.poll_room(cx), Poll::Ready(false));
     }
 
     #[test]

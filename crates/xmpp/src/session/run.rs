@@ -285,6 +285,7 @@ impl Running {
     /// Everything that follows from the end, and the goodbye.
     async fn finish(mut self: Box<Self>, ended: Ended) {
         if let Some(later) = self.later.take() {
+            self.session.mailbox.give_up();
             // A stanza that was received takes effect, whoever is left to see it.
             later.await;
         }

@@ -202,3 +202,63 @@ async fn development_has_no_rates() {
         client.expect(&format!("id='s{number}'")).await;
     }
 }
+
+/// Strangers can leave more for somebody than a session may leave unread; it is no reason to end the session, and nothing
+/// of it is lost.
+#[tokio::test]
+async fn what_waited_comes_no_faster_than_it_is_read() {
+    const MESSAGES: usize = 40;
+    let world = dev_world().await;
+    world.account("juliet").await;
+    world.account("romeo").await;
+    let mut romeo = world.session("romeo", "orchard").await;
+    let body = "x".repeat(150_000);
+    for number in 0..MESSAGES {
+        let id = format!("m{number}-");
+        romeo
+            .send(&format!(
+                "<message to='juliet@localhost' type='chat' id='{id}'><body>{body}</body></message>"
+            ))
+            .await;
+    }
+    romeo
+        .send("<iq type='get' id='p' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>")
+        .await;
+    romeo.expect("id='p'").await;
+    let mut juliet = world.session("juliet", "balcony").await;
+    juliet.send("<presence/>").await;
+    for number in 0..MESSAGES {
+        juliet.expect(&format!("id='m{number}-'")).await;
+    }
+    juliet
+        .send("<iq type='get' id='p' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>")
+        .await;
+    juliet.expect("id='p'").await;
+}
+
+/// Who leaves in the middle of it leaves nothing behind that waits for ever.
+#[tokio::test]
+async fn who_leaves_before_all_is_read_is_gone() {
+    let world = dev_world().await;
+    world.account("juliet").await;
+    world.account("romeo").await;
+    let mut romeo = world.session("romeo", "orchard").await;
+    let body = "x".repeat(200_000);
+    for _ in 0..20 {
+        romeo
+            .send(&format!(
+                "<message to='juliet@localhost' type='chat'><body>{body}</body></message>"
+            ))
+            .await;
+    }
+    romeo
+        .send("<iq type='get' id='p' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>")
+        .await;
+    romeo.expect("id='p'").await;
+    drop(romeo);
+    let mut juliet = world.session("juliet", "balcony").await;
+    juliet.send("<presence/>").await;
+    juliet.expect("<message").await;
+    drop(juliet);
+    world.until_nobody_is_there().await;
+}
