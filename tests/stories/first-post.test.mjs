@@ -87,6 +87,23 @@ test('two people sign up, follow each other, and see each other post without a r
     await reader.close();
   });
 
+  await t.test('who changes the audience takes the posts out of public, and back', async () => {
+    for (const [choice, status] of [
+      ['Only people I approve', 404],
+      ['Everyone', 200],
+    ]) {
+      await juliet.page.goto(`${server.site}/settings`);
+      const form = juliet.page.locator('section').filter({ has: juliet.page.getByRole('heading', { name: 'Audience' }) });
+      await form.getByText(choice, { exact: true }).click();
+      await form.getByRole('button', { name: 'Save' }).click();
+      await juliet.page.getByText('Saved', { exact: true }).first().waitFor();
+      const page = await fetch(`${server.site}/@juliet/feed.atom`);
+      assert.equal(page.status, status, choice);
+      const tag = await (await fetch(`${server.site}/tag/verona/feed.atom`)).text();
+      assert.equal(tag.includes('Good night, good night'), status === 200, choice);
+    }
+  });
+
   await t.test('a deleted post goes away for the other', async () => {
     await juliet.goHome();
     const post = juliet.post_named('Written while the line was dead').first();

@@ -159,6 +159,9 @@ export const en = {
   'settings.about': 'About you',
   'settings.save': 'Save',
   'settings.saved': 'Saved',
+  'settings.audience': 'Audience',
+  'settings.audience.text':
+    'It holds for all your posts, earlier ones too. Whoever has read a post may remember it.',
   'settings.address': 'Your address',
   'settings.address.text': 'Sign in with it to any XMPP app: the same account, the same posts.',
   'settings.devices': 'Devices',

@@ -18,6 +18,7 @@ export const NS = {
   roster: 'jabber:iq:roster',
   pubsub: 'http://jabber.org/protocol/pubsub',
   pubsubEvent: 'http://jabber.org/protocol/pubsub#event',
+  pubsubOwner: 'http://jabber.org/protocol/pubsub#owner',
   rsm: 'http://jabber.org/protocol/rsm',
   atom: 'http://www.w3.org/2005/Atom',
   xhtml: 'http://www.w3.org/1999/xhtml',

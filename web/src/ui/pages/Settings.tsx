@@ -9,6 +9,7 @@ import { useAccount, useClient, useLink, useTask } from '../hooks';
 import { PageHead } from '../PageHead';
 import { navigate } from '../router';
 import { toast } from '../toasts';
+import { AudienceForm } from './AudienceForm';
 import { Devices } from './Devices';
 import { PasswordForm } from './PasswordForm';
 
@@ -18,6 +19,7 @@ export function Settings() {
       <PageHead title={t('settings.title')} />
       <div class="settings">
         <ProfileForm />
+        <AudienceForm />
         <Address />
         <Devices />
         <PasswordForm />

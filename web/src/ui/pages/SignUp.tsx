@@ -7,6 +7,7 @@ import { paths, type Route } from '../../model/route';
 import type { Audience } from '../../model/site';
 import { lengthOf } from '../../model/text';
 import { localpart } from '../../xmpp/jid';
+import { AudienceField } from '../AudienceField';
 import { AuthFrame } from '../AuthFrame';
 import { PasswordField, TextField } from '../fields';
 import { useAccount, useClient, useSignal } from '../hooks';
@@ -184,37 +185,5 @@ function SignUpForm({ token, onMade }: FormProps) {
         </p>
       )}
     </form>
-  );
-}
-
-interface AudienceProps {
-  audience: Audience;
-  onChange: (audience: Audience) => void;
-}
-
-function AudienceField({ audience, onChange }: AudienceProps) {
-  const choices: [Audience, string, string][] = [
-    ['open', t('signUp.audience.open'), t('signUp.audience.open.hint')],
-    ['presence', t('signUp.audience.presence'), t('signUp.audience.presence.hint')],
-  ];
-  return (
-    <fieldset class="choices">
-      <legend>{t('signUp.audience')}</legend>
-      {choices.map(([value, text, hint]) => (
-        <label key={value} class={audience === value ? 'choice is-on' : 'choice'}>
-          <input
-            type="radio"
-            name="audience"
-            value={value}
-            checked={audience === value}
-            onChange={() => onChange(value)}
-          />
-          <span>
-            <strong>{text}</strong>
-            <span class="hint">{hint}</span>
-          </span>
-        </label>
-      ))}
-    </fieldset>
   );
 }
