@@ -108,7 +108,9 @@ pub(crate) async fn page(site: &Site, source: &Source, part: Part) -> Result<Pag
         },
     });
     let mut rows = rows.await?;
-    let is_more = rows.len() > PAGE as usize;
+    // A page also ends where it holds enough.
+    let bytes: usize = rows.iter().map(|row| row.payload.len()).sum();
+    let is_more = rows.len() > PAGE as usize || bytes >= store::PAGE_BYTES;
     rows.truncate(PAGE as usize);
     let is_forward = matches!(part, Part::After(_));
     if is_forward {

@@ -8,10 +8,10 @@ use store::{JidNo, PostId};
 use wire::{BareJid, Document};
 
 use crate::follows::followers;
-use crate::timelines::{Direction, Timelines};
+use crate::timelines::Timelines;
 
 /// Public posts looked at for each page of people.
-const LOOK_BACK: usize = 200;
+const LOOK_BACK: u32 = 200;
 /// Pages of posts looked at.
 const ROUNDS: usize = 10;
 /// Where people say what they are called (XEP-0172).
@@ -43,19 +43,23 @@ impl Timelines {
         let mut people = Vec::new();
         let mut bound: Option<PostId> = None;
         for _ in 0..ROUNDS {
-            let posts = self.public_posts(Direction::Newest(bound), LOOK_BACK).await?;
-            let Some(last) = posts.last() else { break };
-            bound = Some(last.row.post_id);
-            for post in &posts {
+            let read = self
+                .inner
+                .store
+                .read(move |reader| reader.newest_public_owners(LOOK_BACK, bound));
+            let posts = read.await?;
+            let Some((last, _)) = posts.last() else { break };
+            bound = Some(*last);
+            for (_, owner) in &posts {
                 if people.len() >= max as usize {
                     return Ok(people);
                 }
-                if !seen.contains(&post.owner()) {
-                    seen.push(post.owner());
-                    people.extend(self.person(post.owner(), no).await?);
+                if !seen.contains(owner) {
+                    seen.push(*owner);
+                    people.extend(self.person(*owner, no).await?);
                 }
             }
-            if posts.len() < LOOK_BACK {
+            if posts.len() < LOOK_BACK as usize {
                 break;
             }
         }

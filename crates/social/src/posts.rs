@@ -8,7 +8,7 @@ use format::rsm;
 use pubsub::access::may_read;
 use pubsub::profile::microblog::FEED_ITEM;
 use pubsub::{Actor, PubsubError};
-use store::{JidNo, NodeNo, PostId, ReadError, Reader};
+use store::{JidNo, NodeNo, PAGE_BYTES, PostId, ReadError, Reader};
 use wire::BareJid;
 
 use crate::timelines::{Direction, TimelineItem, TimelinePage, Timelines, timeline_item};
@@ -18,13 +18,6 @@ pub(crate) struct Post {
     pub(crate) row: store::items::Item,
     owner: JidNo,
     node: Arc<str>,
-}
-
-impl Post {
-    /// Whose node it is in.
-    pub(crate) fn owner(&self) -> JidNo {
-        self.owner
-    }
 }
 
 impl Timelines {
@@ -105,6 +98,8 @@ pub(crate) struct Page<'a> {
     /// The nodes met so far; `None` for those of which this reader gets nothing.
     views: HashMap<NodeNo, Option<Arc<NodeView>>>,
     items: Vec<Arc<TimelineItem>>,
+    /// What they hold.
+    bytes: usize,
     limit: usize,
 }
 
@@ -115,12 +110,13 @@ impl<'a> Page<'a> {
             actor,
             views: HashMap::new(),
             items: Vec::with_capacity(limit),
+            bytes: 0,
             limit,
         }
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.items.len() >= self.limit
+        self.items.len() >= self.limit || self.bytes >= PAGE_BYTES
     }
 
     /// Adds those posts that the virtual node shows to this reader, until the page is full.
@@ -142,7 +138,9 @@ impl<'a> Page<'a> {
                 continue;
             };
             for item in host.delivered(&view, vec![post.row]).await? {
-                self.items.push(timeline_item(&view, item));
+                let item = timeline_item(&view, item);
+                self.bytes += item.payload.len();
+                self.items.push(item);
             }
         }
         Ok(())

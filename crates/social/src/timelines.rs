@@ -10,7 +10,7 @@ use bus::{Event, EventSink, Item, MICROBLOG, NodeView, Virtual};
 use format::rsm;
 use parking_lot::Mutex;
 use pubsub::{Actor, Host, ItemsQuery, PubsubError};
-use store::{JidNo, NodeNo, PostId, Store};
+use store::{JidNo, NodeNo, PAGE_BYTES, PostId, Store};
 use tokio::sync::OnceCell;
 use wire::BareJid;
 
@@ -94,7 +94,8 @@ impl Timelines {
     /// A page of a virtual node, at the address where it is.
     ///
     /// # Errors
-    /// `Forbidden` for somebody else's home; `ItemNotFound` for a page beside what is no post number.
+    /// `Forbidden` for somebody else's home; `ItemNotFound` for a page beside what is no post number; `NoIndex` for
+    /// a page by its index.
     pub async fn items(
         &self,
         owner: &BareJid,
@@ -133,7 +134,7 @@ impl Timelines {
             let Some(last) = found.last().map(|post| post.row.post_id) else {
                 break;
             };
-            let is_end = found.len() < batch;
+            let is_end = is_end(&found, batch);
             page.add(which, found).await?;
             if is_end {
                 break;
@@ -221,8 +222,7 @@ impl Timelines {
                     match direction {
                         Direction::Newest(_) => more.extend(reader.newest_post_ids(node, count, bound)?),
                         Direction::Oldest(_) => {
-                            let rows = reader.oldest_items(node, count, bound)?;
-                            more.extend(rows.into_iter().map(|row| row.post_id));
+                            more.extend(reader.oldest_post_ids(node, count, bound)?);
                         }
                     }
                 }
@@ -304,6 +304,12 @@ impl EventSink for Timelines {
     }
 }
 
+/// Whether there is nothing beyond what was found when so many were asked for.
+fn is_end(found: &[Post], asked: usize) -> bool {
+    let bytes: usize = found.iter().map(|post| post.row.payload.len()).sum();
+    found.len() < asked && bytes < PAGE_BYTES
+}
+
 fn number(id: &str) -> Option<PostId> {
     id.parse().ok().filter(|number| *number < 1 << 53).map(PostId)
 }
@@ -316,7 +322,7 @@ fn direction(page: &rsm::Page) -> Result<Direction, PubsubError> {
         rsm::Page::Before(id) => Direction::Newest(Some(bound(id)?)),
         rsm::Page::Last => Direction::Newest(None),
         // An index would tell how many there are that the reader may not read.
-        rsm::Page::Index(_) => return Err(PubsubError::ItemNotFound),
+        rsm::Page::Index(_) => return Err(PubsubError::NoIndex),
     })
 }
 

@@ -1,4 +1,5 @@
-//! Reading items. Every list is bounded by its caller and ordered by post id, which is by first publication.
+//! Reading items. Every list is bounded by its caller, ends at [`PAGE_BYTES`], and is ordered by post id, which is by first
+//! publication.
 //!
 //! Items that a purge or the deletion of their node has hidden are never given. Who may read what is not decided here.
 
@@ -8,7 +9,7 @@ use rusqlite::Row;
 
 use crate::ids::{JidNo, NodeNo, PostId, Seq, Timestamp};
 use crate::items::Item;
-use crate::read::{ReadError, Reader};
+use crate::read::{PAGE_BYTES, ReadError, Reader};
 
 /// An earlier revision of an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +47,27 @@ pub(crate) fn item(row: &Row<'_>) -> rusqlite::Result<Item> {
     })
 }
 
+/// What an item counts for in a page.
+fn weight(item: &Item) -> usize {
+    item.payload.len()
+}
+
+/// Those that are there, until they hold [`PAGE_BYTES`].
+fn within(found: impl Iterator<Item = Result<Option<Item>, ReadError>>) -> Result<Vec<Item>, ReadError> {
+    let mut page = Vec::new();
+    let mut bytes = 0;
+    for item in found {
+        if let Some(item) = item? {
+            bytes += weight(&item);
+            page.push(item);
+            if bytes >= PAGE_BYTES {
+                break;
+            }
+        }
+    }
+    Ok(page)
+}
+
 fn before(bound: Option<PostId>) -> i64 {
     bound.map_or(i64::MAX, |id| id.0 as i64)
 }
@@ -61,11 +83,10 @@ impl Reader {
         self.first(&sql, (node, item_id), item)
     }
 
-    /// The items of these ids in a node, in the order asked; those that are not there are left out.
+    /// The items of these ids in a node, in the order asked; those that are not there are left out. It ends at
+    /// [`PAGE_BYTES`].
     pub fn items_by_ids<S: AsRef<str>>(&self, node: NodeNo, ids: &[S]) -> Result<Vec<Item>, ReadError> {
-        ids.iter()
-            .filter_map(|id| self.item(node, id.as_ref()).transpose())
-            .collect()
+        within(ids.iter().map(|id| self.item(node, id.as_ref())))
     }
 
     /// The item with this number, in whichever node.
@@ -74,12 +95,9 @@ impl Reader {
         self.first(&sql, [post_id], item)
     }
 
-    /// The items with these numbers, in the order asked; those that are not there are left out.
+    /// The items with these numbers, in the order asked; those that are not there are left out. It ends at [`PAGE_BYTES`].
     pub fn posts(&self, post_ids: &[PostId]) -> Result<Vec<Item>, ReadError> {
-        post_ids
-            .iter()
-            .filter_map(|post_id| self.post(*post_id).transpose())
-            .collect()
+        within(post_ids.iter().map(|post_id| self.post(*post_id)))
     }
 
     /// Up to `limit` of a node's items, the newest first, those older than `bound`.
@@ -92,7 +110,7 @@ impl Reader {
         let sql = format!(
             "SELECT {COLUMNS} FROM items i WHERE {VISIBLE} AND i.post_id < ?2 ORDER BY i.post_id DESC LIMIT ?3"
         );
-        self.rows(&sql, (node, before(bound), limit), item)
+        self.rows_within(&sql, (node, before(bound), limit), item, weight)
     }
 
     /// Up to `limit` of a node's items, the oldest first, those newer than `bound`.
@@ -105,7 +123,7 @@ impl Reader {
         let sql = format!(
             "SELECT {COLUMNS} FROM items i WHERE {VISIBLE} AND i.post_id > ?2 ORDER BY i.post_id LIMIT ?3"
         );
-        self.rows(&sql, (node, after(bound), limit), item)
+        self.rows_within(&sql, (node, after(bound), limit), item, weight)
     }
 
     /// How many items a node has.
@@ -147,13 +165,40 @@ impl Reader {
         self.rows(&sql, (node, before(bound), limit), |row| row.get(0))
     }
 
+    /// The post ids of up to `limit` of a node's items, the oldest first, those newer than `bound`.
+    pub fn oldest_post_ids(
+        &self,
+        node: NodeNo,
+        limit: u32,
+        bound: Option<PostId>,
+    ) -> Result<Vec<PostId>, ReadError> {
+        let sql = format!(
+            "SELECT i.post_id FROM items i WHERE {VISIBLE} AND i.post_id > ?2 ORDER BY i.post_id LIMIT ?3"
+        );
+        self.rows(&sql, (node, after(bound), limit), |row| row.get(0))
+    }
+
     /// Up to `limit` items of the public stream, the newest first, those older than `bound`.
     pub fn newest_public(&self, limit: u32, bound: Option<PostId>) -> Result<Vec<Item>, ReadError> {
         let sql = format!(
             "SELECT {COLUMNS} FROM items i {VISIBLE_ANYWHERE} WHERE i.in_public = 1 AND i.post_id < ?1 \
              ORDER BY i.post_id DESC LIMIT ?2"
         );
-        self.rows(&sql, (before(bound), limit), item)
+        self.rows_within(&sql, (before(bound), limit), item, weight)
+    }
+
+    /// The numbers of up to `limit` items of the public stream with the owners of their nodes, the newest first, those older
+    /// than `bound`.
+    pub fn newest_public_owners(
+        &self,
+        limit: u32,
+        bound: Option<PostId>,
+    ) -> Result<Vec<(PostId, JidNo)>, ReadError> {
+        let sql = format!(
+            "SELECT i.post_id, n.owner FROM items i {VISIBLE_ANYWHERE} WHERE i.in_public = 1 AND i.post_id < ?1 \
+             ORDER BY i.post_id DESC LIMIT ?2"
+        );
+        self.rows(&sql, (before(bound), limit), |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
     /// Up to `limit` items of the public stream, the oldest first, those newer than `bound`.
@@ -162,7 +207,7 @@ impl Reader {
             "SELECT {COLUMNS} FROM items i {VISIBLE_ANYWHERE} WHERE i.in_public = 1 AND i.post_id > ?1 \
              ORDER BY i.post_id LIMIT ?2"
         );
-        self.rows(&sql, (after(bound), limit), item)
+        self.rows_within(&sql, (after(bound), limit), item, weight)
     }
 
     /// Up to `limit` items with this tag, the newest first, those older than `bound`.
@@ -176,7 +221,7 @@ impl Reader {
             "SELECT {COLUMNS} FROM item_tags t JOIN items i ON i.post_id = t.post_id {VISIBLE_ANYWHERE} \
              WHERE t.tag = ?1 AND t.post_id < ?2 ORDER BY t.post_id DESC LIMIT ?3"
         );
-        self.rows(&sql, (tag, before(bound), limit), item)
+        self.rows_within(&sql, (tag, before(bound), limit), item, weight)
     }
 
     /// Up to `limit` items with this tag, the oldest first, those newer than `bound`.
@@ -190,7 +235,7 @@ impl Reader {
             "SELECT {COLUMNS} FROM item_tags t JOIN items i ON i.post_id = t.post_id {VISIBLE_ANYWHERE} \
              WHERE t.tag = ?1 AND t.post_id > ?2 ORDER BY t.post_id LIMIT ?3"
         );
-        self.rows(&sql, (tag, after(bound), limit), item)
+        self.rows_within(&sql, (tag, after(bound), limit), item, weight)
     }
 
     /// The largest place in the order of commits that an item has; `None` before the first.

@@ -48,7 +48,7 @@ pub use crate::jids::Jids;
 pub use crate::metrics::Metrics;
 pub use crate::migrate::{DATABASE_VERSION, Migration};
 pub use crate::open::{DATABASE_FILE, OpenError, Options, Synchronous};
-pub use crate::read::{ReadError, Reader};
+pub use crate::read::{PAGE_BYTES, ReadError, Reader};
 pub use crate::write::{Committed, Pending, Ticket, Write, WriteError};
 
 use crate::ids::Counter;

@@ -127,7 +127,7 @@ impl Reader {
         limit: u32,
         after: Option<MessageId>,
     ) -> Result<Vec<OfflineMessage>, ReadError> {
-        self.rows(
+        self.rows_within(
             "SELECT m.id, m.created, m.sender, o.archive_id, m.stanza FROM message_owners o \
              JOIN messages m ON m.id = o.id WHERE o.owner = ?1 AND o.offline = 1 AND o.id > ?2 ORDER BY o.id LIMIT ?3",
             (owner, after.map_or(0, |id| id.0), limit),
@@ -140,6 +140,7 @@ impl Reader {
                     stanza: row.get(4)?,
                 })
             },
+            |message| message.stanza.len(),
         )
     }
 

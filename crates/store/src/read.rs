@@ -12,6 +12,10 @@ use parking_lot::{Condvar, Mutex};
 use rusqlite::{Connection, Params, Row};
 use tokio::sync::oneshot;
 
+/// A list of items or messages ends once it holds this much, however many were asked for: memory, and what a client is sent
+/// at once, must not grow with what others wrote. A shorter list that holds as much may have been cut here.
+pub const PAGE_BYTES: usize = 512 * 1024;
+
 /// Reads that may wait for a connection.
 const MAX_WAITING: usize = 16_384;
 
@@ -68,6 +72,28 @@ impl Reader {
         Ok(statement
             .query_map(values, read)?
             .collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// The rows of a query until they hold [`PAGE_BYTES`]; the query bounds how many. At least one, if there is one.
+    pub(crate) fn rows_within<T>(
+        &self,
+        sql: &str,
+        values: impl Params,
+        mut read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+        size: impl Fn(&T) -> usize,
+    ) -> Result<Vec<T>, ReadError> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query(values)?;
+        let mut page = Vec::new();
+        let mut bytes = 0;
+        while bytes < PAGE_BYTES
+            && let Some(row) = rows.next()?
+        {
+            let value = read(row)?;
+            bytes += size(&value);
+            page.push(value);
+        }
+        Ok(page)
     }
 
     /// A query that counts.

@@ -474,3 +474,83 @@ async fn following_and_people_to_follow() {
             .any(|event| matches!(event, Event::NodeDeleted { .. }))
     );
 }
+
+/// However long posts are: a page is no larger than a client may be sent at once, and nothing is passed over for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn long_posts_make_short_pages() {
+    const POSTS: usize = 12;
+    let (world, timelines) = world().await;
+    let romeo = world.account("romeo", AccessModel::Open).await;
+    let juliet = world.account("juliet", AccessModel::Open).await;
+    follow(&world, &juliet, &romeo).await;
+    for number in 0..POSTS {
+        let text = format!("{number} #long {}", "x".repeat(200_000));
+        world.post(&romeo, &format!("p{number}"), &text).await;
+    }
+    let (service, own, blog) = (world.service(), juliet.jid.bare(), romeo.jid.bare());
+    let places = [
+        (&service, Virtual::PublicStream),
+        (&service, tag("long")),
+        (&own, Virtual::Home),
+    ];
+    for is_forward in [false, true] {
+        let next = |anchor: Option<String>| {
+            ItemsQuery::Rsm(Request {
+                max: Some(POSTS as u32),
+                page: match (is_forward, anchor) {
+                    (false, None) => Page::Last,
+                    (false, Some(anchor)) => Page::Before(anchor),
+                    (true, None) => Page::First,
+                    (true, Some(anchor)) => Page::After(anchor),
+                },
+            })
+        };
+        for (owner, which) in &places {
+            let (mut anchor, mut seen) = (None, Vec::new());
+            loop {
+                let page = timelines
+                    .items(owner, &juliet, which, next(anchor))
+                    .await
+                    .unwrap();
+                let bytes: usize = page.items.iter().map(|item| item.payload.len()).sum();
+                assert!(bytes < 1_000_000, "{bytes}");
+                seen.extend(page.items.iter().map(|item| item.post_id));
+                anchor = if is_forward { page.rsm.last } else { page.rsm.first };
+                if anchor.is_none() {
+                    break;
+                }
+            }
+            seen.sort_unstable();
+            seen.dedup();
+            assert_eq!(seen.len(), POSTS, "{which:?} {is_forward}");
+        }
+        let (mut anchor, mut count) = (None, 0);
+        loop {
+            let page = world
+                .host
+                .items(&blog, &juliet, MICROBLOG, next(anchor))
+                .await
+                .unwrap();
+            let bytes: usize = page
+                .items
+                .iter()
+                .map(|item| item.payload.as_ref().unwrap().len())
+                .sum();
+            assert!(bytes < 1_000_000, "{bytes}");
+            count += page.items.len();
+            let rsm = page.rsm.unwrap();
+            assert_eq!(rsm.count, Some(POSTS as u32));
+            anchor = if is_forward { rsm.last } else { rsm.first };
+            if anchor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(count, POSTS);
+    }
+    let all = world
+        .host
+        .items(&blog, &juliet, MICROBLOG, ItemsQuery::All)
+        .await
+        .unwrap();
+    assert!(all.items.len() < POSTS && all.rsm.is_some());
+}
