@@ -2,6 +2,8 @@
 //! restart with what was acknowledged: the node, its tag, the public stream, a follower's
 //! home, and a roster. An acknowledged write is there; one that was not is there whole or not at all.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};

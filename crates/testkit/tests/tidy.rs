@@ -1,6 +1,8 @@
 //! The house rules that no compiler checks: length of files, order of crates,
 //! pages that name what they must, licences of what we depend on.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
