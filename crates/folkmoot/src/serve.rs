@@ -41,6 +41,8 @@ struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
+    /// A file that may not grow. It would end the process; listened to, the write fails instead, as on a full disk.
+    _file_size: Signal,
 }
 
 /// Runs until a signal ends it.
@@ -50,6 +52,8 @@ pub async fn serve(config: Config, mode: Mode, files: OpenFiles) -> anyhow::Resu
         terminate: signal(SignalKind::terminate()).context("cannot listen to signals")?,
         interrupt: signal(SignalKind::interrupt()).context("cannot listen to signals")?,
         hangup: signal(SignalKind::hangup()).context("cannot listen to signals")?,
+        _file_size: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))
+            .context("cannot listen to signals")?,
     };
     if mode == Mode::Development {
         refuse_public(&config)?;

@@ -6,5 +6,7 @@ mod administration;
 mod backups;
 mod certificates;
 mod errors;
+mod garbage;
 mod lifecycle;
 mod running;
+mod storage;

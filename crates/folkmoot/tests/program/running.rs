@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -124,6 +124,16 @@ impl Server {
     /// The port of a service, by its key.
     pub fn port(&self, service: &str) -> u16 {
         self.ports[service]
+    }
+
+    /// Where clients connect in the clear, for a server in its development mode.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port("xmpp")))
+    }
+
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// A page's status and text over plain HTTP.
