@@ -82,6 +82,9 @@ pub enum PubsubError {
     /// `feature-not-implemented` + `<unsupported feature='…'/>`.
     #[error("unsupported feature {0}")]
     Unsupported(&'static str),
+    /// `feature-not-implemented`: a page by its index, where counting is impossible or too much work (XEP-0059 §2.6).
+    #[error("no page by index")]
+    NoIndex,
     /// `not-allowed` + `max-nodes-exceeded`: one owner has too many nodes.
     #[error("too many nodes")]
     MaxNodes,

@@ -402,8 +402,8 @@ pub fn config_form(config: &NodeConfig, site: Site) -> DataForm {
 /// What is told about a node to everybody who may see it (§5.4).
 #[derive(Clone, Debug)]
 pub struct MetaData {
-    /// When it was created, as a date and time.
-    pub created: String,
+    /// When it was created, as a date and time; `None` for what was always there.
+    pub created: Option<String>,
     /// The bare JIDs of its owners.
     pub owners: Vec<String>,
     /// The bare JIDs of its publishers.
@@ -426,8 +426,10 @@ pub fn meta_data_form(config: &NodeConfig, data: &MetaData) -> DataForm {
             form = form.with(Field::text(var, &**value));
         }
     }
+    if let Some(created) = &data.created {
+        form = form.with(Field::text("pubsub#creation_date", created.as_str()));
+    }
     form = form
-        .with(Field::text("pubsub#creation_date", data.created.as_str()))
         .with(Field::text("pubsub#access_model", config.access.as_str()))
         .with(Field::text("pubsub#publish_model", config.publish_model.as_str()))
         .with(Field::text(

@@ -86,7 +86,7 @@ impl Host {
             };
             may_read(&self.reader(actor, &view).await, &view)?;
             let metadata = MetaData {
-                created: datetime::to_text(view.created.0),
+                created: None,
                 owners: vec![owner.to_string()],
                 publishers: Vec::new(),
                 subscribers: None,
@@ -119,7 +119,7 @@ impl Host {
             owners.insert(0, view.owner_jid.to_string());
         }
         let metadata = MetaData {
-            created: datetime::to_text(view.created.0),
+            created: Some(datetime::to_text(view.created.0)),
             owners,
             publishers: with(Affiliation::Publisher),
             subscribers: Some(view.subscribers.len()),

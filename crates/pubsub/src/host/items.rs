@@ -109,12 +109,19 @@ impl Host {
     async fn read_items(&self, view: &Arc<NodeView>, query: ItemsQuery) -> Result<ItemsPage, PubsubError> {
         let node = view.no;
         let is_paged = matches!(query, ItemsQuery::Rsm(_));
+        let missing = match &query {
+            ItemsQuery::Rsm(rsm::Request {
+                page: rsm::Page::Index(_),
+                ..
+            }) => PubsubError::NoIndex,
+            _ => PubsubError::ItemNotFound,
+        };
         let found = self
             .inner
             .store
             .read(move |reader| find(reader, node, &query))
             .await?;
-        let Found { rows, place } = found.ok_or(PubsubError::ItemNotFound)?;
+        let Found { rows, place } = found.ok_or(missing)?;
         let is_part = place.is_some_and(|(count, _)| count > rows.len() as u64);
         let items: Vec<_> = self
             .delivered(view, rows)
@@ -220,7 +227,7 @@ fn answer_from(items: Vec<Arc<Item>>, query: &ItemsQuery) -> ItemsPage {
     }
 }
 
-/// `None` when the page's anchor is not there.
+/// `None` when the page's anchor is not there, or too far to count.
 fn find(reader: &store::Reader, node: NodeNo, query: &ItemsQuery) -> Result<Option<Found>, ReadError> {
     match query {
         ItemsQuery::All => newest(reader, node, PAGE, None).map(Some),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use wire::sasl::{ChannelBinding, Mechanism};
-use wire::{BareJid, Kind, Limits, Stanza, StreamCondition, StreamError, StreamHeader, Writer, ns};
+use wire::{BareJid, Jid, Kind, Limits, Stanza, StreamCondition, StreamError, StreamHeader, Writer, ns};
 
 use super::Session;
 use super::bind;
@@ -149,7 +149,13 @@ impl<'a> Negotiation<'a> {
         let from = domain
             .clone()
             .unwrap_or_else(|| self.server.settings.main_domain().to_owned());
-        self.stream.write_open(&answer(&from)?)?;
+        let mut ours = answer(&from)?;
+        // §4.7.2: whoever says who they are is greeted by that name.
+        ours.to = header
+            .from
+            .as_deref()
+            .and_then(|from| Some(Jid::parse(from).ok()?.bare_str().to_owned()));
+        self.stream.write_open(&ours)?;
         if header.default_ns.as_deref() != Some(ns::CLIENT) {
             return Err(refused(StreamCondition::InvalidNamespace));
         }

@@ -7,7 +7,7 @@ use format::disco::{Identity, Info};
 use pubsub::NodeInfo;
 use wire::{StanzaError, Writer, ns};
 
-use super::{Xeps, caps, pubsub::errors};
+use super::{Xeps, caps, pubsub::errors, timelines};
 use crate::iq::{Answer, Answered, Cx, Target};
 use crate::server::Server;
 
@@ -126,13 +126,11 @@ async fn items(cx: Cx) -> Answered {
         }
         // XEP-0060 §5.5: a node's items.
         (Some(node), Target::OwnAccount | Target::Account | Target::Pubsub) => {
-            let ids = cx
-                .server
-                .host
-                .item_ids(&cx.to, &cx.actor(), node)
-                .await
-                .map_err(errors::on_the_wire)?;
-            for id in ids {
+            let ids = match cx.server.host.virtual_at(&cx.to, node) {
+                Some(which) => timelines::ids(&cx, &which).await,
+                None => cx.server.host.item_ids(&cx.to, &cx.actor(), node).await,
+            };
+            for id in ids.map_err(errors::on_the_wire)? {
                 writer
                     .open("item")
                     .attr("jid", cx.to.as_str())

@@ -20,7 +20,13 @@ pub(super) fn register(xeps: &mut Xeps) {
     xeps.feature(Target::OwnAccount, ns::ROSTER)
         .feature(Target::Server, ns::ROSTER);
     xeps.get(Target::OwnAccount, ns::ROSTER, "query", get)
-        .set(Target::OwnAccount, ns::ROSTER, "query", set);
+        .set(Target::OwnAccount, ns::ROSTER, "query", set)
+        .set(Target::Account, ns::ROSTER, "query", foreign);
+}
+
+/// §2.3.3: nobody changes another's.
+async fn foreign(_: Cx) -> Answered {
+    Err(StanzaError::forbidden())
 }
 
 /// §2.1.2.4, §2.1.2.6: the longest name of a contact and of a group, in bytes.

@@ -3,8 +3,10 @@
 //!
 //! Which posts belong to a timeline is decided in `social`; live delivery is `notify`'s.
 
+use std::sync::Arc;
+
 use bus::Virtual;
-use pubsub::ItemsQuery;
+use pubsub::{ItemsQuery, PubsubError};
 use wire::{Writer, ns};
 
 use super::Xeps;
@@ -40,4 +42,15 @@ pub(super) async fn items(cx: &Cx, node: &str, which: &Virtual, query: ItemsQuer
     writer.close();
     page.rsm.write(&mut writer);
     Ok(Answer::Payload(writer.finish()))
+}
+
+/// The ids of the newest items of a virtual node, the newest first.
+pub(super) async fn ids(cx: &Cx, which: &Virtual) -> Result<Vec<Arc<str>>, PubsubError> {
+    let page = cx
+        .server
+        .timelines
+        .items(&cx.to, &cx.actor(), which, ItemsQuery::All)
+        .await?;
+    let ids = page.items.iter().rev();
+    Ok(ids.map(|item| item.post_id.0.to_string().into()).collect())
 }

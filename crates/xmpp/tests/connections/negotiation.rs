@@ -40,6 +40,28 @@ async fn the_header_is_answered_and_tls_demanded() {
 }
 
 #[tokio::test]
+async fn who_says_their_name_is_greeted_by_it() {
+    let world = world(|_| {}).await;
+    let greetings = [
+        (
+            "from='Juliet@localhost/balcony' to=",
+            Some(" to='juliet@localhost'"),
+        ),
+        ("to=", None),
+        ("from='@' to=", None),
+    ];
+    for (words, greeting) in greetings {
+        let mut client = world.connect();
+        client.send(&HEADER.replace("to=", words)).await;
+        let answer = client.expect("<stream:features").await;
+        match greeting {
+            Some(greeting) => assert!(answer.contains(greeting), "{answer}"),
+            None => assert!(!answer.contains(" to="), "{answer}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn stream_ids_differ() {
     let world = world(|_| {}).await;
     let mut answers = Vec::new();

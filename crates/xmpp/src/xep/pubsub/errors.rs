@@ -39,6 +39,7 @@ pub(crate) fn on_the_wire(error: PubsubError) -> StanzaError {
         PubsubError::Unsupported(feature) => {
             with(StanzaError::feature_not_implemented(), "unsupported").app_attr("feature", feature)
         }
+        PubsubError::NoIndex => StanzaError::feature_not_implemented(),
         PubsubError::MaxNodes => with(StanzaError::not_allowed(), "max-nodes-exceeded"),
         PubsubError::TooManyItems => with(StanzaError::not_allowed(), "max-items-exceeded"),
         PubsubError::LastOwner => StanzaError::not_acceptable(),

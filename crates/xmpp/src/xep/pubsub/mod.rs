@@ -15,12 +15,10 @@ use decode::Request;
 use errors::on_the_wire;
 
 /// §16.1: what is announced on both kinds of service.
-const FEATURES: [&str; 34] = [
+const FEATURES: [&str; 33] = [
     "http://jabber.org/protocol/pubsub",
     "http://jabber.org/protocol/pubsub#access-authorize",
     "http://jabber.org/protocol/pubsub#access-open",
-    "http://jabber.org/protocol/pubsub#access-presence",
-    "http://jabber.org/protocol/pubsub#access-roster",
     "http://jabber.org/protocol/pubsub#access-whitelist",
     "http://jabber.org/protocol/pubsub#config-node",
     "http://jabber.org/protocol/pubsub#config-node-max",
@@ -50,14 +48,20 @@ const FEATURES: [&str; 34] = [
     "http://jabber.org/protocol/pubsub#retrieve-subscriptions",
     "http://jabber.org/protocol/pubsub#rsm",
     "http://jabber.org/protocol/pubsub#subscribe",
+    "http://jabber.org/protocol/pubsub#subscription-notifications",
 ];
 
 /// XEP-0163 §6.1, and what only people's nodes do.
-const PEP_FEATURES: [&str; 4] = [
+const PEP_FEATURES: [&str; 8] = [
+    "http://jabber.org/protocol/pubsub#access-presence",
+    "http://jabber.org/protocol/pubsub#access-roster",
     "http://jabber.org/protocol/pubsub#auto-create",
+    "http://jabber.org/protocol/pubsub#auto-subscribe",
     "http://jabber.org/protocol/pubsub#filtered-notifications",
     "http://jabber.org/protocol/pubsub#presence-notifications",
     "http://jabber.org/protocol/pubsub#presence-subscribe",
+    // XEP-0060 §9
+    "http://jabber.org/protocol/pubsub#pubsub-on-a-jid",
 ];
 
 pub(super) fn register(xeps: &mut Xeps) {
@@ -81,7 +85,8 @@ pub(super) fn register(xeps: &mut Xeps) {
         for feature in FEATURES {
             xeps.feature(target, feature);
         }
-        xeps.feature(target, ns::RSM);
+        // XEP-0004 §6: forms come in messages to and from owners who approve subscriptions.
+        xeps.feature(target, ns::RSM).feature(target, ns::DATA_FORMS);
     }
     for feature in PEP_FEATURES {
         xeps.feature(Target::OwnAccount, feature);
@@ -177,4 +182,20 @@ fn done(accepted: Result<pubsub::Accepted<()>, pubsub::PubsubError>) -> Answered
         accepted.durable.await.map_err(on_the_wire)?;
         Ok::<_, StanzaError>(Answer::Empty)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A service has no roster that access could depend on.
+    #[test]
+    fn what_needs_a_roster_is_announced_where_there_is_one() {
+        let xeps = crate::xep::all();
+        for model in ["presence", "roster"] {
+            let feature = format!("http://jabber.org/protocol/pubsub#access-{model}");
+            assert!(xeps.features(Target::Account).contains(&feature.as_str()), "{feature}");
+            assert!(!xeps.features(Target::Pubsub).contains(&feature.as_str()), "{feature}");
+        }
+    }
 }
