@@ -62,6 +62,8 @@ pub struct Identity {
     pub no: JidNo,
     /// The device whose token was shown, if one was.
     pub device: Option<DeviceId>,
+    /// The salt of the keys that a password was proved with: another password has another.
+    salt: Option<Vec<u8>>,
     /// [`Auth::changes`] before it was judged.
     seen: u64,
 }
@@ -213,6 +215,7 @@ impl Auth {
             jid,
             no: account.no,
             device: None,
+            salt: Some(candidate.keys.salt),
             seen: candidate.seen,
         })
     }
@@ -225,7 +228,7 @@ impl Auth {
         if self.changes.load(Ordering::SeqCst) == identity.seen {
             return Ok(true);
         }
-        let (no, device) = (identity.no, identity.device);
+        let (no, device, salt) = (identity.no, identity.device, identity.salt.clone());
         let read = self.store.read(move |reader| {
             let account = reader.account(no)?;
             let is_open = account.is_some_and(|account| is_open(account.state).is_ok());
@@ -233,13 +236,17 @@ impl Auth {
                 None => true,
                 Some(id) => reader.devices(no)?.iter().any(|device| device.id == id),
             };
-            Ok(is_open && has_device)
+            let has_password = match salt {
+                None => true,
+                Some(salt) => reader.credentials(no)?.iter().any(|keys| keys.salt == salt),
+            };
+            Ok(is_open && has_device && has_password)
         });
         Ok(read.await?)
     }
 
     /// To be called after a change is stored and before the sessions that it ends are looked for.
-    fn changed(&self) {
+    pub(crate) fn changed(&self) {
         self.changes.fetch_add(1, Ordering::SeqCst);
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use store::accounts::DELETION_JOB;
 use store::{JidNo, Write};
-use wire::{BareJid, StanzaError, StreamCondition, StreamError};
+use wire::{BareJid, StanzaError};
 
 use crate::failures::{unreadable, unwritable};
 use crate::presence::subscriptions::{self, Person};
@@ -24,6 +24,7 @@ impl Server {
             .write(Write::all(vec![closed, store::devices::revoke_all(no)]))
             .await;
         written.map_err(|error| unwritable(&error))?;
+        self.auth.changed();
         Ok(())
     }
 
@@ -31,7 +32,7 @@ impl Server {
     /// deletion has begun; after a restart the server does so by itself.
     pub fn finish_deletion(self: &Arc<Self>, no: JidNo, jid: BareJid) {
         for session in self.registry.sessions(no).iter() {
-            session.close(StreamError::new(StreamCondition::NotAuthorized).text("this account is deleted"));
+            session.bar("this account is deleted");
         }
         let server = self.clone();
         self.tasks.spawn(async move {

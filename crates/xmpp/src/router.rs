@@ -80,6 +80,9 @@ impl Server {
 /// Routes one stanza of a bound session. What comes back as [`Routed::Later`] must end before the session's next stanza is
 /// routed, so that a client's stanzas take effect in their order (RFC 6120 §10.1).
 pub fn route(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza) -> Routed {
+    if session.is_barred() {
+        return Routed::Done;
+    }
     server.metrics.stanzas.add(1);
     let to = match stanza.to() {
         None => None,

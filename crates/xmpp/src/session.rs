@@ -12,6 +12,7 @@ mod sasl;
 pub(crate) mod stream;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use store::{DeviceId, JidNo};
@@ -40,6 +41,8 @@ pub struct Session {
     pub routing: Routing,
     pub(crate) mailbox: Mailbox,
     device: Option<DeviceId>,
+    /// Set once the session has lost its right to be here.
+    is_barred: AtomicBool,
 }
 
 impl Session {
@@ -57,6 +60,7 @@ impl Session {
             routing: Routing::default(),
             mailbox: Mailbox::new(mailbox_limit),
             device,
+            is_barred: AtomicBool::new(false),
         }
     }
 
@@ -89,6 +93,17 @@ impl Session {
     /// Ends the session with this stream error after what is queued already.
     pub fn close(&self, error: StreamError) {
         self.mailbox.close(error);
+    }
+
+    /// Ends the session of somebody who may be here no more: what it sent and was not routed yet takes no effect.
+    pub fn bar(&self, text: &'static str) {
+        self.is_barred.store(true, Ordering::Release);
+        self.close(StreamError::new(StreamCondition::NotAuthorized).text(text));
+    }
+
+    /// Whether it was ended by [`Session::bar`].
+    pub(crate) fn is_barred(&self) -> bool {
+        self.is_barred.load(Ordering::Acquire)
     }
 
     /// The device token that it signed in with.

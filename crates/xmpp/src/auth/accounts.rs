@@ -11,13 +11,14 @@ use bus::AccessModel;
 use sha2::{Digest, Sha256};
 use store::accounts::{Account, AccountState};
 use store::invites::{self, Invite, InviteKind};
-use store::{DeviceId, JidNo, Timestamp, Write, WriteError, accounts, credentials, devices};
+use store::{JidNo, Timestamp, Write, WriteError, accounts, credentials, devices};
+use wire::BareJid;
 use wire::sasl::{PasswordError, prepare_password};
-use wire::{BareJid, StreamCondition, StreamError};
 
 use super::{Auth, AuthError, random};
 use crate::rates::Network;
 use crate::registry::Registry;
+use crate::session::Session;
 use crate::settings::{Audience, Registration, Settings};
 
 /// The longest localpart that is given, in bytes.
@@ -231,7 +232,8 @@ impl Auth {
         })
     }
 
-    /// Gives an account a new password and signs all its devices out but the one that does it; durable when it returns.
+    /// Gives an account a new password and signs out whoever is in but the session `by` that does it and its device; durable
+    /// when it returns.
     ///
     /// # Errors
     /// When the password cannot be one, or it could not be stored.
@@ -240,8 +242,9 @@ impl Auth {
         registry: &Registry,
         no: JidNo,
         password: &str,
-        kept: Option<DeviceId>,
+        by: Option<&Session>,
     ) -> Result<(), RegisterError> {
+        let kept = by.and_then(Session::device);
         let credentials = self.derive(prepare_password(password)?).await?;
         let all = self.store.read(move |reader| reader.devices(no)).await?;
         let mut parts = vec![credentials::set(no, credentials)];
@@ -254,9 +257,10 @@ impl Auth {
         self.store.write(Write::all(parts)).await?;
         self.changed();
         for session in registry.sessions(no).iter() {
-            if session.device().is_some() && session.device() != kept {
-                session
-                    .close(StreamError::new(StreamCondition::NotAuthorized).text("the password was changed"));
+            let is_kept = by.is_some_and(|by| by.id == session.id)
+                || (session.device().is_some() && session.device() == kept);
+            if !is_kept {
+                session.bar("the password was changed");
             }
         }
         Ok(())
@@ -305,7 +309,7 @@ impl Auth {
 
 fn end_sessions(registry: &Registry, no: JidNo) {
     for session in registry.sessions(no).iter() {
-        session.close(StreamError::new(StreamCondition::NotAuthorized).text("this account is closed"));
+        session.bar("this account is closed");
     }
 }
 

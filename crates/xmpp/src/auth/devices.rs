@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use store::devices::{self, Device};
 use store::{DeviceId, JidNo, Timestamp};
-use wire::{BareJid, StreamCondition, StreamError};
+use wire::BareJid;
 
 use super::{Auth, AuthError, Closed, Identity, is_open, random};
 use crate::registry::Registry;
@@ -96,6 +96,7 @@ impl Auth {
             jid,
             no: account.no,
             device: Some(device.id),
+            salt: None,
             seen,
         }))
     }
@@ -118,9 +119,7 @@ impl Auth {
         self.changed();
         for session in registry.sessions(no).iter() {
             if session.device() == Some(id) {
-                session.close(
-                    StreamError::new(StreamCondition::NotAuthorized).text("this device was signed out"),
-                );
+                session.bar("this device was signed out");
             }
         }
         Ok(true)

@@ -2,7 +2,7 @@
 //! OAUTHBEARER; it is told once and revoked one by one.
 
 use store::DeviceId;
-use wire::{StanzaError, StreamCondition, StreamError, Writer};
+use wire::{StanzaError, Writer};
 
 use super::Xeps;
 use crate::auth::AuthError;
@@ -93,6 +93,7 @@ async fn revoke(cx: Cx) -> Answered {
             .write(store::devices::revoke(cx.session.no, id))
             .await
             .map_err(|error| failed(error.into()))?;
+        cx.server.auth.changed();
         Ok(Answer::EmptyThen(Box::pin(async move {
             // It is revoked already; what is left is to end its sessions, this one among them.
             for session in cx
@@ -102,9 +103,7 @@ async fn revoke(cx: Cx) -> Answered {
                 .iter()
                 .filter(|other| other.device() == Some(id))
             {
-                session.close(
-                    StreamError::new(StreamCondition::NotAuthorized).text("this device was signed out"),
-                );
+                session.bar("this device was signed out");
             }
         })))
     })

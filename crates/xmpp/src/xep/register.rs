@@ -40,16 +40,15 @@ async fn set(cx: Cx) -> Answered {
         };
     }
     let password = new_password(query, cx.session.jid.node().unwrap_or_default())?;
-    Answer::later(async move {
-        let (registry, session) = (&cx.server.registry, &cx.session);
-        let changed = cx
-            .server
-            .auth
-            .set_password(registry, session.no, &password, session.device())
-            .await;
-        changed.map_err(|error| refused(&error))?;
-        Ok(Answer::Empty)
-    })
+    // The session's next stanza waits for it: hashing is dear, and must not be piled up by one client.
+    let (registry, session) = (&cx.server.registry, &cx.session);
+    let changed = cx
+        .server
+        .auth
+        .set_password(registry, session.no, &password, Some(session))
+        .await;
+    changed.map_err(|error| refused(&error))?;
+    Ok(Answer::Empty)
 }
 
 /// §3.3: one's own name, spelled in any way, and a password that is not empty.

@@ -567,9 +567,25 @@ async fn a_new_password_signs_the_other_devices_out() {
         .unwrap();
     let kept = auth.add_device(no, "kept").await.unwrap();
     let other = auth.add_device(no, "other").await.unwrap();
-    auth.set_password(&world.server.registry, no, "crayon", Some(kept.id))
+    let mut keeper = world.connect();
+    features(&mut keeper).await;
+    keeper.send(&bearer(&kept.token)).await;
+    keeper.expect("<success").await;
+    keeper.bind("kept").await;
+    let mut stranger = world.session("juliet", "stranger").await;
+    let by = world.server.registry.session(no, "kept").unwrap();
+    auth.set_password(&world.server.registry, no, "crayon", Some(&by))
         .await
         .unwrap();
+    // Whoever is in by the old password is out, and what they still send takes no effect.
+    stranger
+        .send("<message to='juliet@localhost/kept'><body>late</body></message>")
+        .await;
+    stranger.refused("not-authorized").await;
+    keeper
+        .send("<iq type='get' id='p' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>")
+        .await;
+    assert!(!keeper.expect("id='p'").await.contains("late"));
     let left: Vec<_> = auth
         .devices(no)
         .await
