@@ -8,6 +8,7 @@ use rusqlite::Connection;
 
 use crate::ids::{JidNo, NodeNo, PostId, Timestamp};
 use crate::items;
+use crate::nodes;
 use crate::write::{Retired, Tx, WriteError};
 
 /// Rows removed in one slice; a few milliseconds.
@@ -153,7 +154,7 @@ const ACCOUNT_ROWS: &[&str] = &[
     "DELETE FROM invites WHERE token_hash IN (SELECT token_hash FROM invites WHERE created_by = ?1 LIMIT ?2)",
 ];
 
-fn sweep_account(tx: &Tx<'_>, no: JidNo, left: &mut usize) -> Result<bool, WriteError> {
+fn sweep_account(tx: &mut Tx<'_>, no: JidNo, left: &mut usize) -> Result<bool, WriteError> {
     let key = i64::from(no.0);
     for sql in ACCOUNT_ROWS {
         if !delete_some(tx, sql, key, left)? {
@@ -163,7 +164,15 @@ fn sweep_account(tx: &Tx<'_>, no: JidNo, left: &mut usize) -> Result<bool, Write
     if !sweep_messages(tx, no, left)? {
         return Ok(false);
     }
-    // Its nodes are swept by jobs of their own.
+    // Its nodes are swept by jobs of their own; one that was made when it was closed already goes with them.
+    let late = tx.first(
+        "SELECT j.created FROM jobs j JOIN nodes n ON n.owner = ?2 WHERE j.kind = ?1 AND j.subject = ?2 AND n.deleted = 0",
+        (ACCOUNT_JOB, no),
+        |row| row.get(0),
+    )?;
+    if let Some(at) = late {
+        nodes::delete_all_of(tx, no, at)?;
+    }
     let nodes = tx.first("SELECT 1 FROM nodes WHERE owner = ?1 LIMIT 1", [no], |_| Ok(()))?;
     if nodes.is_some() {
         return Ok(false);

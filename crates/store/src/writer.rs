@@ -390,8 +390,12 @@ impl Writer {
 
     fn try_sweep(&mut self, connection: &Connection, job: Sweep) -> Result<sweep::Progress, WriteError> {
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let progress = sweep::slice(&mut Tx::new(connection, &mut self.memory), job)?;
+        let mut tx = Tx::new(connection, &mut self.memory);
+        let progress = sweep::slice(&mut tx, job)?;
+        let (_, begun) = tx.finish();
         connection.prepare_cached("COMMIT")?.execute([])?;
+        // The first in the queue is the job at hand.
+        self.sweeps.extend(begun);
         Ok(progress)
     }
 

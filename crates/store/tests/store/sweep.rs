@@ -221,3 +221,30 @@ async fn a_failed_slice_does_not_stop_the_writer() {
     store.close().await;
     assert_eq!((rows(&folder, "items"), rows(&folder, "nodes")), (0, 0));
 }
+
+/// Somebody's last request may come in when their account is closed already: it must not stay for ever, nor keep the
+/// writer busy.
+#[tokio::test]
+async fn a_node_made_when_its_account_is_erased_goes_with_it() {
+    let folder = Folder::new();
+    let store = open(&folder);
+    let no = full_life(&store, "romeo").await;
+    store.write(accounts::begin_deletion(no, START)).await.unwrap();
+    let late = store::nodes::Node {
+        no: store.next_node(),
+        owner: no,
+        name: "late".into(),
+        kind: "pep".into(),
+        access: "open".into(),
+        config: String::new(),
+        created: START,
+    };
+    let erased = store.write(accounts::erase(no, START));
+    let made = store.write(store::nodes::create(late));
+    erased.await.unwrap();
+    made.await.unwrap();
+    while store.read(move |r| r.account(no)).await.unwrap().is_some() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(store.read(move |r| r.nodes(no, "", 10)).await.unwrap(), []);
+}
