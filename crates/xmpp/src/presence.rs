@@ -319,21 +319,41 @@ async fn direct(server: &Arc<Server>, session: &Arc<Session>, stanza: &Stanza, t
     }
 }
 
-/// §4.3.2: a probe that a client sends by itself; answered only where its account may see the contact.
+/// §4.3.2: a probe that a client sends by itself. Who may not see the contact learns no more than that, not even whether
+/// there is one.
 async fn probe(server: &Arc<Server>, session: &Arc<Session>, to: &Jid) {
-    let Some(no) = server.find(to.bare_str()).await else {
-        return;
-    };
-    if !server.registry.is_online(no) {
+    if server.place(to) != Place::Account {
         return;
     }
-    let Ok(roster) = server.rosters.of(no).await else {
-        return;
+    let no = server.find(to.bare_str()).await;
+    let is_shown = match no {
+        Some(no) if no == session.no => true,
+        Some(no) => match server.rosters.of(no).await {
+            Ok(roster) => {
+                roster.with(|roster| roster.contact(session.no).is_some_and(|contact| contact.sees_us))
+            }
+            Err(_) => return,
+        },
+        None => false,
     };
-    let is_own = no == session.no;
-    if is_own || roster.with(|roster| roster.contact(session.no).is_some_and(|contact| contact.sees_us)) {
-        show(server, no, session);
-    }
+    let answer = match no.filter(|_| is_shown) {
+        None => "unsubscribed",
+        Some(no) => {
+            let sessions = server.registry.sessions(no);
+            if sessions.iter().any(|other| other.routing.is_available()) {
+                return show(server, no, session);
+            }
+            "unavailable"
+        }
+    };
+    let mut writer = Writer::new();
+    writer
+        .open("presence")
+        .attr("from", to.bare_str())
+        .attr("to", session.jid.bare_str())
+        .attr("type", answer)
+        .close();
+    send(server, session, Outgoing::Stanza(writer.finish().into()));
 }
 
 #[cfg(test)]

@@ -183,21 +183,33 @@ impl<S: Socket> Tls<S> {
                 None => {}
                 Some(Ok(())) => break Ok(()),
                 Some(Err(error)) => {
-                    // The alert that rustls has queued for the peer.
-                    if let Ok(ConnectionState::EncodeTlsData(mut encode)) =
-                        self.connection.process_tls_records(&mut []).state
-                    {
-                        let _ = fill(self.unwritten.buffer(), 256, |room| match encode.encode(room) {
-                            Ok(written) => Ok(Ok(written)),
-                            Err(_) => Ok(Ok(0)),
-                        });
-                    }
+                    self.last_words();
                     break Err(invalid(error));
                 }
             }
         };
         scratch::settle(&mut self.received, at);
         result
+    }
+
+    /// What rustls has queued for a peer that it gives up: the alert that says why (RFC 8446 §6.2), and what goes before it.
+    fn last_words(&mut self) {
+        loop {
+            match self.connection.process_tls_records(&mut []).state {
+                Ok(ConnectionState::EncodeTlsData(mut encode)) => {
+                    let filled = fill(self.unwritten.buffer(), 4096, |room| match encode.encode(room) {
+                        Ok(written) => Ok(Ok(written)),
+                        Err(EncodeError::InsufficientSize(needed)) => Ok(Err(needed)),
+                        Err(error) => Err(invalid(error)),
+                    });
+                    if filled.is_err() {
+                        break;
+                    }
+                }
+                Ok(ConnectionState::TransmitTlsData(transmit)) => transmit.done(),
+                _ => break,
+            }
+        }
     }
 
     /// Encrypts straight into the bytes to be written.

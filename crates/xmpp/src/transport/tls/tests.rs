@@ -181,3 +181,20 @@ async fn a_handshake_that_stops_ends() {
     let error = Tls::accept(ours, &world.config).await.err().unwrap();
     assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
 }
+
+/// RFC 7301 §3.2: a client that speaks something else is told so.
+#[tokio::test]
+async fn another_protocol_is_refused_with_an_alert() {
+    let world = world();
+    for version in [&version::TLS12, &version::TLS13] {
+        let (ours, theirs) = duplex(1_000_000);
+        let mut config = ClientConfig::clone(connector(&world, version).config());
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let connector = TlsConnector::from(Arc::new(config));
+        let connecting = connector.connect(ServerName::try_from("localhost").unwrap(), theirs);
+        let (accepted, connected) = tokio::join!(Tls::accept(ours, &world.config), connecting);
+        assert!(accepted.is_err());
+        let refusal = connected.unwrap_err().to_string();
+        assert!(refusal.contains("NoApplicationProtocol"), "{refusal}");
+    }
+}
