@@ -18,7 +18,7 @@
 //!
 //! In expected XML `{any}` stands for any value, `{name}` for a value that is the same wherever that
 //! name appears (also usable in XML that is sent), and the text `{...}` for any further content.
-//! The steps are listed in [`step::Step`].
+//! What is long is sent as `{N times TEXT}`. The steps are listed in [`step::Step`].
 
 pub mod pattern;
 pub mod run;
