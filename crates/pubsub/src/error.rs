@@ -37,6 +37,9 @@ pub enum PubsubError {
     /// `not-authorized` + `pending-subscription` (§6.1.3.7).
     #[error("subscription is pending")]
     PendingSubscription,
+    /// `policy-violation` + `too-many-subscriptions` (§6.1.3.9).
+    #[error("too many subscriptions")]
+    TooManySubscriptions,
     /// `not-authorized` + `not-subscribed`: only approved subscribers may read (§6.5.9.3).
     #[error("only subscribers may read")]
     ItemsNeedSubscription,

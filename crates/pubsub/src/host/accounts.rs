@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bus::{AccessModel, Event, MICROBLOG, NodeConfig, NodeKind};
+use bus::{AccessModel, Affiliation, Event, MICROBLOG, NodeConfig, NodeKind};
 use store::{BoxFuture, JidNo, Write, WriteError};
 use tokio::sync::oneshot;
 use wire::BareJid;
@@ -91,6 +91,7 @@ impl Host {
                 Err(error) => return Err(error),
             }
         }
+        self.delete_elsewhere(&actor).await?;
         let erased = self
             .inner
             .store
@@ -118,6 +119,41 @@ impl Host {
                 .retract_from(owner, actor, MICROBLOG, &ids, Telling::Always)
                 .await?;
             retracted.durable.await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes nodes of the services that nobody but the account owns: nobody could any more.
+    async fn delete_elsewhere(&self, actor: &Actor) -> Result<(), PubsubError> {
+        let no = actor.no;
+        let rows = self
+            .inner
+            .store
+            .read(move |reader| reader.affiliations_of(no))
+            .await?;
+        let owners: Vec<JidNo> = rows.iter().map(|row| row.owner).collect();
+        let addresses = self.addresses(&owners).await?;
+        for row in rows {
+            let Some(at) = addresses.get(&row.owner).filter(|at| self.is_service(at)) else {
+                continue;
+            };
+            let Some(view) = self.view(at, &row.name).await? else {
+                continue;
+            };
+            let is_owner =
+                |no: &JidNo, affiliation: &Affiliation| *affiliation == Affiliation::Owner && *no != actor.no;
+            let is_alone = view.affiliation(actor.no) == Affiliation::Owner
+                && !view
+                    .affiliations
+                    .iter()
+                    .any(|(no, affiliation)| is_owner(no, affiliation));
+            if is_alone {
+                match self.delete(at, actor, &row.name).await {
+                    Ok(deleted) => deleted.durable.await?,
+                    Err(PubsubError::NodeNotFound) => {}
+                    Err(error) => return Err(error),
+                }
+            }
         }
         Ok(())
     }

@@ -55,6 +55,9 @@ impl Host {
         changes: &[(BareJid, Affiliation)],
     ) -> Result<Accepted<()>, PubsubError> {
         self.check_own(owner, node)?;
+        // Only who may change something makes numbers for those whom they name.
+        let view = self.view(owner, node).await?.ok_or(PubsubError::NodeNotFound)?;
+        may_administer(actor.no, &view)?;
         let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
         let names: Vec<_> = changes.iter().map(|(jid, _)| jid.as_str()).collect();
         let numbers = self.inner.store.jids().numbers(&names).await?;

@@ -149,7 +149,9 @@ impl Host {
             let view = Arc::new(view);
             node.view = Arc::clone(&view);
             node.last_ticket = queued.ticket;
-            if let MaxItems::Count(count) = view.config.max_items {
+            if old.persist_items && !view.config.persist_items {
+                node.clear();
+            } else if let MaxItems::Count(count) = view.config.max_items {
                 node.trim(count as usize);
             }
             let events = vec![Event::NodeConfigured { view, old }];
@@ -161,6 +163,11 @@ impl Host {
     fn configure_write(&self, view: &NodeView, old: &NodeConfig) -> Write {
         let access = view.config.access.as_str().to_owned();
         let mut writes = vec![store::nodes::configure(view.no, access, view.config.to_text())];
+        if old.persist_items && !view.config.persist_items {
+            // What is kept no more could not be retracted either, and would stand in timelines for ever.
+            writes.push(store::items::purge(view.no, self.inner.clock.now()));
+            return one_write(writes);
+        }
         let is_fewer = match (view.config.max_items, old.max_items) {
             (MaxItems::Count(now), MaxItems::Count(before)) => now < before,
             (MaxItems::Count(_), MaxItems::Max) => true,
@@ -246,9 +253,7 @@ impl Host {
             }
             let view = Arc::clone(&node.view);
             let queued = self.queue(store::items::purge(view.no, self.inner.clock.now()))?;
-            node.heads = Heads::empty();
-            node.epoch += 1;
-            node.last = None;
+            node.clear();
             node.last_ticket = queued.ticket;
             let events = vec![Event::Purged { view }];
             Ok(self.finish(&owner, state, queued, Deliver::WhenStored, events, Vec::new(), ()))
@@ -258,6 +263,13 @@ impl Host {
 }
 
 impl Node {
+    /// No item stays.
+    fn clear(&mut self) {
+        self.heads = Heads::empty();
+        self.epoch += 1;
+        self.last = None;
+    }
+
     /// Only the newest `count` items stay.
     fn trim(&mut self, count: usize) {
         self.heads.evict(count);

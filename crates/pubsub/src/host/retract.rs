@@ -107,7 +107,7 @@ impl Host {
     ) -> Result<Tried, PubsubError> {
         let node = state.node(name).ok_or(PubsubError::NodeNotFound)?;
         // §7.2.3.5
-        if !node.view.config.persist_items {
+        if !node.view.config.persist_items && telling != Telling::Always {
             return Err(PubsubError::Unsupported("persistent-items"));
         }
         let view = Arc::clone(&node.view);

@@ -15,6 +15,9 @@ use super::{Accepted, Host, check_name};
 use crate::access::{Actor, may_administer, may_subscribe};
 use crate::error::PubsubError;
 
+/// Subscriptions to one node that one account may have, by its resources; each costs everybody who publishes there.
+const MAX_OF_ONE: usize = 20;
+
 /// A subscription as it is told on the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {
@@ -95,6 +98,9 @@ impl Host {
                     touched,
                     subscription,
                 ));
+            }
+            if there.is_none() && view.subscriptions_of(actor.no).len() >= MAX_OF_ONE {
+                return Err(PubsubError::TooManySubscriptions);
             }
             let subscriber = self.new_subscriber(actor, jid, allowed);
             self.add(&owner, state, &view, subscriber, jid)
@@ -363,8 +369,12 @@ impl Host {
     ) -> Result<Accepted<()>, PubsubError> {
         self.check_own(owner, node)?;
         let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
-        let bare: Vec<_> = changes.iter().map(|(jid, _)| jid.bare_str()).collect();
-        let numbers = self.inner.store.jids().numbers(&bare).await?;
+        let mut numbers = Vec::with_capacity(changes.len());
+        for (jid, _) in changes {
+            // Who was never met subscribes to nothing, and is not given a number for being named here.
+            let no = self.inner.store.jids().find(jid.bare_str()).await?;
+            numbers.push(no.ok_or(PubsubError::NotSubscribed)?);
+        }
         self.with(&owner, node, |state| {
             let ready = state.node(node).ok_or(PubsubError::NodeNotFound)?;
             may_administer(actor.no, &ready.view)?;

@@ -186,6 +186,10 @@ impl Host {
             // One's own sessions get it by announcing that they want it.
             return Err(PubsubError::Unsupported("subscribe"));
         }
+        if jid.resource().is_some() && *jid != actor.jid {
+            // It lasts as long as its session, and only a session's own end is certain.
+            return Err(PubsubError::InvalidJid);
+        }
         let owner = self.inner.store.jids().number(service.as_str()).await?;
         let mut tables = self.inner.virtuals.0.write();
         let there = tables.view(service.as_str(), &which.name());
@@ -206,7 +210,7 @@ impl Host {
                 .get(&actor.no)
                 .is_some_and(|all| all.len() >= MAX_SUBSCRIPTIONS)
         {
-            return Err(PubsubError::NotAllowed);
+            return Err(PubsubError::TooManySubscriptions);
         }
         let subscription = told(&view, &subscriber, jid);
         if subscriber.resource.is_some() {
@@ -259,15 +263,34 @@ impl Host {
             tables.remove(service.as_str(), &view.name, &subscriber);
             return Ok(Accepted::at_once(()));
         }
-        let queued = self.queue(store::subscriptions::remove(view.no, actor.no, String::new()))?;
+        let mut writes = vec![store::subscriptions::remove(view.no, actor.no, String::new())];
+        let is_last = view
+            .subscribers
+            .iter()
+            .all(|one| one.resource.is_some() || one.no == actor.no);
+        if is_last {
+            // Names are endless: a row stays only while there is something to remember by it.
+            writes.push(store::nodes::delete(view.no, self.inner.clock.now()));
+        }
+        let queued = self.queue(one_write(writes))?;
         tables.remove(service.as_str(), &view.name, &subscriber);
+        if is_last && let Some(left) = tables.view(service.as_str(), &view.name) {
+            let left = NodeView {
+                no: NO_ROW,
+                ..NodeView::clone(left)
+            };
+            tables.set(left);
+        }
         drop(tables);
         let host = self.clone();
         Ok(self.when_stored(queued, (), move || {
             let mut tables = host.inner.virtuals.0.write();
             let now = tables
                 .view(view.owner_jid.as_str(), &view.name)
-                .map(|now| NodeView::clone(now));
+                .map(|now| NodeView {
+                    no: view.no,
+                    ..NodeView::clone(now)
+                });
             tables.add(
                 &now.unwrap_or(NodeView {
                     subscribers: Arc::from([]),

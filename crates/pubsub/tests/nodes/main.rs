@@ -7,6 +7,7 @@ mod basics;
 mod configuration;
 mod delivery;
 mod faults;
+mod hostile;
 mod posts;
 mod subscriptions;
 mod world;

@@ -294,6 +294,31 @@ async fn subscribers_of_virtual_nodes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tags_that_one_account_subscribes_to_are_bounded() {
+    let world = World::new().await;
+    let romeo = world.account("romeo", AccessModel::Open).await;
+    let juliet = world.account("juliet", AccessModel::Open).await;
+    let (service, host) = (world.service(), &world.host);
+    for number in 0..1_000 {
+        let tag = format!("tag/t{number}");
+        host.subscribe(&service, &romeo, &tag, &romeo.jid).await.unwrap();
+    }
+    let more = host.subscribe(&service, &romeo, "tag/more", &romeo.jid).await;
+    assert_eq!(more.err(), Some(PubsubError::TooManySubscriptions));
+    // What is there is given again, and others are not concerned.
+    host.subscribe(&service, &romeo, "tag/t7", &romeo.jid)
+        .await
+        .unwrap();
+    host.subscribe(&service, &juliet, "tag/more", &juliet.jid)
+        .await
+        .unwrap();
+    host.session_ended(romeo.no, "client");
+    host.subscribe(&service, &romeo, "tag/more", &romeo.jid)
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn subscribers_may_publish_where_they_are_let() {
     let world = World::new().await;
     let romeo = world.account("romeo", AccessModel::Open).await;

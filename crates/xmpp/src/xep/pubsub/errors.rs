@@ -22,6 +22,10 @@ pub(crate) fn on_the_wire(error: PubsubError) -> StanzaError {
             StanzaError::unexpected_request().kind(ErrorType::Cancel),
             "not-subscribed",
         ),
+        PubsubError::TooManySubscriptions => with(
+            StanzaError::policy_violation().kind(ErrorType::Wait),
+            "too-many-subscriptions",
+        ),
         PubsubError::InvalidJid => with(bad(), "invalid-jid"),
         PubsubError::NodeIdRequired => with(bad(), "nodeid-required"),
         PubsubError::ItemRequired => with(bad(), "item-required"),
