@@ -11,6 +11,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use lru::LruCache;
+use parking_lot::Mutex;
 use store::accounts::{Account, AccountState};
 use store::credentials::Credential;
 use store::{Clock, DeviceId, JidNo, ReadError, Store, WriteError};
@@ -49,6 +51,8 @@ pub struct Auth {
     failed_by_network: Keyed<Network>,
     failed_by_account: Keyed<BareJid>,
     registrations: Keyed<Network>,
+    /// From where accounts have signed in of late: whoever guesses a password elsewhere does not lock its owner out.
+    homes: Mutex<LruCache<(JidNo, Network), ()>>,
     /// Counts whatever may end a session, so that one that was just being made does not slip through.
     changes: AtomicU64,
 }
@@ -93,6 +97,9 @@ pub enum Closed {
 /// At the same time hashed passwords: more would keep the processor from everybody else.
 const HASHING_AT_ONCE: usize = 2;
 
+/// How many accounts' networks are remembered; a few MiB.
+const HOMES: usize = 50_000;
+
 /// The name of the secret that false salts are made with.
 const SECRET: &str = "auth-secret";
 
@@ -124,6 +131,7 @@ impl Auth {
             failed_by_network: Keyed::new(an_hour(limits.failed_logins_per_ip_and_hour)),
             failed_by_account: Keyed::new(an_hour(limits.failed_logins_per_account_and_hour)),
             registrations: Keyed::new(an_hour(limits.registrations_per_ip_and_hour)),
+            homes: Mutex::new(LruCache::unbounded()),
             limits,
             changes: AtomicU64::new(0),
         })
@@ -131,9 +139,25 @@ impl Auth {
 
     /// Whether this peer may try to sign in, to this account if one is named.
     pub fn may_try(&self, peer: IpAddr, account: Option<&BareJid>) -> bool {
-        let now = self.clock.monotonic_ms();
-        self.failed_by_network.is_allowed(&Network::from(peer), now)
-            && account.is_none_or(|account| self.failed_by_account.is_allowed(account, now))
+        let (network, now) = (Network::from(peer), self.clock.monotonic_ms());
+        self.failed_by_network.is_allowed(&network, now)
+            && account.is_none_or(|account| {
+                self.failed_by_account.is_allowed(account, now) || self.is_home(account, network)
+            })
+    }
+
+    fn is_home(&self, account: &BareJid, network: Network) -> bool {
+        let no = self.store.jids().number_cached(account.as_str());
+        no.is_some_and(|no| self.homes.lock().get(&(no, network)).is_some())
+    }
+
+    /// Somebody has signed in from there.
+    pub(crate) fn succeeded(&self, peer: IpAddr, identity: &Identity) {
+        let mut homes = self.homes.lock();
+        homes.put((identity.no, Network::from(peer)), ());
+        if homes.len() > HOMES {
+            homes.pop_lru();
+        }
     }
 
     /// Counts a failed login.

@@ -53,6 +53,7 @@ pub(super) async fn exchange(
 ) -> Result<Outcome, End> {
     let stopped = match attempt(negotiation, domain, auth).await {
         Ok((identity, data)) => {
+            negotiation.server.auth.succeeded(negotiation.peer.ip, &identity);
             let mut success = Writer::new();
             success.open("success").ns(ns::SASL);
             if let Some(data) = data {

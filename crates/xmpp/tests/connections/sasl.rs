@@ -373,6 +373,33 @@ async fn failures_are_counted_by_account_and_by_address() {
 }
 
 #[tokio::test]
+async fn whoever_guesses_elsewhere_locks_nobody_out_at_home() {
+    let world = world(|settings| settings.limits.failed_logins_per_account_and_hour = 2).await;
+    world.account("juliet").await;
+    let mut home = proxied(&world, 1);
+    features(&mut home).await;
+    home.send(&plain("juliet", PASSWORD)).await;
+    home.expect("<success").await;
+    for last in 2..=4 {
+        let mut client = proxied(&world, last);
+        features(&mut client).await;
+        fails(&mut client, &plain("juliet", "guess"), "not-authorized").await;
+    }
+    let mut elsewhere = proxied(&world, 5);
+    features(&mut elsewhere).await;
+    fails(
+        &mut elsewhere,
+        &plain("juliet", PASSWORD),
+        "temporary-auth-failure",
+    )
+    .await;
+    let mut again = proxied(&world, 1);
+    features(&mut again).await;
+    again.send(&plain("juliet", PASSWORD)).await;
+    again.expect("<success").await;
+}
+
+#[tokio::test]
 async fn passwords_in_the_clear_need_tls() {
     // A WebSocket from this machine may do without TLS, but not for this.
     let world = world(|_| {}).await;
