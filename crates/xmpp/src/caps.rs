@@ -30,6 +30,10 @@ const VER_LEN: usize = 28;
 /// The longest name of a node that a client may want, and how many; more are not looked at.
 const NODE_NAME_MAX: usize = 1_023;
 const NODES_MAX: usize = 256;
+/// What their names may hold in all, and what one kind of client may leave in the store; both in bytes. No client that is
+/// used comes near; of one that does, less is known, and for its own session alone.
+const NODES_BYTES: usize = 16 * 1024;
+const STORED_BYTES: usize = 32 * 1024;
 
 /// What a kind of client wants.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -46,6 +50,10 @@ impl Caps {
             .filter_map(|feature| feature.strip_suffix(WANTED))
             .filter(|node| node.len() <= NODE_NAME_MAX)
             .take(NODES_MAX)
+            .scan(0, |bytes, node| {
+                *bytes += node.len();
+                (*bytes <= NODES_BYTES).then_some(node)
+            })
             .map(Box::from)
             .collect();
         nodes.sort_unstable();
@@ -178,11 +186,12 @@ impl CapsCache {
         };
         let caps = Caps::of(info.features.iter().map(String::as_str));
         let ver = &asked.announced.ver;
-        let caps = if asked.announced.is_verified_by(&info) {
-            let stored = store::caps::Caps {
-                features: info.features.join("\n"),
-                identities: identities(&info),
-            };
+        let stored = store::caps::Caps {
+            features: info.features.join("\n"),
+            identities: identities(&info),
+        };
+        let is_small = stored.features.len() + stored.identities.len() <= STORED_BYTES;
+        let caps = if is_small && asked.announced.is_verified_by(&info) {
             // Not waited for: if it is lost, the next client of this kind is asked.
             drop(server.store.write(store::caps::put(
                 HASH.into(),
@@ -322,6 +331,15 @@ mod tests {
         let caps = Caps::of(["urn:b+notify", "urn:a", "urn:a+notify", "+notify"].into_iter());
         assert!(caps.wants("urn:a") && caps.wants("urn:b"));
         assert!(!caps.wants("urn:c") && !caps.wants("urn:a+notify"));
+    }
+
+    #[test]
+    fn what_a_client_wants_is_bounded() {
+        let long = |number: usize| format!("urn:{number}:{}+notify", "x".repeat(900));
+        let features: Vec<String> = (0..100).map(long).collect();
+        let caps = Caps::of(features.iter().map(String::as_str));
+        let bytes: usize = caps.nodes.iter().map(|node| node.len()).sum();
+        assert!(bytes > 0 && bytes <= NODES_BYTES, "{bytes}");
     }
 
     #[test]
