@@ -58,6 +58,25 @@ pub fn proof_of_work_bits(config: &Config, mode: Mode) -> u32 {
     if mode == Mode::Development { 0 } else { configured }
 }
 
+fn contacts(configured: &config::Contacts) -> xmpp::settings::Contacts {
+    let config::Contacts {
+        abuse,
+        admin,
+        feedback,
+        sales,
+        security,
+        support,
+    } = configured.clone();
+    xmpp::settings::Contacts {
+        abuse,
+        admin,
+        feedback,
+        sales,
+        security,
+        support,
+    }
+}
+
 /// The XMPP server's settings.
 pub fn xmpp(config: &Config, site_url: &str, mode: Mode) -> xmpp::settings::Settings {
     use xmpp::settings::{Audience, Challenge, Limits, Registration, Settings};
@@ -97,6 +116,8 @@ pub fn xmpp(config: &Config, site_url: &str, mode: Mode) -> xmpp::settings::Sett
         reserved_names,
         scram_rounds: config.passwords.scram_rounds,
         is_dev,
+        contacts: contacts(&config.contacts),
+        told_os: config.tell_os.then_some(std::env::consts::OS),
         limits: Limits {
             stanza_bytes: limits.stanza_bytes,
             stanza_bytes_before_auth: limits.stanza_bytes_before_sign_in,

@@ -3,7 +3,13 @@
 use rusqlite::Connection;
 
 /// The files below `migrations/`, in order; the first is version 1.
-const MIGRATIONS: &[(&str, &str)] = &[("0001_first", include_str!("../../../migrations/0001_first.sql"))];
+const MIGRATIONS: &[(&str, &str)] = &[
+    ("0001_first", include_str!("../../../migrations/0001_first.sql")),
+    (
+        "0002_private_vcards_blocked",
+        include_str!("../../../migrations/0002_private_vcards_blocked.sql"),
+    ),
+];
 
 /// The version of the databases that this program writes.
 pub const DATABASE_VERSION: u32 = MIGRATIONS.len() as u32;

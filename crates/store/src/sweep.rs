@@ -152,6 +152,11 @@ const ACCOUNT_ROWS: &[&str] = &[
     "DELETE FROM subscriptions WHERE no = ?1 AND (node, resource) IN \
      (SELECT node, resource FROM subscriptions WHERE no = ?1 LIMIT ?2)",
     "DELETE FROM invites WHERE token_hash IN (SELECT token_hash FROM invites WHERE created_by = ?1 LIMIT ?2)",
+    "DELETE FROM private_xml WHERE no = ?1 AND (ns, name) IN \
+     (SELECT ns, name FROM private_xml WHERE no = ?1 LIMIT ?2)",
+    "DELETE FROM vcards WHERE no = ?1 AND ?2 > 0",
+    "DELETE FROM blocked WHERE no = ?1 AND (contact, resource) IN \
+     (SELECT contact, resource FROM blocked WHERE no = ?1 LIMIT ?2)",
 ];
 
 fn sweep_account(tx: &mut Tx<'_>, no: JidNo, left: &mut usize) -> Result<bool, WriteError> {

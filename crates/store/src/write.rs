@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use rusqlite::{Connection, ErrorCode, Params, Row};
 use tokio::sync::oneshot;
 
-use crate::ids::{NodeNo, Seq};
+use crate::ids::{JidNo, NodeNo, Seq};
 use crate::sweep::Sweep;
 
 /// Why an operation was not stored. Nothing of it is in the database.
@@ -356,6 +356,16 @@ impl<'c> Tx<'c> {
             }
         };
         self.execute(sql, [number]).map(drop)
+    }
+
+    /// [`WriteError::NotFound`] unless there is an account of this number that is not being deleted.
+    pub(crate) fn account(&self, no: JidNo) -> Result<(), WriteError> {
+        self.first(
+            "SELECT 1 FROM accounts WHERE no = ?1 AND state <> 'deleting'",
+            [no],
+            |_| Ok(()),
+        )?
+        .ok_or(WriteError::NotFound)
     }
 
     /// What is known about a live node. [`WriteError::NotFound`] when there is none, or it was deleted.

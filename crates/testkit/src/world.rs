@@ -17,7 +17,7 @@ use wire::{Document, Limits, Scanned, Scanner};
 use xmpp::auth::Auth;
 use xmpp::listen::{self, Connections, Peer};
 use xmpp::server::{Parts, Server};
-use xmpp::settings::{Registration, Settings};
+use xmpp::settings::{Contacts, Registration, Settings};
 
 use crate::manual_clock::ManualClock;
 
@@ -62,6 +62,11 @@ impl World {
             registration: Registration::Open,
             scram_rounds: 1,
             is_dev: true,
+            contacts: Contacts {
+                abuse: vec!["mailto:abuse@localhost".into(), "xmpp:abuse@localhost".into()],
+                admin: vec!["mailto:admin@localhost".into()],
+                ..Contacts::default()
+            },
             ..Settings::for_domain("localhost")
         };
         let auth = Auth::open(store.clone(), Arc::new(clock.clone()), &settings)

@@ -23,8 +23,29 @@ pub struct Settings {
     pub scram_rounds: u32,
     /// Development: PLAIN without TLS on loopback and every rate limit off.
     pub is_dev: bool,
+    /// Whom to write to about the service (XEP-0157); none by default.
+    pub contacts: Contacts,
+    /// The operating system, if it is told to whoever asks (XEP-0092).
+    pub told_os: Option<&'static str>,
     /// Sizes, times and rates.
     pub limits: Limits,
+}
+
+/// Whom to write to about the service, by matter: URIs such as `mailto:abuse@example.org` (XEP-0157).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Contacts {
+    /// Reports of abuse.
+    pub abuse: Vec<String>,
+    /// The administrators.
+    pub admin: Vec<String>,
+    /// Praise and complaints.
+    pub feedback: Vec<String>,
+    /// Sales.
+    pub sales: Vec<String>,
+    /// Reports of security problems.
+    pub security: Vec<String>,
+    /// Help.
+    pub support: Vec<String>,
 }
 
 /// Who may make an account.
@@ -175,6 +196,8 @@ impl Settings {
                 .collect(),
             scram_rounds: 10_000,
             is_dev: false,
+            contacts: Contacts::default(),
+            told_os: None,
             limits: Limits::default(),
         }
     }

@@ -149,6 +149,11 @@ fn validate(config: &mut Config) -> anyhow::Result<()> {
     {
         bail!("services.pubsub must be one label of a host name (a-z, 0-9, -), found \"{label}\"");
     }
+    for (key, address) in config.contacts.all() {
+        if !is_uri(address) {
+            bail!("{key} must hold URIs such as \"mailto:admin@example.org\", found \"{address}\"");
+        }
+    }
     if config.tls.certificate.as_os_str().is_empty() != config.tls.key.as_os_str().is_empty() {
         bail!("tls.certificate and tls.key go together: set both or neither");
     }
@@ -276,6 +281,19 @@ fn validate(config: &mut Config) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether a text is a scheme, a colon, and something without white space (RFC 3986 §3).
+fn is_uri(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once(':') else {
+        return false;
+    };
+    scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+        && !rest.is_empty()
+        && !rest.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 
 /// Every key, with dots.

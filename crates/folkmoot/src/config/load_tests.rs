@@ -116,6 +116,8 @@ fn a_bad_value_is_one_line_that_names_its_key() {
         ("domains = []", "domains"),
         ("site_url = 'example.org'", "site_url"),
         ("[tls]\ncertificate = 'a.pem'", "tls.key"),
+        ("[contacts]\nabuse = 'abuse@a.example'", "contacts.abuse"),
+        ("[contacts]\nadmin = ['xmpp:a@b', 'mailto: a']", "contacts.admin"),
         ("this is no toml", "expected"),
     ] {
         let error = with_file(text).unwrap_err().to_string();

@@ -46,10 +46,14 @@ pub struct Config {
     pub metrics_allow: Vec<Network>,
     /// What is logged, as `tracing` filters.
     pub log: String,
+    /// Whether whoever asks for the software's version (XEP-0092) is told the operating system too.
+    pub tell_os: bool,
     /// The port of each listener.
     pub ports: Ports,
     /// Names of the services below each domain.
     pub services: Services,
+    /// Whom to write to about the service.
+    pub contacts: Contacts,
     /// Who may sign up.
     pub registration: Registration,
     /// Certificates.
@@ -123,6 +127,47 @@ impl From<Port> for PortText {
 pub struct Services {
     /// Tags and the public stream.
     pub pubsub: String,
+}
+
+/// Whom to write to about the service, as URIs (XEP-0157); told to whoever discovers it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Contacts {
+    /// Reports of abuse.
+    #[serde(deserialize_with = "one_or_many")]
+    pub abuse: Vec<String>,
+    /// The administrators.
+    #[serde(deserialize_with = "one_or_many")]
+    pub admin: Vec<String>,
+    /// Help.
+    #[serde(deserialize_with = "one_or_many")]
+    pub support: Vec<String>,
+    /// Reports of security problems.
+    #[serde(deserialize_with = "one_or_many")]
+    pub security: Vec<String>,
+    /// Praise and complaints.
+    #[serde(deserialize_with = "one_or_many")]
+    pub feedback: Vec<String>,
+    /// Sales.
+    #[serde(deserialize_with = "one_or_many")]
+    pub sales: Vec<String>,
+}
+
+impl Contacts {
+    /// Every address with its key.
+    pub fn all(&self) -> impl Iterator<Item = (&'static str, &String)> {
+        let lists = [
+            ("contacts.abuse", &self.abuse),
+            ("contacts.admin", &self.admin),
+            ("contacts.support", &self.support),
+            ("contacts.security", &self.security),
+            ("contacts.feedback", &self.feedback),
+            ("contacts.sales", &self.sales),
+        ];
+        lists
+            .into_iter()
+            .flat_map(|(key, addresses)| addresses.iter().map(move |address| (key, address)))
+    }
 }
 
 /// Who may sign up, and with what.
@@ -253,8 +298,10 @@ impl Default for Config {
             websocket_origins: vec!["*".into()],
             metrics_allow: Network::loopback().to_vec(),
             log: "info".into(),
+            tell_os: false,
             ports: Ports::default(),
             services: Services::default(),
+            contacts: Contacts::default(),
             registration: Registration::default(),
             tls: Tls::default(),
             passwords: Passwords::default(),

@@ -37,6 +37,10 @@ const COMMENTS: &[(&str, &str)] = &[
         "What is logged: a level (error, warn, info, debug), or filters by module such as \"info,xmpp=debug\".",
     ),
     (
+        "tell_os",
+        "Whether whoever asks for the software's version (XEP-0092) is told the operating system too.",
+    ),
+    (
         "ports.xmpp",
         "XMPP with STARTTLS. A port is a number, 0 for any free one, or \"off\".",
     ),
@@ -53,6 +57,15 @@ const COMMENTS: &[(&str, &str)] = &[
         "services.pubsub",
         "The service with tags and the public stream is this name before each domain, with a dot.",
     ),
+    (
+        "contacts.abuse",
+        "Whom to write to about the service, as URIs: [\"mailto:abuse@example.org\", \"xmpp:abuse@example.org\"].\nClients show them (XEP-0157). Here: reports of abuse.",
+    ),
+    ("contacts.admin", "The administrators."),
+    ("contacts.support", "Help."),
+    ("contacts.security", "Reports of security problems."),
+    ("contacts.feedback", "Praise and complaints."),
+    ("contacts.sales", "Sales."),
     (
         "registration.policy",
         "Who may sign up: \"open\", \"approval\" (an administrator agrees first), \"invite\" (who has a link), \"closed\".\n\"auto\" is open when the only domain is localhost, else invite.",

@@ -9,6 +9,7 @@ mod gate;
 mod group_commit;
 mod items_model;
 mod jids;
+mod kept;
 mod kill;
 mod open;
 mod people;

@@ -1,9 +1,11 @@
 //! What is deleted at once and removed later, in slices, restarts included.
 
 use store::accounts::{self, Account, AccountState, DELETION_JOB};
+use store::blocking::{self, Blocked};
 use store::messages::{self, Direction, MessageOwner, NewMessage};
+use store::private::{self, Fragment};
 use store::roster::{self, RosterItem, Subscription};
-use store::{JidNo, Store, WriteError, affiliations, credentials, items, nodes, subscriptions};
+use store::{JidNo, Store, WriteError, affiliations, credentials, items, nodes, subscriptions, vcards};
 
 use crate::fixtures::{Folder, START, item, node, open, payload, put, romeos_node, rows, swept};
 
@@ -106,6 +108,18 @@ async fn full_life(store: &Store, localpart: &str) -> JidNo {
         pending.push(store.write(subscriptions::put(subscription)));
         pending.push(store.write(affiliations::set(blog, JidNo(1_000 + n), "member".into())));
     }
+    let fragment = |n: u32| Fragment {
+        ns: "urn:example".into(),
+        name: n.to_string(),
+        xml: b"<a/>".to_vec(),
+    };
+    pending.push(store.write(private::put(no, (0..300).map(fragment).collect())));
+    pending.push(store.write(vcards::put(no, b"<vCard/>".to_vec())));
+    let blocked = |n: u32| Blocked {
+        contact: JidNo(1_000 + n),
+        resource: String::new(),
+    };
+    pending.push(store.write(blocking::change(no, (0..300).map(blocked).collect(), Vec::new())));
     let key = credentials::Credential {
         hash: "SHA-256".into(),
         salt: vec![1],
@@ -196,6 +210,9 @@ async fn an_account_is_erased_in_slices_across_restarts_and_its_name_is_retired(
         ("subscriptions", 300),
         ("affiliations", 300),
         ("credentials", 1),
+        ("private_xml", 300),
+        ("vcards", 1),
+        ("blocked", 300),
         ("accounts", 1),
         ("jobs", 0),
     ];

@@ -7,7 +7,7 @@ use format::disco::{Identity, Info};
 use pubsub::NodeInfo;
 use wire::{StanzaError, Writer, ns};
 
-use super::{Xeps, caps, pubsub::errors, timelines};
+use super::{Xeps, caps, contacts, pubsub::errors, timelines};
 use crate::iq::{Answer, Answered, Cx, Target};
 use crate::server::Server;
 
@@ -51,9 +51,14 @@ fn target_info(server: &Server, target: Target) -> Info {
         .iter()
         .map(|&feature| feature.to_owned())
         .collect();
+    let contacts = match target {
+        Target::Server => contacts::form(&server.settings.contacts),
+        Target::OwnAccount | Target::Account | Target::Pubsub => None,
+    };
     Info {
         identities,
         features,
+        forms: contacts.into_iter().collect(),
         ..Info::default()
     }
 }

@@ -159,7 +159,8 @@ macro_rules! xeps { ($($name:ident),* $(,)?) => {
 } }
 
 xeps![
-    ping, disco, caps, roster, register, devices, pubsub, timelines, follow, people, delay, stream
+    ping, disco, caps, roster, register, devices, pubsub, timelines, follow, people, delay, stream, version,
+    time, contacts, private, vcard
 ];
 
 #[cfg(test)]
