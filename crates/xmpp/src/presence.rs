@@ -1,6 +1,7 @@
 //! Presence: RFC 6121 §4, <https://www.rfc-editor.org/rfc/rfc6121#section-4>. Who is told that a session comes, changes and
 //! goes; presence directed at somebody. Subscriptions are in `subscriptions`.
 
+pub(crate) mod blocked;
 pub(crate) mod subscriptions;
 
 use std::borrow::Cow;
@@ -18,6 +19,9 @@ use crate::router::{Place, Routed, refuse};
 use crate::server::Server;
 use crate::session::Session;
 use crate::session::mailbox::{Address, Outgoing, SharedOut};
+
+/// The longest presence that is kept and broadcast, in bytes: a contact who comes gets that of every resource at once.
+const PRESENCE_MAX: usize = 32 * 1024;
 
 /// Routes a presence stanza.
 pub(crate) fn route(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza, to: Option<Jid>) -> Routed {
@@ -41,7 +45,9 @@ pub(crate) fn route(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza
         // §4.7.1: nobody to tell.
         (Some("probe" | "error"), None) => Routed::Done,
         (Some("error"), Some(to)) => Routed::Later(Box::pin(async move {
-            if let Some(other) = connected(&server, &to).await {
+            if let Some(other) = connected(&server, &to).await
+                && !are_parted(&server, &session, &other)
+            {
                 send(&server, &other, Outgoing::Stanza(stanza.shared()));
             }
         })),
@@ -85,16 +91,30 @@ fn send(server: &Server, to: &Session, out: Outgoing) {
     }
 }
 
-/// Sends to every available session of an account.
-fn send_to_account(server: &Server, no: JidNo, out: &Arc<SharedOut>) {
+/// Sends a session's presence to every available session of an account, unless one blocks the other.
+fn send_to_account(server: &Server, from: &Session, no: JidNo, out: &Arc<SharedOut>) {
+    let between = server.blocks.between(from.no, no);
     for session in server
         .registry
         .sessions(no)
         .iter()
         .filter(|session| session.routing.is_available())
     {
-        send(server, session, Outgoing::Shared(out.clone()));
+        if between
+            .as_ref()
+            .is_none_or(|between| !between.parts(&from.jid, &session.jid))
+        {
+            send(server, session, Outgoing::Shared(out.clone()));
+        }
     }
+}
+
+/// Whether one of two sessions' accounts blocks the other.
+fn are_parted(server: &Server, one: &Session, other: &Session) -> bool {
+    server
+        .blocks
+        .between(one.no, other.no)
+        .is_some_and(|between| between.parts(&one.jid, &other.jid))
 }
 
 async fn connected(server: &Server, to: &Jid) -> Option<Arc<Session>> {
@@ -104,6 +124,9 @@ async fn connected(server: &Server, to: &Jid) -> Option<Arc<Session>> {
 
 /// §4.2, §4.4: initial presence, and what follows from it; later changes.
 async fn update(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza) {
+    if stanza.bytes().len() > PRESENCE_MAX {
+        return refuse(server, session, &stanza, &StanzaError::policy_violation());
+    }
     let document = stanza.document();
     let root = document.root();
     let priority = match root.child("priority", ns::CLIENT) {
@@ -160,10 +183,10 @@ fn broadcast(server: &Server, session: &Session, roster: &Held, out: &Arc<Shared
     });
     for no in online {
         if no != session.no {
-            send_to_account(server, no, out);
+            send_to_account(server, session, no, out);
         }
     }
-    send_to_account(server, session.no, out);
+    send_to_account(server, session, session.no, out);
 }
 
 /// §4.3: the probes of initial presence, answered from memory.
@@ -194,6 +217,9 @@ async fn ask_contacts(server: &Server, session: &Session, roster: &Held) {
 /// Shows all available resources of an account to a session.
 fn show(server: &Server, no: JidNo, to: &Session) {
     for other in server.registry.sessions(no).iter() {
+        if are_parted(server, other, to) {
+            continue;
+        }
         if let Some(presence) = other.routing.available() {
             send(server, to, Outgoing::Shared(presence.stanza));
         }
@@ -202,10 +228,17 @@ fn show(server: &Server, no: JidNo, to: &Session) {
 
 /// §3.1.3: requests that wait are delivered whenever the user comes, until they are answered.
 async fn show_requests(server: &Server, session: &Session, roster: &Held) {
+    let is_filtered = server.blocks.of(session.no).is_some();
     let requests: Vec<_> = roster.with(|roster| {
         roster
             .requests()
             .iter()
+            .filter(|request| {
+                !is_filtered || {
+                    let jid = request.jid.clone().into();
+                    !server.blocks.blocks(session.no, request.no, &jid)
+                }
+            })
             .map(|request| request.stanza.clone())
             .collect()
     });
@@ -229,11 +262,17 @@ async fn leave(server: &Arc<Server>, session: &Arc<Session>, out: &Arc<SharedOut
         // Itself too, which is no longer among the available ones.
         send(server, session, Outgoing::Shared(out.clone()));
     }
-    tell_directed(server, &roster, &directed, out).await;
+    tell_directed(server, session, &roster, &directed, out).await;
 }
 
 /// §4.6.3: those whom presence was directed at, unless the broadcast reached them.
-async fn tell_directed(server: &Server, roster: &Held, directed: &[Jid], out: &Arc<SharedOut>) {
+async fn tell_directed(
+    server: &Server,
+    from: &Session,
+    roster: &Held,
+    directed: &[Jid],
+    out: &Arc<SharedOut>,
+) {
     for to in directed {
         let Some(no) = server.find(to.bare_str()).await else {
             continue;
@@ -242,9 +281,11 @@ async fn tell_directed(server: &Server, roster: &Held, directed: &[Jid], out: &A
             continue;
         }
         match to.resource() {
-            None => send_to_account(server, no, out),
+            None => send_to_account(server, from, no, out),
             Some(resource) => {
-                if let Some(other) = server.registry.session(no, resource) {
+                if let Some(other) = server.registry.session(no, resource)
+                    && !are_parted(server, from, &other)
+                {
                     send(server, &other, Outgoing::Shared(out.clone()));
                 }
             }
@@ -273,7 +314,7 @@ pub(crate) async fn left(server: &Arc<Server>, session: &Arc<Session>, was_bound
     if before.is_some() && !is_replaced {
         broadcast(server, session, &roster, &out);
     }
-    tell_directed(server, &roster, &directed, &out).await;
+    tell_directed(server, session, &roster, &directed, &out).await;
 }
 
 /// §4.6: presence for one address only.
@@ -288,6 +329,10 @@ async fn direct(server: &Arc<Server>, session: &Arc<Session>, stanza: &Stanza, t
     let Some(no) = server.find(to.bare_str()).await else {
         return;
     };
+    // XEP-0191 §3.3
+    if server.blocks.blocks(no, session.no, &session.jid) {
+        return;
+    }
     match to.resource() {
         // §8.5.2.1.2, §8.5.3.1: to the available resources, or to exactly that one.
         None => {
@@ -315,7 +360,7 @@ async fn direct(server: &Arc<Server>, session: &Arc<Session>, stanza: &Stanza, t
         && let Some(oldest) = session.routing.add_directed(to)
         && let Ok(roster) = server.rosters.of(session.no).await
     {
-        tell_directed(server, &roster, &[oldest], &unavailable(&session.jid)).await;
+        tell_directed(server, session, &roster, &[oldest], &unavailable(&session.jid)).await;
     }
 }
 
@@ -326,6 +371,10 @@ async fn probe(server: &Arc<Server>, session: &Arc<Session>, to: &Jid) {
         return;
     }
     let no = server.find(to.bare_str()).await;
+    // XEP-0191 §3.3: no answer at all.
+    if no.is_some_and(|no| server.blocks.blocks(no, session.no, &session.jid)) {
+        return;
+    }
     let is_shown = match no {
         Some(no) if no == session.no => true,
         Some(no) => match server.rosters.of(no).await {

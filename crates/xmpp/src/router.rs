@@ -7,9 +7,11 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use store::JidNo;
-use wire::{Jid, Kind, Set, Stanza, StanzaError, StreamCondition, StreamError, error_reply};
+use wire::{BareJid, Jid, Kind, Set, Stanza, StanzaError, StreamCondition, StreamError, error_reply};
 
+use crate::blocking::blocked_error;
 use crate::failures::unreadable;
+use crate::rosters::CONTACTS_MAX;
 use crate::server::Server;
 use crate::session::Session;
 use crate::{iq, messages, presence};
@@ -65,6 +67,20 @@ impl Server {
             .map_err(|error| unreadable(&error))
     }
 
+    /// The number of somebody who is to become a contact; where there is no place for one more, strangers are given none.
+    pub(crate) async fn contact_number(&self, owner: JidNo, jid: &BareJid) -> Result<JidNo, StanzaError> {
+        let is_full = self
+            .rosters
+            .of(owner)
+            .await?
+            .with(|roster| roster.contacts().len() >= CONTACTS_MAX);
+        if is_full {
+            let known = self.find(jid.as_str()).await;
+            return known.ok_or_else(StanzaError::resource_constraint);
+        }
+        self.number(jid.as_str()).await
+    }
+
     /// The number of a bare address that was met before; strangers are given none.
     pub(crate) async fn find(&self, bare: &str) -> Option<JidNo> {
         match self.store.jids().find(bare).await {
@@ -94,6 +110,33 @@ pub fn route(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza) -> Ro
             }
         },
     };
+    // XEP-0191 §3.3: nothing goes to whom the sender blocks, whatever it is.
+    if let Some(to) = &to
+        && to.bare_str() != session.jid.bare_str()
+        && server.blocks.of(session.no).is_some()
+    {
+        return to_perhaps_blocked(server, session, stanza, to.clone());
+    }
+    onward(server, session, stanza, to)
+}
+
+/// Routes a stanza of somebody who has a block list.
+fn to_perhaps_blocked(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza, to: Jid) -> Routed {
+    let (server, session) = (server.clone(), session.clone());
+    Routed::Later(Box::pin(async move {
+        // What has no number is named by no bare address; a number that no account has stands for it.
+        let no = server.find(to.bare_str()).await.unwrap_or(JidNo(u32::MAX));
+        if server.blocks.blocks(session.no, no, &to) {
+            return refuse(&server, &session, &stanza, &blocked_error());
+        }
+        if let Routed::Later(later) = onward(&server, &session, stanza, Some(to)) {
+            later.await;
+        }
+    }))
+}
+
+/// Routes a stanza that its sender's block list lets through.
+fn onward(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza, to: Option<Jid>) -> Routed {
     match stanza.kind() {
         Kind::Message => messages::route(server, session, stanza, to),
         Kind::Presence => presence::route(server, session, stanza, to),

@@ -20,7 +20,7 @@ use crate::session::mailbox::{Outgoing, SharedOut};
 use crate::xep;
 
 /// The longest subscription stanza that is passed on whole, in bytes; of a longer one its content is left out.
-const STANZA_MAX: usize = 4_096;
+const STANZA_MAX: usize = 1_024;
 
 /// An account at this server, or somebody it has to do with.
 #[derive(Clone, Debug)]
@@ -46,9 +46,15 @@ pub(crate) async fn send(
     if kind == Kind::Subscribe && server.place(&to.clone().into()) == Place::Remote {
         return refuse(server, session, &stanza, &StanzaError::remote_server_not_found());
     }
-    let no = match server.number(to.as_str()).await {
-        Ok(no) => no,
-        Err(error) => return refuse(server, session, &stanza, &error),
+    let no = match kind {
+        // What there is nothing of cannot end.
+        Kind::Unsubscribe | Kind::Unsubscribed => server.find(to.as_str()).await.map(Ok),
+        Kind::Subscribe | Kind::Subscribed => Some(server.contact_number(session.no, &to).await),
+    };
+    let no = match no {
+        Some(Ok(no)) => no,
+        Some(Err(error)) => return refuse(server, session, &stanza, &error),
+        None => return,
     };
     // §3.1.2: stamped with the bare addresses of both. A request may have to wait, so it is kept small.
     let stanza = if stanza.bytes().len() > STANZA_MAX {
@@ -122,8 +128,14 @@ async fn arrive(
     if server.place(&user.jid.clone().into()) != Place::Account || !server.accounts.exists(&user.jid).await? {
         return Ok(());
     }
+    // XEP-0191 §3.3: of whom the user blocks, only the end of a subscription takes effect, unseen.
+    let is_blocked = server.blocks.of(user.no).is_some()
+        && server.blocks.blocks(user.no, from.no, &from.jid.clone().into());
+    if is_blocked && matches!(kind, Kind::Subscribe | Kind::Subscribed) {
+        return Ok(());
+    }
     let change = apply(server, user, from, Direction::In, kind, stanza).await?;
-    if change.step.passes {
+    if change.step.passes && !is_blocked {
         for session in server.registry.sessions(user.no).iter() {
             // A request is for every available resource (§3.1.3), the rest for those that know the roster.
             let is_for = match kind {
@@ -167,7 +179,11 @@ async fn apply(
     let now = server.clock.now();
     let change = server.rosters.change(owner.no, |held| {
         let is_new = held.contact(other.no).is_none() && held.state(other.no) == State::None;
-        let is_full = held.contacts().len() >= CONTACTS_MAX || held.requests().len() >= REQUESTS_MAX;
+        // Requests of strangers do not keep the user from asking.
+        let is_full = match way {
+            Direction::Out => held.contacts().len() >= CONTACTS_MAX,
+            Direction::In => held.requests().len() >= REQUESTS_MAX,
+        };
         if is_new && is_full {
             return Err(StanzaError::resource_constraint());
         }
@@ -201,7 +217,7 @@ async fn apply(
 fn show_to(server: &Server, no: JidNo, to: &Person) {
     for session in server.registry.sessions(no).iter() {
         if let Some(Available { stanza, .. }) = session.routing.available() {
-            send_to_account(server, to.no, &stanza);
+            send_to_account(server, session, to.no, &stanza);
         }
     }
 }
@@ -215,7 +231,7 @@ fn hide_from(server: &Server, no: JidNo, to: &Person) {
         .filter(|session| session.routing.is_available())
     {
         let out: Arc<SharedOut> = super::unavailable(&session.jid);
-        send_to_account(server, to.no, &out);
+        send_to_account(server, session, to.no, &out);
     }
 }
 

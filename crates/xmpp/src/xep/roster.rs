@@ -31,6 +31,8 @@ async fn foreign(_: Cx) -> Answered {
 
 /// §2.1.2.4, §2.1.2.6: the longest name of a contact and of a group, in bytes.
 const NAME_MAX: usize = 1_023;
+/// What the names and groups of a whole roster may hold, in bytes: a roster is kept in memory and sent in one piece.
+const NAMES_MAX: usize = 1024 * 1024;
 /// How many groups a contact may be in.
 const GROUPS_MAX: usize = 64;
 
@@ -119,7 +121,7 @@ async fn set(cx: Cx) -> Answered {
     }
     match wish {
         Wish::Put(details) => {
-            let no = cx.server.number(jid.as_str()).await?;
+            let no = cx.server.contact_number(cx.session.no, &jid).await?;
             put(cx, no, jid, details)
         }
         Wish::Remove => {
@@ -140,12 +142,25 @@ fn put(cx: Cx, no: JidNo, jid: BareJid, details: Details) -> Answered {
             if roster.contact(no).is_none() && roster.contacts().len() >= CONTACTS_MAX {
                 return Err(StanzaError::resource_constraint());
             }
+            let others = roster.contacts().iter().filter(|contact| contact.no != no);
+            let named: usize = others.map(|contact| weight(contact.details.as_deref())).sum();
+            if named + weight(Some(&details)) > NAMES_MAX {
+                return Err(StanzaError::resource_constraint());
+            }
             let contact = roster.rename(no, &jid, details);
             Ok(((), vec![put_contact(owner, &contact, roster.next_version())]))
         });
         change.await?;
         push(&cx.server, owner, no, &jid).await;
         Ok(Answer::Empty)
+    })
+}
+
+/// What a contact's name and groups hold.
+fn weight(details: Option<&Details>) -> usize {
+    details.map_or(0, |details| {
+        let groups: usize = details.groups.iter().map(|group| group.len()).sum();
+        details.name.as_ref().map_or(0, String::len) + groups
     })
 }
 

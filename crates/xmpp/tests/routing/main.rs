@@ -2,6 +2,7 @@
 //! transcripts.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod bounds;
 mod deletion;
 mod fan_out;
 mod support;
