@@ -42,6 +42,8 @@ pub fn find(text: &str) -> Vec<String> {
 /// Every place where a tag stands in a text, in order.
 pub fn spans(text: &str) -> impl Iterator<Item = Span> {
     let mut rest = 0;
+    // Where the last white space before `rest` ends, so that no text is looked through again for each `#`.
+    let (mut word, mut looked) = (0, 0);
     std::iter::from_fn(move || {
         while let Some(at) = text[rest..].find(['#', '＃']) {
             let start = rest + at;
@@ -49,7 +51,11 @@ pub fn spans(text: &str) -> impl Iterator<Item = Span> {
             let body = start + hash;
             let end = body + tag_len(&text[body..]);
             rest = end;
-            if end == body || !may_begin(text, start) {
+            if let Some(space) = text[looked..start].rfind(char::is_whitespace) {
+                word = looked + space;
+            }
+            looked = start;
+            if end == body || !may_begin(text, word, start) {
                 continue;
             }
             let tag = fold(&text[body..end]);
@@ -116,8 +122,9 @@ fn tag_len(text: &str) -> usize {
     len
 }
 
-/// True if a `#` here begins a tag: not within a word, after another `#`, or within an address.
-fn may_begin(text: &str, at: usize) -> bool {
+/// True if a `#` here begins a tag: not within a word, after another `#`, or within an address. No white space stands
+/// between `word` and it.
+fn may_begin(text: &str, word: usize, at: usize) -> bool {
     let before = &text[..at];
     let Some(previous) = before.chars().next_back() else {
         return true;
@@ -126,15 +133,13 @@ fn may_begin(text: &str, at: usize) -> bool {
         return false;
     }
     // An address has no spaces; only so far back can the scheme stand that this `#` belongs to.
-    let mut start = before.len().saturating_sub(2048);
+    let mut start = before.len().saturating_sub(2048).max(word);
     while !before.is_char_boundary(start) {
         start += 1;
     }
-    let word = before[start..]
-        .rsplit(char::is_whitespace)
-        .next()
-        .unwrap_or_default();
-    !word.contains("://") && !word.contains("xmpp:") && !word.contains("www.")
+    let word = &before[start..];
+    let is_address = word.contains(':') && (word.contains("://") || word.contains("xmpp:"));
+    !is_address && !word.contains("www.")
 }
 
 fn category(c: char) -> GeneralCategory {

@@ -171,19 +171,24 @@ pub(crate) fn tag_path(tag: &str) -> String {
     format!("/tag/{}", percent_encode(tag))
 }
 
-/// The longest markup that is shown as markup, in bytes. A parser of HTML may need time with the square of its depth;
-/// of what is longer the text is shown.
+/// The longest markup that is shown as markup, in bytes, and the most tags in it. A parser of HTML may need time with the
+/// square of its depth; of what is longer the text is shown.
 const MARKUP_MAX: usize = 32 * 1024;
+const TAGS_MAX: usize = 2_000;
 
 /// Any text as clean HTML.
 pub(crate) fn to_html(text: &Text) -> String {
     match text {
         Text::Plain(text) => plain_to_html(text),
-        Text::Html(markup) if markup.len() > MARKUP_MAX => plain_to_html(&text.to_plain()),
-        Text::Xhtml(markup) if markup.len() > MARKUP_MAX => plain_to_html(&text.to_plain()),
+        Text::Html(markup) if is_much(markup.as_bytes()) => plain_to_html(&text.to_plain()),
+        Text::Xhtml(markup) if is_much(markup) => plain_to_html(&text.to_plain()),
         Text::Html(html) => clean(html),
         Text::Xhtml(bytes) => clean(&String::from_utf8_lossy(bytes)),
     }
+}
+
+fn is_much(markup: &[u8]) -> bool {
+    markup.len() > MARKUP_MAX || markup.iter().filter(|byte| **byte == b'<').count() > TAGS_MAX
 }
 
 /// What a post may contain; everything else is taken out, its text kept.

@@ -53,18 +53,19 @@ function pieceOf(written: string, isLink: boolean, tag: string | undefined): Pie
 
 /** Punctuation that ends the sentence and not the address; a closing bracket only if it was opened. */
 function withoutTrailing(url: string): string {
-  let result = url;
-  for (;;) {
-    const last = result.at(-1) ?? '';
+  // Counted once: whoever wrote thousands of brackets must not hold up whoever reads them.
+  const counts = new Map<string, number>();
+  for (const character of url) counts.set(character, (counts.get(character) ?? 0) + 1);
+  let end = url.length;
+  for (; end > 0; end -= 1) {
+    const last = url.charAt(end - 1);
     const open = { ')': '(', ']': '[', '}': '{' }[last];
-    const isLoose = open !== undefined && count(result, last) > count(result, open);
-    if (!isLoose && !/[.,:;!?'"*_~»”’]$/u.test(result)) return result;
-    result = result.slice(0, -1);
+    const left = counts.get(last) ?? 0;
+    const isLoose = open !== undefined && left > (counts.get(open) ?? 0);
+    if (!isLoose && !`.,:;!?'"*_~»”’`.includes(last)) break;
+    counts.set(last, left - 1);
   }
-}
-
-function count(text: string, character: string): number {
-  return text.split(character).length - 1;
+  return url.slice(0, end);
 }
 
 /** The address, if it is one that may be followed; never `javascript:` or the like. */
