@@ -268,7 +268,16 @@ async fn readable(site: &Site, rows: Vec<Item>) -> Result<Vec<Found>, ContentErr
 /// Whose node this is, if everybody may read it.
 async fn owner_of_public(site: &Site, no: NodeNo) -> Result<Option<BareJid>, ContentError> {
     let store = &site.content.store;
-    let Some(node) = store.read(move |reader| reader.node_numbered(no)).await? else {
+    let found = store.read(move |reader| {
+        let node = reader.node_numbered(no)?;
+        // Who is closed out, or being deleted, has no page, and stands on no other either.
+        let account = match &node {
+            Some(node) => reader.account(node.owner)?,
+            None => None,
+        };
+        Ok(node.filter(|_| account.is_some_and(|account| account.state == AccountState::Active)))
+    });
+    let Some(node) = found.await? else {
         return Ok(None);
     };
     let Some(name) = store.jids().name(node.owner).await? else {

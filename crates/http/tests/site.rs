@@ -258,12 +258,22 @@ async fn what_somebody_takes_back_or_closes_is_gone() {
             .await
             .contains("Nothing has been posted here yet")
     );
+    place.post(&romeo, "two", "Last words #verona").await;
+    assert!(place.page("/public").await.contains("Last words"));
     place
         .store
         .write(store::accounts::set_state(romeo.no, AccountState::Disabled))
         .await
         .unwrap();
     assert_eq!(place.get("/@romeo").await.0, 404);
+    for path in [
+        "/public",
+        "/public/feed.atom",
+        "/tag/verona",
+        "/tag/verona/feed.atom",
+    ] {
+        assert!(!place.get(path).await.2.contains("Last words"), "{path}");
+    }
 }
 
 #[tokio::test]
