@@ -241,7 +241,9 @@ async fn what_somebody_takes_back_or_closes_is_gone() {
         .find(|href| !href.contains("feed"))
         .unwrap()
         .to_owned();
-    place.post(&romeo, "one", "A wiser word").await;
+    let wiser = "<entry xmlns='http://www.w3.org/2005/Atom'><title type='text'>A wiser word</title>\
+                 <published>2026-01-01T10:00:00Z</published><updated>2026-01-01T11:00:00Z</updated></entry>";
+    place.publish(&romeo, MICROBLOG, "one", wiser).await;
     let edited = place.page(&permalink).await;
     assert!(edited.contains("A wiser word") && edited.contains("edited") && !edited.contains("slip"));
     assert!(!place.page("/tag/verona").await.contains("slip"));
