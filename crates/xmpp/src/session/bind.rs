@@ -15,7 +15,6 @@ use crate::auth::{self, Identity};
 /// Announces what a signed-in client may do and binds the first resource that can be bound.
 pub(super) async fn bind(
     negotiation: &mut Negotiation<'_>,
-    domain: &str,
     identity: &Identity,
 ) -> Result<Arc<Session>, End> {
     let server = negotiation.server;
@@ -69,7 +68,7 @@ pub(super) async fn bind(
                     let id = server.connections.next_session();
                     let limit = server.settings.limits.mailbox_hard_bytes;
                     let session = Arc::new(Session::new(id, jid, identity.no, identity.device, limit));
-                    let mut bound = result(&stanza, domain);
+                    let mut bound = result(&stanza);
                     bound.open("bind").ns(ns::BIND).leaf("jid", session.jid.as_str());
                     // From here on it can be found, so its own task must take over without a pause, and writes this first.
                     session.reply(bound.finish());

@@ -126,7 +126,7 @@ impl<'a> Negotiation<'a> {
         });
         self.stream.restart();
         self.open(Some(&domain)).await?;
-        let session = bind::bind(&mut self, &domain, &identity).await?;
+        let session = bind::bind(&mut self, &identity).await?;
         Ok((session, identity))
     }
 
@@ -319,13 +319,14 @@ pub(super) fn answer(from: &str) -> Result<StreamHeader, End> {
     Ok(header)
 }
 
-/// The result of a request, from the server.
-pub(super) fn result(iq: &Stanza, from: &str) -> Writer {
+/// The result of a request that the stream itself answers. It comes from whom the client asked, and from nobody where it
+/// named nobody: a client that compares the two takes no other answer (RFC 6120 §8.1.2.1).
+pub(super) fn result(iq: &Stanza) -> Writer {
     let mut result = Writer::new();
     result
         .open("iq")
         .attr("type", "result")
         .attr_opt("id", iq.id().as_deref())
-        .attr("from", from);
+        .attr_opt("from", iq.to().as_deref());
     result
 }

@@ -138,7 +138,7 @@ impl Registration {
         if settings.registration == settings::Registration::Closed && self.token.is_none() {
             return Err(StanzaError::not_allowed());
         }
-        let mut answer = result(iq, &self.domain);
+        let mut answer = result(iq);
         answer.open("query").ns(ns::REGISTER);
         answer.leaf("instructions", "Choose a name and a password.");
         answer.open("username").close().open("password").close();
@@ -169,7 +169,7 @@ impl Registration {
             return Err(stanza_error(&RegisterError::Token));
         }
         self.token = found;
-        Ok(result(iq, &self.domain).finish())
+        Ok(result(iq).finish())
     }
 
     async fn register(&mut self, server: &Server, iq: &Stanza) -> Result<Vec<u8>, StanzaError> {
@@ -216,7 +216,7 @@ impl Registration {
             .await;
         made.map_err(|error| stanza_error(&error))?;
         self.token = None;
-        Ok(result(iq, &self.domain).finish())
+        Ok(result(iq).finish())
     }
 }
 

@@ -190,8 +190,7 @@ impl Running {
     fn route(&mut self, stanza: Stanza) {
         if stanza.kind() == Kind::Iq && stanza.first_child() == Some((ns::SESSION, "session")) {
             // COMPAT: RFC 3921 clients; there is nothing to do (RFC 6121 §1.4).
-            self.session
-                .reply(result(&stanza, self.session.jid.domain()).finish());
+            self.session.reply(result(&stanza).finish());
             return;
         }
         match router::route(&self.server, &self.session, stanza) {

@@ -378,10 +378,7 @@ async fn a_session_request_of_the_old_kind_is_answered() {
     client
         .send("<iq type='set' id='s'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>")
         .await;
-    assert_eq!(
-        client.expect("/>").await,
-        "<iq type='result' id='s' from='localhost'/>"
-    );
+    assert_eq!(client.expect("/>").await, "<iq type='result' id='s'/>");
 }
 
 #[tokio::test]
@@ -496,4 +493,31 @@ async fn broken_streams_break_nothing() {
         );
     }
     world.until_nobody_is_there().await;
+}
+
+/// RFC 6120 §8.1.2.1: what was asked of nobody is answered by nobody, else clients that compare do not see the answer.
+#[tokio::test]
+async fn the_stream_answers_as_it_was_asked() {
+    let world = dev_world().await;
+    world.account("juliet").await;
+    for (asked, answered) in [
+        ("", "id='bind'>"),
+        (" to='localhost'", "id='bind' from='localhost'>"),
+    ] {
+        let mut client = world.connect();
+        client.send(HEADER).await;
+        client.expect("</stream:features>").await;
+        client.send(&plain("juliet", "pencil")).await;
+        client.expect("<success").await;
+        client.send(HEADER).await;
+        client.expect("</stream:features>").await;
+        client
+            .send(&bind("x").replacen("<iq", &format!("<iq{asked}"), 1))
+            .await;
+        let bound = client.expect("</iq>").await;
+        assert!(
+            bound.contains(&format!("<iq type='result' {answered}<bind")),
+            "{bound}"
+        );
+    }
 }
