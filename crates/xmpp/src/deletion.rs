@@ -90,6 +90,7 @@ async fn take_back(server: &Arc<Server>, user: Person) -> Result<(), StanzaError
         .await
         .map_err(crate::xep::pubsub::errors::on_the_wire)?;
     server.rosters.forget(user.no);
+    server.blocks.forget(user.no);
     server.accounts.forget(&user.jid);
     Ok(())
 }

@@ -169,6 +169,8 @@ fn to_session(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza, to: 
 
 fn pass_on(server: &Server, session: &Session, stanza: &Stanza, to: &Jid, no: Option<JidNo>) {
     let found = no
+        // XEP-0191 §3.3
+        .filter(|no| !server.blocks.blocks(*no, session.no, &session.jid))
         .zip(to.resource())
         .and_then(|(no, resource)| server.registry.session(no, resource));
     let is_sent = found.is_some_and(|other| other.send(Outgoing::Stanza(stanza.shared())).is_ok());
@@ -259,6 +261,13 @@ async fn run(
     }
     // RFC 6121 §8.5.1: nothing tells whether an account exists.
     if target == Target::Account && !server.accounts.exists(&to).await? {
+        return Err(StanzaError::service_unavailable());
+    }
+    // XEP-0191 §3.3
+    if target == Target::Account
+        && let Some(no) = server.find(to.as_str()).await
+        && server.blocks.blocks(no, session.no, &session.jid)
+    {
         return Err(StanzaError::service_unavailable());
     }
     let Some(handler) = stanza

@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod auth;
+pub mod blocking;
 pub mod caps;
 pub mod deletion;
 pub mod failures;

@@ -122,7 +122,7 @@ pub(crate) fn route(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza
     }
     let no = server.store.jids().number_cached(to.bare_str());
     let kind = MessageType::of(&stanza);
-    match no.map_or(Fate::Kept, |no| deliver(server, no, &to, kind, &stanza)) {
+    match no.map_or(Fate::Kept, |no| deliver(server, session, no, &to, kind, &stanza)) {
         Fate::Refused => refuse(server, session, &stanza, &StanzaError::service_unavailable()),
         Fate::Kept => {
             let (server, session) = (server.clone(), session.clone());
@@ -136,7 +136,11 @@ pub(crate) fn route(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza
 }
 
 /// Hands a message to the sessions that it is for, and says what else is to happen.
-fn deliver(server: &Server, no: JidNo, to: &Jid, kind: MessageType, stanza: &Stanza) -> Fate {
+fn deliver(server: &Server, from: &Session, no: JidNo, to: &Jid, kind: MessageType, stanza: &Stanza) -> Fate {
+    // XEP-0191 §3.3: as if the user were not there.
+    if server.blocks.blocks(no, from.no, &from.jid) {
+        return Fate::Refused;
+    }
     let sessions = server.registry.sessions(no);
     let named = to.resource().map(|resource| {
         sessions
@@ -223,7 +227,7 @@ async fn away(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza, to: 
         Err(error) => return refuse(server, session, &stanza, &error),
     };
     // Somebody may have come while we asked.
-    match deliver(server, no, &to, kind, &stanza) {
+    match deliver(server, session, no, &to, kind, &stanza) {
         Fate::Kept => offline::keep(server, session, stanza, no).await,
         Fate::Refused => refuse(server, session, &stanza, &StanzaError::service_unavailable()),
         Fate::Ignored | Fate::ToAll | Fate::ToMostAvailable | Fate::ToResource => {}

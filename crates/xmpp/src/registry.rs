@@ -185,6 +185,7 @@ pub struct Routing {
 struct State {
     presence: Option<Available>,
     is_interested: bool,
+    is_told_of_blocks: bool,
     rare: Option<Box<Rare>>,
 }
 
@@ -303,6 +304,25 @@ impl Routing {
 
     pub(crate) fn set_interested(&self) {
         self.state.lock().is_interested = true;
+    }
+
+    /// Whether the session asked for the block list and so gets pushes (XEP-0191 §3.3).
+    pub(crate) fn is_told_of_blocks(&self) -> bool {
+        self.state.lock().is_told_of_blocks
+    }
+
+    pub(crate) fn set_told_of_blocks(&self) {
+        self.state.lock().is_told_of_blocks = true;
+    }
+
+    /// Whom presence was directed at.
+    pub(crate) fn directed(&self) -> Vec<Jid> {
+        let state = self.state.lock();
+        state
+            .rare
+            .as_ref()
+            .map(|rare| rare.directed.clone())
+            .unwrap_or_default()
     }
 
     /// Remembers a directed presence; returns the oldest if there are too many.

@@ -11,8 +11,9 @@ use parking_lot::Mutex;
 use pubsub::{Relation, Relations};
 use store::roster::{RosterItem, Subscription};
 use store::{JidNo, Pending, Store, Ticket, Write};
-use wire::{BareJid, StanzaError};
+use wire::{BareJid, Jid, StanzaError};
 
+use crate::blocking::Blocks;
 use crate::failures::{unreadable, unwritable};
 use crate::roster::contact::{Contact, Details, Request, Roster};
 
@@ -37,15 +38,17 @@ impl Held {
 /// The rosters of this server's accounts.
 pub struct Rosters {
     store: Store,
+    blocks: Arc<Blocks>,
     held: Mutex<LruCache<JidNo, Arc<Held>>>,
     /// The last write of any roster: who reads the store waits for it.
     last: Mutex<Ticket>,
 }
 
 impl Rosters {
-    pub(crate) fn new(store: Store) -> Rosters {
+    pub(crate) fn new(store: Store, blocks: Arc<Blocks>) -> Rosters {
         Rosters {
             store,
+            blocks,
             held: Mutex::new(LruCache::unbounded()),
             last: Mutex::new(Ticket::NONE),
         }
@@ -88,6 +91,16 @@ impl Rosters {
     /// Drops what is in memory, for an account that is deleted.
     pub(crate) fn forget(&self, no: JidNo) {
         self.held.lock().pop(&no);
+    }
+
+    /// Whether an account blocks somebody known by number; so too when that cannot be found out.
+    async fn is_blocked(&self, owner: JidNo, actor: JidNo) -> bool {
+        match self.store.jids().name(actor).await {
+            Ok(name) => name
+                .and_then(|name| Jid::parse(&name).ok())
+                .is_some_and(|jid| self.blocks.blocks(owner, actor, &jid)),
+            Err(_) => true,
+        }
     }
 
     async fn load(&self, no: JidNo) -> Result<Roster, StanzaError> {
@@ -217,6 +230,10 @@ fn row_of(contact: &Contact) -> RosterItem {
 impl Relations for Rosters {
     fn relation(&self, owner: JidNo, actor: JidNo) -> BoxFuture<'_, Relation> {
         Box::pin(async move {
+            // Who is blocked has no part in what is for contacts, by whatever way it is read.
+            if self.blocks.of(owner).is_some() && self.is_blocked(owner, actor).await {
+                return Relation::default();
+            }
             match self.of(owner).await {
                 Ok(held) => held.with(|roster| relation(roster, actor)),
                 // Who cannot be looked up has no relation, which shows less, never more.

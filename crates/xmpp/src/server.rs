@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::accounts::Accounts;
 use crate::auth::Auth;
+use crate::blocking::Blocks;
 use crate::caps::CapsCache;
 use crate::listen::Connections;
 use crate::messages::offline::Flush;
@@ -41,6 +42,8 @@ pub struct Server {
     pub registry: Registry,
     /// Rosters and presence subscriptions.
     pub rosters: Arc<Rosters>,
+    /// Who blocks whom.
+    pub blocks: Arc<Blocks>,
     /// Which accounts exist.
     pub accounts: Accounts,
     /// What clients can do.
@@ -86,6 +89,9 @@ pub enum BuildError {
     /// The nodes could not be loaded.
     #[error("the nodes could not be loaded: {0}")]
     Nodes(#[from] pubsub::PubsubError),
+    /// The block lists could not be loaded.
+    #[error("the block lists could not be loaded: {0}")]
+    Blocks(wire::StanzaError),
     /// The unfinished jobs could not be loaded.
     #[error("the unfinished jobs could not be loaded: {0}")]
     Jobs(wire::StanzaError),
@@ -106,7 +112,9 @@ impl Server {
             tasks,
             shutdown,
         } = parts;
-        let rosters = Arc::new(Rosters::new(store.clone()));
+        let blocks = Blocks::load(store.clone()).await.map_err(BuildError::Blocks)?;
+        let blocks = Arc::new(blocks);
+        let rosters = Arc::new(Rosters::new(store.clone(), blocks.clone()));
         let relations: Arc<dyn Relations> = rosters.clone();
         let nodes = pubsub::Settings {
             domains: settings.domains.clone(),
@@ -123,6 +131,7 @@ impl Server {
         host.start().await?;
         let server = Arc::new(Server {
             settings,
+            blocks,
             accounts: Accounts::new(store.clone()),
             store,
             clock,

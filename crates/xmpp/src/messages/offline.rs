@@ -6,9 +6,9 @@
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use store::messages::{Direction, MessageOwner, NewMessage};
+use store::messages::{Direction, MessageOwner, NewMessage, OfflineMessage};
 use store::{JidNo, MessageId, Timestamp};
-use wire::{Stanza, StanzaError, Writer, ns};
+use wire::{Jid, Stanza, StanzaError, Writer, ns};
 
 use crate::failures::{unreadable, unwritable};
 use crate::router::refuse;
@@ -125,6 +125,11 @@ async fn flush(server: &Arc<Server>, session: &Arc<Session>) -> Result<(), store
         }
         let mut sent: Vec<MessageId> = Vec::with_capacity(page.len());
         for message in page {
+            // XEP-0191 §3.3: what somebody left who was blocked since is not shown any more.
+            if is_from_blocked(server, owner, &message) {
+                sent.push(message.id);
+                continue;
+            }
             // What strangers left may be more than a session can leave unread.
             if !session.room().await {
                 break;
@@ -149,6 +154,15 @@ async fn flush(server: &Arc<Server>, session: &Arc<Session>) -> Result<(), store
             return Ok(());
         }
     }
+}
+
+/// Whether the owner blocks who sent a stored message.
+fn is_from_blocked(server: &Server, owner: JidNo, message: &OfflineMessage) -> bool {
+    server.blocks.of(owner).is_some()
+        && Stanza::parse(message.stanza.clone())
+            .ok()
+            .and_then(|stanza| Jid::parse(&stanza.from()?).ok())
+            .is_some_and(|from| server.blocks.blocks(owner, message.sender, &from))
 }
 
 /// Adds XEP-0203's mark to a stored message, which ends with its end tag.

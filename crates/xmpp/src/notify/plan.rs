@@ -136,6 +136,14 @@ impl Plan {
             if let Some(no) = self.accounts.pop() {
                 self.serve(server, no);
             } else if let Some((no, resource, out)) = self.streams.pop() {
+                // XEP-0191: posts of whom the subscriber blocks are not shown to them, wherever they appear.
+                if server.blocks.of(no).is_some()
+                    && server
+                        .blocks
+                        .blocks(no, self.view.owner, &self.view.owner_jid.clone().into())
+                {
+                    continue;
+                }
                 to_subscriber(server, no, resource.as_deref(), &out);
             } else {
                 return false;
@@ -157,7 +165,15 @@ impl Plan {
             .filter(|one| one.state == SubscriptionState::Subscribed)
             .peekable();
         let in_home = self.home.is_some() && (is_owner || follows.peek().is_some());
+        // XEP-0191 §3.3, for events too, and whatever the reason for sending them.
+        let between = server.blocks.between(view.owner, no);
+        let owner = between.as_ref().map(|_| Jid::from(view.owner_jid.clone()));
         for session in server.registry.sessions(no).iter() {
+            if let (Some(between), Some(owner)) = (&between, &owner)
+                && between.parts(owner, &session.jid)
+            {
+                continue;
+            }
             let known = session.routing.priority_and_caps();
             let priority = known.as_ref().map(|(priority, _)| *priority);
             let wants = self

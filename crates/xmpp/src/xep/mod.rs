@@ -160,7 +160,7 @@ macro_rules! xeps { ($($name:ident),* $(,)?) => {
 
 xeps![
     ping, disco, caps, roster, register, devices, pubsub, timelines, follow, people, delay, stream, version,
-    time, contacts, private, vcard
+    time, contacts, private, vcard, blocking
 ];
 
 #[cfg(test)]
