@@ -21,6 +21,8 @@ pub const SOCKET: &str = "admin.sock";
 const MOST: usize = 8;
 /// How long the other side may be silent.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long accepting rests after the system refused.
+const REST: Duration = Duration::from_millis(100);
 /// A socket's path may not be longer (`sun_path` in unix(7), its final zero not counted).
 const LONGEST_PATH: usize = 107;
 
@@ -73,7 +75,12 @@ pub fn serve(house: &Arc<House>) -> anyhow::Result<()> {
                 () = house.server.shutdown.cancelled() => break,
                 accepted = listener.accept() => accepted,
             };
-            let (Ok((stream, _)), Ok(place)) = (accepted, places.clone().acquire_owned().await) else {
+            let Ok((stream, _)) = accepted else {
+                // No file descriptor left, say: that is when an administrator is needed most.
+                tokio::time::sleep(REST).await;
+                continue;
+            };
+            let Ok(place) = places.clone().acquire_owned().await else {
                 break;
             };
             let (house, tasks) = (house.clone(), house.server.tasks.clone());
