@@ -147,7 +147,7 @@ impl Blocks {
     /// # Errors
     /// When the store cannot be read.
     pub(crate) async fn load(store: Store) -> Result<Blocks, StanzaError> {
-        let read = store.read(|reader| reader.all_blocked()).await;
+        let read = store.read(store::Reader::all_blocked).await;
         let mut lists: HashMap<JidNo, BlockList> = HashMap::new();
         for (no, blocked, bare) in read.map_err(|error| unreadable(&error))? {
             let text = if blocked.resource.is_empty() {

@@ -113,7 +113,7 @@ async fn blocked_addresses_come_back_with_their_texts() {
     store.write(write).await.unwrap();
     store.close().await;
     store = open(&folder);
-    let found = store.read(|r| r.all_blocked()).await.unwrap();
+    let found = store.read(store::Reader::all_blocked).await.unwrap();
     let expected = [
         (no, all[0].clone(), "tybalt@example.org".to_owned()),
         (no, all[2].clone(), "example.net".to_owned()),
