@@ -2,8 +2,8 @@
 //! transcripts.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-mod bounds;
 mod blocking;
+mod bounds;
 mod deletion;
 mod fan_out;
 mod support;
