@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bus::{Affiliation, Event, MaxItems, NodeConfig, NodeKind, NodeView, Virtual};
 use format::form::DataForm;
-use store::Write;
+use store::{PostId, Write};
 use wire::BareJid;
 
 use super::made::{create_write, default_config, one_write};
@@ -17,12 +17,14 @@ use super::{Accepted, Host, check_name};
 use crate::access::{Actor, may_administer};
 use crate::error::PubsubError;
 use crate::form::{self, Options, Site};
+use crate::profile::microblog::commented;
 
 impl Host {
     /// Creates a node; without a name, one is made up (§8.1).
     ///
     /// # Errors
-    /// `NodeExists`; `Forbidden` on somebody else's account and for strangers on the service; the form's errors.
+    /// `NodeExists`; `Forbidden` on somebody else's account, for strangers on the service, and for comments on somebody
+    /// else's post; the form's errors.
     pub async fn create(
         &self,
         owner: &BareJid,
@@ -53,6 +55,9 @@ impl Host {
             }
             OwnerKind::Service => (NodeKind::Service, Site::Service),
         };
+        if let (NodeKind::Service, Some(post)) = (&kind, commented(&name)) {
+            self.check_author(actor, post).await?;
+        }
         let options = config.map(|form| Options::parse(form, site)).transpose()?;
         let owned = match kind {
             NodeKind::Service => self.nodes_owned(&owner, actor).await?,
@@ -99,6 +104,16 @@ impl Host {
             ))
         })
         .await?
+    }
+
+    /// The link to a post's comments is made here and leads to a name that everybody can tell: only the author may take it.
+    async fn check_author(&self, actor: &Actor, post: PostId) -> Result<(), PubsubError> {
+        self.inner.store.wait(self.last_write()).await;
+        let found = self.inner.store.read(move |reader| reader.post(post)).await?;
+        match found {
+            Some(item) if item.publisher == actor.no => Ok(()),
+            _ => Err(PubsubError::Forbidden),
+        }
     }
 
     /// How many nodes of the service somebody owns, as far as is stored.

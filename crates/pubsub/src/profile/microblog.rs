@@ -18,6 +18,20 @@ use crate::error::PubsubError;
 /// The item that holds the feed's own data (XEP-0277 §6).
 pub const FEED_ITEM: &str = "0";
 
+/// How the names of nodes with comments begin (XEP-0277 §4); the number of the post follows.
+const COMMENTS: &str = "urn:xmpp:microblog:0:comments/";
+
+/// The post whose link to its comments leads to the node of this name.
+#[must_use]
+pub fn commented(node: &str) -> Option<PostId> {
+    let number = node.strip_prefix(COMMENTS)?;
+    number
+        .parse()
+        .ok()
+        .filter(|parsed: &u64| *parsed < 1 << 53 && parsed.to_string() == number)
+        .map(PostId)
+}
+
 /// A post, or the feed's data, as its publisher sent it.
 pub struct Draft {
     document: Document,
@@ -200,10 +214,8 @@ impl Links<'_> {
         amend.alternate_page(&self.page());
         amend.alternate_uri(&XmppUri::of_item(self.owner.clone(), MICROBLOG, self.item));
         if let Ok(service) = BareJid::parse(&format!("{}{}", self.pubsub_prefix, self.owner.domain())) {
-            amend.comments(&XmppUri::of_node(
-                service,
-                &format!("{MICROBLOG}:comments/{}", self.post_id.0),
-            ));
+            let node = format!("{COMMENTS}{}", self.post_id.0);
+            amend.comments(&XmppUri::of_node(service, &node));
         }
     }
 
