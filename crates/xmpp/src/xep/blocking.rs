@@ -15,7 +15,7 @@ use crate::session::mailbox::{Address, Outgoing, SharedOut};
 pub(super) fn register(xeps: &mut Xeps) {
     xeps.xep(191, "Blocking Command", "1.3")
         .feature(Target::Server, ns::BLOCKING)
-        .feature(Target::OwnAccount, ns::BLOCKING);
+        .own_feature(ns::BLOCKING);
     xeps.get(Target::OwnAccount, ns::BLOCKING, "blocklist", list)
         .set(Target::OwnAccount, ns::BLOCKING, "block", block)
         .set(Target::OwnAccount, ns::BLOCKING, "unblock", unblock);

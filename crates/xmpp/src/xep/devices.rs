@@ -11,7 +11,7 @@ use crate::iq::{Answer, Answered, Cx, Target};
 const DEVICES: &str = "urn:x-folkmoot:devices:0";
 
 pub(super) fn register(xeps: &mut Xeps) {
-    xeps.feature(Target::OwnAccount, DEVICES);
+    xeps.own_feature(DEVICES);
     xeps.set(Target::OwnAccount, DEVICES, "device", add);
     xeps.get(Target::OwnAccount, DEVICES, "devices", list);
     xeps.set(Target::OwnAccount, DEVICES, "revoke", revoke);

@@ -53,6 +53,18 @@ impl Xeps {
 
     /// Announces a feature in the service discovery of a target; another's account announces what one's own does.
     pub(crate) fn feature(&mut self, target: Target, var: &'static str) -> &mut Self {
+        if target == Target::OwnAccount {
+            self.announce(Target::Account, var);
+        }
+        self.announce(target, var)
+    }
+
+    /// Announces what people can ask of their own account only.
+    pub(crate) fn own_feature(&mut self, var: &'static str) -> &mut Self {
+        self.announce(Target::OwnAccount, var)
+    }
+
+    fn announce(&mut self, target: Target, var: &'static str) -> &mut Self {
         let features = self.features.entry(target).or_default();
         if let Err(place) = features.binary_search(&var) {
             features.insert(place, var);
@@ -130,11 +142,6 @@ impl Xeps {
 
     /// The features that a target announces, sorted.
     pub fn features(&self, target: Target) -> &[&'static str] {
-        let target = if target == Target::Account {
-            Target::OwnAccount
-        } else {
-            target
-        };
         self.features.get(&target).map_or(&[], Vec::as_slice)
     }
 
@@ -172,6 +179,11 @@ mod tests {
         let xeps = all();
         assert!(xeps.list().iter().any(|xep| xep.number == 199));
         assert!(xeps.features(Target::Server).is_sorted());
-        assert_eq!(xeps.features(Target::Account), xeps.features(Target::OwnAccount));
+        // What is told of another's account works there; of one's own there is more.
+        for feature in [wire::ns::ROSTER, wire::ns::REGISTER, bus::HOME] {
+            assert!(xeps.features(Target::OwnAccount).contains(&feature), "{feature}");
+            assert!(!xeps.features(Target::Account).contains(&feature), "{feature}");
+        }
+        assert!(xeps.features(Target::Account).contains(&wire::ns::PUBSUB));
     }
 }

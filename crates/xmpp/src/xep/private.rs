@@ -12,7 +12,7 @@ use crate::iq::{Answer, Answered, Cx, Target};
 
 pub(super) fn register(xeps: &mut Xeps) {
     xeps.xep(49, "Private XML Storage", "1.2")
-        .feature(Target::OwnAccount, ns::PRIVATE)
+        .own_feature(ns::PRIVATE)
         .feature(Target::Server, ns::PRIVATE);
     xeps.get(Target::OwnAccount, ns::PRIVATE, "query", get)
         .set(Target::OwnAccount, ns::PRIVATE, "query", set)

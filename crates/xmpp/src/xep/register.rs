@@ -10,8 +10,9 @@ use crate::iq::{Answer, Answered, Cx, Target};
 pub(super) fn register(xeps: &mut Xeps) {
     xeps.xep(77, "In-Band Registration", "2.4");
     // §3.1.1 sends requests to the server; without `to` they come to the account.
+    xeps.feature(Target::Server, ns::REGISTER)
+        .own_feature(ns::REGISTER);
     for target in [Target::Server, Target::OwnAccount] {
-        xeps.feature(target, ns::REGISTER);
         xeps.get(target, ns::REGISTER, "query", get)
             .set(target, ns::REGISTER, "query", set);
     }

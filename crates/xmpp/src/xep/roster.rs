@@ -17,7 +17,7 @@ use crate::server::Server;
 use crate::session::mailbox::{Address, Outgoing, SharedOut};
 
 pub(super) fn register(xeps: &mut Xeps) {
-    xeps.feature(Target::OwnAccount, ns::ROSTER)
+    xeps.own_feature(ns::ROSTER)
         .feature(Target::Server, ns::ROSTER);
     xeps.get(Target::OwnAccount, ns::ROSTER, "query", get)
         .set(Target::OwnAccount, ns::ROSTER, "query", set)

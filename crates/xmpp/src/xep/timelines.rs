@@ -14,7 +14,7 @@ use super::pubsub::errors::on_the_wire;
 use crate::iq::{Answer, Answered, Cx, Target};
 
 pub(super) fn register(xeps: &mut Xeps) {
-    xeps.feature(Target::OwnAccount, bus::HOME)
+    xeps.own_feature(bus::HOME)
         .feature(Target::Pubsub, bus::MICROBLOG);
 }
 
