@@ -77,6 +77,9 @@ async fn start(options: &Options, name: &str, seed: Seed) -> Result<(Process, Pa
     }
     std::fs::create_dir_all(&data)?;
     crate::seed::write(&data, seed).await?;
+    // What seeding and the scenario before have left to be written back would weigh on this one's fsyncs.
+    let synced = tokio::task::spawn_blocking(|| std::process::Command::new("sync").status()).await??;
+    anyhow::ensure!(synced.success(), "sync failed");
     let server = Process::folkmoot(&options.server, &data).await?;
     Ok((server, data))
 }
