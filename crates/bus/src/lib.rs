@@ -12,6 +12,7 @@ pub use config::{AccessModel, ItemReply, MaxItems, NodeConfig, NotificationType,
 pub use event::{Event, EventSink, LastItemTo, PublishKind};
 pub use item::Item;
 pub use node::{
-    Affiliation, HOME, MICROBLOG, NodeKind, NodeView, SubId, Subscriber, SubscriptionState, Virtual,
+    Affiliation, HOME, MICROBLOG, NodeKind, NodeView, POSTS, REPLIES, SubId, Subscriber, SubscriptionState,
+    Virtual, post_number,
 };
 pub use owner::{Owner, Shard, owner_of};

@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use store::{JidNo, NodeNo, Timestamp};
+use store::{JidNo, NodeNo, PostId, Timestamp};
 use wire::BareJid;
 
 use crate::config::NodeConfig;
@@ -15,8 +15,14 @@ use crate::config::NodeConfig;
 pub const MICROBLOG: &str = "urn:xmpp:microblog:0";
 /// The node of a person's home timeline on their bare JID.
 pub const HOME: &str = "urn:x-folkmoot:home:0";
+/// The node of a person's posts and boosts in the form of a timeline, on their bare JID.
+pub const POSTS: &str = "urn:x-folkmoot:posts:0";
+/// The node of a person's replies, wherever they stand, on their bare JID.
+pub const REPLIES: &str = "urn:x-folkmoot:replies:0";
 /// What the name of a hash tag's node begins with.
 const TAG_PREFIX: &str = "tag/";
+/// What the name of a thread's node begins with.
+const THREAD_PREFIX: &str = "thread/";
 
 /// What sort of node it is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -38,13 +44,24 @@ pub enum Virtual {
     PublicStream,
     /// What carries a hash tag; casefolded, without `#`.
     Tag(Arc<str>),
+    /// The whole thread that the post of this number belongs to.
+    Thread(PostId),
+    /// What one person posts and boosts, without their replies to others.
+    Posts,
+    /// What one person replies to others.
+    Replies,
 }
 
 impl Virtual {
     /// The virtual node of this name on a person's bare JID.
     #[must_use]
     pub fn on_account(name: &str) -> Option<Virtual> {
-        (name == HOME).then_some(Virtual::Home)
+        match name {
+            HOME => Some(Virtual::Home),
+            POSTS => Some(Virtual::Posts),
+            REPLIES => Some(Virtual::Replies),
+            _ => None,
+        }
     }
 
     /// The virtual node of this name on the pubsub service.
@@ -53,15 +70,18 @@ impl Virtual {
         if name == MICROBLOG {
             return Some(Virtual::PublicStream);
         }
+        if let Some(number) = name.strip_prefix(THREAD_PREFIX) {
+            return post_number(number).map(Virtual::Thread);
+        }
         // What is no tag folds to nothing.
         let tag = format::hashtag::fold(name.strip_prefix(TAG_PREFIX)?);
         (!tag.is_empty()).then(|| Virtual::Tag(tag.into()))
     }
 
-    /// Whether no other node of the pubsub service may have this name, even where it is no tag's.
+    /// Whether no other node of the pubsub service may have this name, even where it is no tag's and no thread's.
     #[must_use]
     pub fn is_reserved_on_service(name: &str) -> bool {
-        name == MICROBLOG || name.starts_with(TAG_PREFIX)
+        name == MICROBLOG || name.starts_with(TAG_PREFIX) || name.starts_with(THREAD_PREFIX)
     }
 
     /// The node's name on the wire.
@@ -71,8 +91,18 @@ impl Virtual {
             Virtual::Home => Arc::from(HOME),
             Virtual::PublicStream => Arc::from(MICROBLOG),
             Virtual::Tag(tag) => Arc::from(std::format!("{TAG_PREFIX}{tag}")),
+            Virtual::Thread(number) => Arc::from(std::format!("{THREAD_PREFIX}{}", number.0)),
+            Virtual::Posts => Arc::from(POSTS),
+            Virtual::Replies => Arc::from(REPLIES),
         }
     }
+}
+
+/// A post's number as it stands in a node's name: one way to write each.
+#[must_use]
+pub fn post_number(text: &str) -> Option<PostId> {
+    let number: u64 = text.parse().ok()?;
+    (number < 1 << 53 && number.to_string() == text).then_some(PostId(number))
 }
 
 /// How somebody stands to a node (XEP-0060 §4.1).

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bus::{AccessModel, Affiliation, NodeKind, NodeView, PublishModel, SubscriptionState, Virtual};
 use store::{BoxFuture, JidNo};
-use wire::Jid;
+use wire::{BareJid, Jid};
 
 use crate::error::PubsubError;
 
@@ -32,6 +32,28 @@ pub struct Relation {
 pub trait Relations: Send + Sync {
     /// How `owner`'s roster knows `actor`. Never asked about oneself.
     fn relation(&self, owner: JidNo, actor: JidNo) -> BoxFuture<'_, Relation>;
+
+    /// Whether `actor` and somebody else, known by number and address, block each other. Never asked about oneself.
+    fn blocking(&self, _actor: &Actor, _other: JidNo, _other_jid: &BareJid) -> Blocking {
+        Blocking::default()
+    }
+}
+
+/// Whether two people block each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Blocking {
+    /// The first blocks the second.
+    pub blocks: bool,
+    /// The second blocks the first.
+    pub is_blocked: bool,
+}
+
+impl Blocking {
+    /// Whether either blocks the other.
+    #[must_use]
+    pub fn parts(self) -> bool {
+        self.blocks || self.is_blocked
+    }
 }
 
 /// Somebody who wants to read, with what their right depends on.
@@ -57,7 +79,13 @@ pub fn may_read(reader: &Reader, view: &NodeView) -> Result<(), PubsubError> {
     if let NodeKind::Virtual(which) = &view.kind {
         return match which {
             Virtual::Home if reader.no != view.owner => Err(PubsubError::Forbidden),
-            Virtual::Home | Virtual::PublicStream | Virtual::Tag(_) => Ok(()),
+            // What each of them shows is decided item by item.
+            Virtual::Home
+            | Virtual::PublicStream
+            | Virtual::Tag(_)
+            | Virtual::Thread(_)
+            | Virtual::Posts
+            | Virtual::Replies => Ok(()),
         };
     }
     match view.affiliation(reader.no) {

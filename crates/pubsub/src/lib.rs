@@ -10,6 +10,6 @@ pub mod form;
 mod host;
 pub mod profile;
 
-pub use access::{Actor, Reader, Relation, Relations};
+pub use access::{Actor, Blocking, Reader, Relation, Relations};
 pub use error::PubsubError;
 pub use host::{Accepted, Host, ItemsPage, ItemsQuery, NewItem, NodeInfo, Settings, Subscription};

@@ -186,6 +186,7 @@ impl<'a> Page<'a> {
 fn shows(which: &Virtual, view: &NodeView) -> bool {
     match which {
         Virtual::Home => view.is_microblog(),
+        Virtual::Thread(_) | Virtual::Posts | Virtual::Replies => false,
         Virtual::PublicStream | Virtual::Tag(_) => {
             view.is_microblog() && view.config.access == AccessModel::Open
         }

@@ -129,7 +129,7 @@ fn add(host: &Host, of: &NodeView, routes: &mut Routes, which: &Virtual, act: St
     let service = host.service_of(&of.owner_jid);
     let found = match which {
         Virtual::PublicStream => host.virtual_view(&service, MICROBLOG),
-        Virtual::Tag(_) | Virtual::Home => host.virtual_view(&service, &which.name()),
+        _ => host.virtual_view(&service, &which.name()),
     };
     if let Some(view) = found {
         routes.streams.push(StreamRoute {

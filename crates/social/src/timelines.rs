@@ -107,6 +107,7 @@ impl Timelines {
             Virtual::Home if owner.as_str() != actor.jid.bare_str() => return Err(PubsubError::Forbidden),
             Virtual::Home => self.home_nodes(owner, actor.no).await?,
             Virtual::PublicStream | Virtual::Tag(_) => Vec::new(),
+            Virtual::Thread(_) | Virtual::Posts | Virtual::Replies => return Err(PubsubError::NodeNotFound),
         };
         let (direction, limit) = match query {
             ItemsQuery::All => (Direction::Newest(None), USUAL),
@@ -130,6 +131,7 @@ impl Timelines {
                 Virtual::Home => self.home_posts(&nodes, direction, batch).await?,
                 Virtual::PublicStream => self.public_posts(direction, batch).await?,
                 Virtual::Tag(tag) => self.tagged_posts(tag, direction, batch).await?,
+                Virtual::Thread(_) | Virtual::Posts | Virtual::Replies => Vec::new(),
             };
             let Some(last) = found.last().map(|post| post.row.post_id) else {
                 break;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use lru::LruCache;
 use parking_lot::Mutex;
-use pubsub::{Relation, Relations};
+use pubsub::{Actor, Blocking, Relation, Relations};
 use store::roster::{RosterItem, Subscription};
 use store::{JidNo, Pending, Store, Ticket, Write};
 use wire::{BareJid, Jid, StanzaError};
@@ -240,6 +240,14 @@ impl Relations for Rosters {
                 Err(_) => Relation::default(),
             }
         })
+    }
+
+    fn blocking(&self, actor: &Actor, other: JidNo, other_jid: &BareJid) -> Blocking {
+        let theirs = self.blocks.of(other);
+        Blocking {
+            blocks: self.blocks.blocks(actor.no, other, &other_jid.clone().into()),
+            is_blocked: theirs.is_some_and(|list| list.names(actor.no, &actor.jid)),
+        }
     }
 }
 

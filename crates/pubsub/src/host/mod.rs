@@ -35,7 +35,7 @@ pub use items::{ItemsPage, ItemsQuery};
 pub use publish::NewItem;
 pub use subscribe::Subscription;
 
-use crate::access::{Actor, Reader, Relation, Relations, needs_relation};
+use crate::access::{Actor, Blocking, Reader, Relation, Relations, needs_relation};
 use crate::error::PubsubError;
 use configs::Configs;
 use state::{Owner, OwnerKind, OwnerState};
@@ -215,6 +215,15 @@ impl Host {
             no: actor.no,
             relation,
         }
+    }
+
+    /// Whether somebody and another person, such as the author of a post, block each other.
+    #[must_use]
+    pub fn blocking(&self, actor: &Actor, other: JidNo, other_jid: &BareJid) -> Blocking {
+        if actor.no == other {
+            return Blocking::default();
+        }
+        self.inner.relations.blocking(actor, other, other_jid)
     }
 
     /// The owner at this address; `None` when nobody of that name was ever heard of here.

@@ -168,7 +168,11 @@ impl Host {
             created: self.inner.clock.now(),
             config: Arc::new(NodeConfig::microblog(match which {
                 Virtual::Home => AccessModel::Whitelist,
-                Virtual::PublicStream | Virtual::Tag(_) => AccessModel::Open,
+                Virtual::PublicStream
+                | Virtual::Tag(_)
+                | Virtual::Thread(_)
+                | Virtual::Posts
+                | Virtual::Replies => AccessModel::Open,
             })),
             affiliations: Arc::from([]),
             subscribers: Arc::from([]),
@@ -182,7 +186,7 @@ impl Host {
         which: &Virtual,
         jid: &Jid,
     ) -> Result<Accepted<Subscription>, PubsubError> {
-        if *which == Virtual::Home {
+        if matches!(which, Virtual::Home | Virtual::Posts | Virtual::Replies) {
             // One's own sessions get it by announcing that they want it.
             return Err(PubsubError::Unsupported("subscribe"));
         }

@@ -44,8 +44,8 @@ async fn unfollow(world: &World, reader: &Actor, author: &Actor) {
 
 async fn seen(timelines: &Timelines, reader: &Actor, which: &Virtual) -> Vec<String> {
     let owner = match which {
-        Virtual::Home => reader.jid.bare(),
-        Virtual::PublicStream | Virtual::Tag(_) => BareJid::parse("pubsub.localhost").unwrap(),
+        Virtual::Home | Virtual::Posts | Virtual::Replies => reader.jid.bare(),
+        Virtual::PublicStream | Virtual::Tag(_) | Virtual::Thread(_) => BareJid::parse("pubsub.localhost").unwrap(),
     };
     let page = timelines
         .items(&owner, reader, which, ItemsQuery::All)
