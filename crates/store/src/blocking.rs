@@ -1,6 +1,7 @@
 //! The addresses that accounts block (XEP-0191).
 
 use crate::ids::JidNo;
+use crate::notifications;
 use crate::read::{ReadError, Reader};
 use crate::write::Write;
 
@@ -13,7 +14,7 @@ pub struct Blocked {
     pub resource: String,
 }
 
-/// Adds and removes blocked addresses in one step. What is there already, or not there, is left as it is.
+/// Adds and removes blocked addresses in one step, and removes what the account was told of whom it blocks. What is there already, or not there, is left as it is.
 ///
 /// Fails with [`WriteError::NotFound`](crate::WriteError::NotFound) when there is no such account.
 #[must_use]
@@ -38,7 +39,11 @@ pub fn change(no: JidNo, added: Vec<Blocked>, removed: Vec<Blocked>) -> Write {
                 (no, blocked.contact, &blocked.resource),
             )?;
         }
-        Ok(())
+        if added.is_empty() {
+            Ok(())
+        } else {
+            notifications::blocked(tx, no)
+        }
     })
 }
 

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::conversation::{self, ItemLinks, WasThere};
 use crate::ids::{JidNo, NodeNo, PostId, Seq, Timestamp};
 use crate::sweep::Sweep;
 use crate::tags;
@@ -62,6 +63,8 @@ pub struct NewItem {
     pub payload: Arc<[u8]>,
     /// Its hash tags, folded; they replace those of the earlier revision.
     pub tags: Vec<String>,
+    /// What it has to do with other items, and whom it notifies; they replace those of the earlier revision.
+    pub links: ItemLinks,
     /// Whether the revision that it replaces is kept.
     pub keep_history: bool,
     /// How many items the node keeps, this one among them; the oldest go. At most 64 go in one write: after lowering
@@ -85,15 +88,17 @@ pub fn put(item: NewItem) -> Write {
         }
         let seq = tx.next_seq()?;
         let mut post_id = item.post_id;
+        let mut was_there = WasThere::No;
         if insert(tx, &item, seq)? {
             head.count = head.count.map(|count| count + 1);
         } else {
             match replace(tx, &item, seq, head)? {
-                Some(kept) => post_id = kept,
+                Some(kept) => (post_id, was_there) = (kept, WasThere::Yes),
                 None => head.count = head.count.map(|count| count + 1),
             }
         }
         tags::insert(tx, post_id, &item.tags)?;
+        conversation::replace(tx, &item, post_id, was_there)?;
         if let Some(max_items) = item.max_items {
             evict(tx, item.node, &mut head, post_id, max_items.max(1))?;
         }
@@ -127,7 +132,7 @@ fn insert(tx: &Tx<'_>, item: &NewItem, seq: Seq) -> Result<bool, WriteError> {
 
 /// Replaces the item of that id; gives the post id that it keeps. An item that a purge has hidden is only in the way:
 /// it is removed, the new one takes its place, and `None` is given.
-fn replace(tx: &Tx<'_>, item: &NewItem, seq: Seq, head: NodeHead) -> Result<Option<PostId>, WriteError> {
+fn replace(tx: &mut Tx<'_>, item: &NewItem, seq: Seq, head: NodeHead) -> Result<Option<PostId>, WriteError> {
     let old: PostId = tx
         .first(
             "SELECT post_id FROM items WHERE node = ?1 AND item_id = ?2",
@@ -167,7 +172,7 @@ fn replace(tx: &Tx<'_>, item: &NewItem, seq: Seq, head: NodeHead) -> Result<Opti
 
 /// Deletes the oldest items beyond `max_items`, never `kept`.
 fn evict(
-    tx: &Tx<'_>,
+    tx: &mut Tx<'_>,
     node: NodeNo,
     head: &mut NodeHead,
     kept: PostId,
@@ -196,11 +201,12 @@ fn evict(
     oldest.into_iter().try_for_each(|post_id| delete_row(tx, post_id))
 }
 
-/// Deletes an item with its tags and revisions.
-pub(crate) fn delete_row(tx: &Tx<'_>, post_id: PostId) -> Result<(), WriteError> {
+/// Deletes an item with its tags, links and revisions.
+pub(crate) fn delete_row(tx: &mut Tx<'_>, post_id: PostId) -> Result<(), WriteError> {
     tx.execute("DELETE FROM items WHERE post_id = ?1", [post_id])?;
     tx.execute("DELETE FROM item_revisions WHERE post_id = ?1", [post_id])?;
     tags::delete(tx, post_id)?;
+    conversation::remove(tx, post_id)?;
     tx.retire(Retired::Post, post_id.0 as i64)
 }
 

@@ -24,7 +24,7 @@ pub struct Revision {
     pub payload: Arc<[u8]>,
 }
 
-const COLUMNS: &str = "i.post_id, i.seq, i.node, i.item_id, i.created, i.modified, i.publisher, i.origin, \
+pub(crate) const COLUMNS: &str = "i.post_id, i.seq, i.node, i.item_id, i.created, i.modified, i.publisher, i.origin, \
                        i.audience, i.in_public, i.payload";
 /// What of one node is not hidden; the node is `?1`.
 const VISIBLE: &str = "i.node = ?1 AND i.post_id > (SELECT hidden_to FROM nodes WHERE no = ?1)";

@@ -9,6 +9,7 @@ pub mod backup;
 pub mod blocking;
 pub mod caps;
 mod clock;
+pub mod conversation;
 pub mod credentials;
 pub mod devices;
 mod faults;
@@ -23,6 +24,7 @@ pub mod meta;
 mod metrics;
 mod migrate;
 pub mod nodes;
+pub mod notifications;
 mod open;
 pub mod private;
 mod queue;
@@ -44,6 +46,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 pub use crate::clock::{BoxFuture, Clock, SystemClock};
+pub use crate::conversation::ItemLinks;
 pub use crate::faults::{Fault, Faults};
 pub use crate::ids::{DeviceId, JidNo, MessageId, NodeNo, PostId, PostIds, Seq, Timestamp};
 pub use crate::items_read::Revision;
@@ -56,6 +59,7 @@ pub use crate::write::{Committed, Pending, Ticket, Write, WriteError};
 
 use crate::ids::Counter;
 use crate::metrics::Counts;
+use crate::notifications::{Notices, Outlet};
 use crate::queue::WriteQueue;
 use crate::read::ReadQueue;
 
@@ -76,7 +80,8 @@ struct Inner {
     nodes: Counter,
     devices: Counter,
     messages: Counter,
-    posts: PostIds,
+    posts: Arc<PostIds>,
+    outlet: Arc<Outlet>,
 }
 
 impl Drop for Inner {
@@ -151,6 +156,12 @@ impl Store {
     #[must_use]
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.inner.clock
+    }
+
+    /// What becomes of notifications from now on, as soon as it is stored. `None` but for the first who asks.
+    #[must_use]
+    pub fn notices(&self) -> Option<Notices> {
+        self.inner.outlet.take()
     }
 
     /// A number for a new node.

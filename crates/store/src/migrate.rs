@@ -9,6 +9,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0002_private_vcards_blocked",
         include_str!("../../../migrations/0002_private_vcards_blocked.sql"),
     ),
+    (
+        "0003_conversation",
+        include_str!("../../../migrations/0003_conversation.sql"),
+    ),
 ];
 
 /// The version of the databases that this program writes.

@@ -17,6 +17,7 @@ use crate::ids::{Counter, PostId, PostIds};
 use crate::jids::Jids;
 use crate::metrics::Counts;
 use crate::migrate::{self, DATABASE_VERSION, Migration};
+use crate::notifications::Outlet;
 use crate::queue::WriteQueue;
 use crate::read::{self, ReadQueue};
 use crate::write::Memory;
@@ -198,8 +199,10 @@ pub(crate) fn open(dir: &Path, options: &Options) -> Result<Store, OpenError> {
             .map_err(engine)
     };
     let retired = |name: &str| largest(&format!("SELECT max(value) FROM counters WHERE name = '{name}'"));
-    let last_post = largest("SELECT max(post_id) FROM items")?.max(retired("post")?);
-    let posts = PostIds::above(last_post.map(|id| PostId(id as u64)));
+    let last_post = largest("SELECT max(post_id) FROM items")?
+        .max(largest("SELECT max(id) FROM notifications")?)
+        .max(retired("post")?);
+    let posts = Arc::new(PostIds::above(last_post.map(|id| PostId(id as u64))));
     let nodes = Counter::above(largest("SELECT max(no) FROM nodes")?.max(retired("node")?));
     let devices = Counter::above(largest("SELECT max(id) FROM devices")?);
     let messages = Counter::above(largest("SELECT max(id) FROM messages")?);
@@ -217,12 +220,13 @@ pub(crate) fn open(dir: &Path, options: &Options) -> Result<Store, OpenError> {
     ));
     let faults = Arc::new(Faults::default());
     let counts = Arc::new(Counts::default());
+    let outlet = Arc::new(Outlet::default());
     let (finished, is_finished) = oneshot::channel();
     let threads = |source| OpenError::io(dir, source);
     let readers = read::start(&reads, readers).map_err(threads)?;
     writer::start(writer::Parts {
         connection,
-        memory: Memory::starting_at(next_seq),
+        memory: Memory::starting_at(next_seq, Arc::clone(&posts)),
         sweeps,
         queue: Arc::clone(&queue),
         jids: Arc::clone(&jids),
@@ -230,6 +234,7 @@ pub(crate) fn open(dir: &Path, options: &Options) -> Result<Store, OpenError> {
         readers,
         faults: Arc::clone(&faults),
         counts: Arc::clone(&counts),
+        outlet: Arc::clone(&outlet),
         page_bytes: u64::from(options.page_size),
         lock,
         finished,
@@ -247,6 +252,7 @@ pub(crate) fn open(dir: &Path, options: &Options) -> Result<Store, OpenError> {
         devices,
         messages,
         posts,
+        outlet,
     };
     Ok(Store {
         inner: Arc::new(inner),
@@ -332,6 +338,9 @@ fn connect(path: &Path, options: &Options, flags: OpenFlags) -> Result<Connectio
     connection
         .busy_timeout(std::time::Duration::from_secs(5))
         .and_then(|()| connection.execute_batch("PRAGMA cache_size = -4096"))
+        // Every statement has one plan: without this the engine prepares some anew for each set of values.
+        .and_then(|()| connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true))
+        .map(drop)
         .map_err(|source| OpenError::engine(path, source))?;
     Ok(connection)
 }

@@ -96,7 +96,7 @@ fn delete_some(tx: &Tx<'_>, sql: &str, key: i64, left: &mut usize) -> Result<boo
     Ok(*left > 0)
 }
 
-fn sweep_node(tx: &Tx<'_>, node: NodeNo, left: &mut usize) -> Result<bool, WriteError> {
+fn sweep_node(tx: &mut Tx<'_>, node: NodeNo, left: &mut usize) -> Result<bool, WriteError> {
     let head = tx.first(
         "SELECT hidden_to, deleted FROM nodes WHERE no = ?1",
         [node],
@@ -157,6 +157,9 @@ const ACCOUNT_ROWS: &[&str] = &[
     "DELETE FROM vcards WHERE no = ?1 AND ?2 > 0",
     "DELETE FROM blocked WHERE no = ?1 AND (contact, resource) IN \
      (SELECT contact, resource FROM blocked WHERE no = ?1 LIMIT ?2)",
+    "DELETE FROM notifications WHERE id IN (SELECT id FROM notifications WHERE owner = ?1 LIMIT ?2)",
+    "DELETE FROM notifications WHERE id IN (SELECT id FROM notifications WHERE by = ?1 LIMIT ?2)",
+    "DELETE FROM notification_reads WHERE owner = ?1 AND ?2 > 0",
 ];
 
 fn sweep_account(tx: &mut Tx<'_>, no: JidNo, left: &mut usize) -> Result<bool, WriteError> {

@@ -12,7 +12,8 @@ use std::task::{Context, Poll};
 use rusqlite::{Connection, ErrorCode, Params, Row};
 use tokio::sync::oneshot;
 
-use crate::ids::{JidNo, NodeNo, Seq};
+use crate::ids::{JidNo, NodeNo, PostId, PostIds, Seq, Timestamp};
+use crate::notifications::{Notice, NoticeAct};
 use crate::sweep::Sweep;
 
 /// Why an operation was not stored. Nothing of it is in the database.
@@ -217,12 +218,13 @@ impl Future for Pending {
 
 /// What the writer remembers between operations. Everything here can be forgotten and read again, except `numbers`,
 /// which is put back when a transaction is rolled back.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Memory {
     pub(crate) numbers: Numbers,
     nodes: HashMap<NodeNo, NodeHead>,
     /// Rows in `caps`, once counted.
     pub(crate) caps: Option<u64>,
+    posts: Arc<PostIds>,
 }
 
 /// The commit order's next number, and up to where numbers are reserved in the database.
@@ -248,13 +250,15 @@ const SEQS_RESERVED: i64 = 65_536;
 
 impl Memory {
     /// Nothing known, and `next_seq` as the next number in the order of commits, none reserved.
-    pub(crate) fn starting_at(next_seq: i64) -> Memory {
+    pub(crate) fn starting_at(next_seq: i64, posts: Arc<PostIds>) -> Memory {
         Memory {
             numbers: Numbers {
                 next_seq,
                 reserved_to: next_seq,
             },
-            ..Memory::default()
+            nodes: HashMap::new(),
+            caps: None,
+            posts,
         }
     }
 
@@ -279,7 +283,16 @@ pub(crate) struct Tx<'c> {
     connection: &'c Connection,
     memory: &'c mut Memory,
     seqs: Option<(Seq, Seq)>,
-    sweeps: Vec<Sweep>,
+    after: After,
+}
+
+/// What there is to do once a transaction is committed.
+#[derive(Debug, Default)]
+pub(crate) struct After {
+    /// What it began to sweep.
+    pub(crate) sweeps: Vec<Sweep>,
+    /// What became of notifications.
+    pub(crate) notices: Vec<Notice>,
 }
 
 impl<'c> Tx<'c> {
@@ -288,7 +301,7 @@ impl<'c> Tx<'c> {
             connection,
             memory,
             seqs: None,
-            sweeps: Vec::new(),
+            after: After::default(),
         }
     }
 
@@ -405,11 +418,21 @@ impl<'c> Tx<'c> {
 
     /// Has the writer sweep this once the transaction is committed.
     pub(crate) fn start_sweep(&mut self, sweep: Sweep) {
-        self.sweeps.push(sweep);
+        self.after.sweeps.push(sweep);
     }
 
-    /// What the operation took and started.
-    pub(crate) fn finish(self) -> (Option<(Seq, Seq)>, Vec<Sweep>) {
-        (self.seqs, self.sweeps)
+    /// Has it told, once the transaction is committed, what became of somebody's notifications.
+    pub(crate) fn notice(&mut self, owner: JidNo, act: NoticeAct) {
+        self.after.notices.push(Notice { owner, act });
+    }
+
+    /// A number for something that is stored now.
+    pub(crate) fn next_post_id(&self, now: Timestamp) -> PostId {
+        self.memory.posts.next(now)
+    }
+
+    /// What the operation took, and what is to be done after it.
+    pub(crate) fn finish(self) -> (Option<(Seq, Seq)>, After) {
+        (self.seqs, self.after)
     }
 }

@@ -20,10 +20,11 @@ use crate::faults::Faults;
 use crate::ids::Seq;
 use crate::jids::Jids;
 use crate::metrics::Counts;
+use crate::notifications::Outlet;
 use crate::queue::{Errand, Queued, Taken, WriteQueue};
 use crate::read::ReadQueue;
 use crate::sweep::{self, Sweep};
-use crate::write::{Committed, Memory, Tx, WriteError};
+use crate::write::{After, Committed, Memory, Tx, WriteError};
 
 /// Operations in one transaction.
 const MAX_BATCH: usize = 1_024;
@@ -49,6 +50,7 @@ pub(crate) struct Parts {
     pub(crate) readers: Vec<JoinHandle<()>>,
     pub(crate) faults: Arc<Faults>,
     pub(crate) counts: Arc<Counts>,
+    pub(crate) outlet: Arc<Outlet>,
     pub(crate) page_bytes: u64,
     /// Held until the thread ends.
     pub(crate) lock: File,
@@ -74,6 +76,7 @@ fn run(parts: Parts) {
         readers,
         faults,
         counts,
+        outlet,
         page_bytes,
         lock,
         finished,
@@ -92,6 +95,7 @@ fn run(parts: Parts) {
         jids,
         faults,
         counts,
+        outlet,
         page_bytes,
     };
     while let Taken::Work = writer.round(&connection, Waiting::Allowed) {
@@ -163,7 +167,7 @@ impl From<rusqlite::Error> for Spoilt {
 struct Ran {
     queued: Queued,
     result: Result<Committed, WriteError>,
-    sweeps: Vec<Sweep>,
+    after: After,
 }
 
 struct Writer {
@@ -177,6 +181,7 @@ struct Writer {
     jids: Arc<Jids>,
     faults: Arc<Faults>,
     counts: Arc<Counts>,
+    outlet: Arc<Outlet>,
     page_bytes: u64,
 }
 
@@ -236,7 +241,7 @@ impl Writer {
             ran.push(Ran {
                 queued,
                 result: Err(error.clone()),
-                sweeps: Vec::new(),
+                after: After::default(),
             });
         }
         self.failed(ran, &error);
@@ -263,14 +268,14 @@ impl Writer {
             if isolation == Isolation::Apart {
                 connection.prepare_cached("SAVEPOINT operation")?.execute([])?;
             }
-            let (result, seqs, sweeps) = self.run_one(connection, &queued);
+            let (result, seqs, after) = self.run_one(connection, &queued);
             let changed = connection.total_changes() - changes;
             let result = result.map(|()| Committed { seqs, changed });
             let error = result.as_ref().err().cloned();
             ran.push(Ran {
                 queued,
                 result,
-                sweeps,
+                after,
             });
             if let Some(error) = &error {
                 if error.is_fault() {
@@ -284,7 +289,7 @@ impl Writer {
                 }
                 self.memory.numbers = numbers;
                 if let Some(ran) = ran.last_mut() {
-                    ran.sweeps.clear();
+                    ran.after = After::default();
                 }
             }
             if isolation == Isolation::Apart {
@@ -296,21 +301,17 @@ impl Writer {
         Ok(unsaved)
     }
 
-    #[expect(
-        clippy::type_complexity,
-        reason = "the three results of one call, named where they are taken apart"
-    )]
     fn run_one(
         &mut self,
         connection: &Connection,
         queued: &Queued,
-    ) -> (Result<(), WriteError>, Option<(Seq, Seq)>, Vec<Sweep>) {
+    ) -> (Result<(), WriteError>, Option<(Seq, Seq)>, After) {
         let mut tx = Tx::new(connection, &mut self.memory);
         // A panic in one operation is that operation's failure; this thread must live.
         let result = catch_unwind(AssertUnwindSafe(|| queued.write.run(&mut tx)))
             .unwrap_or_else(|_| Err(WriteError::Engine("an operation panicked".into())));
-        let (seqs, sweeps) = tx.finish();
-        (result, seqs, sweeps)
+        let (seqs, after) = tx.finish();
+        (result, seqs, after)
     }
 
     fn roll_back(&mut self, connection: &Connection, numbers: crate::write::Numbers) {
@@ -338,12 +339,14 @@ impl Writer {
             .store(WAL_PAGES.get().max(0) as u64 * self.page_bytes, Ordering::Relaxed);
         self.is_sweeping_paused = false;
         self.sweeps
-            .extend(ran.iter().flat_map(|done| &done.sweeps).copied());
+            .extend(ran.iter().flat_map(|done| &done.after.sweeps).copied());
         self.counts
             .sweeps
             .store(self.sweeps.len() as u64, Ordering::Relaxed);
         self.queue.set_failed(false);
+        let notices: Vec<_> = ran.iter().flat_map(|done| &done.after.notices).copied().collect();
         self.tell(ran);
+        self.outlet.tell(notices);
     }
 
     fn failed(&mut self, mut ran: Vec<Ran>, error: &WriteError) {
@@ -392,10 +395,11 @@ impl Writer {
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let mut tx = Tx::new(connection, &mut self.memory);
         let progress = sweep::slice(&mut tx, job)?;
-        let (_, begun) = tx.finish();
+        let (_, after) = tx.finish();
         connection.prepare_cached("COMMIT")?.execute([])?;
         // The first in the queue is the job at hand.
-        self.sweeps.extend(begun);
+        self.sweeps.extend(after.sweeps);
+        self.outlet.tell(after.notices);
         Ok(progress)
     }
 

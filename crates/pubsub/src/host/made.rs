@@ -86,6 +86,7 @@ impl Host {
             in_public,
             payload: stored,
             tags: tags.iter().map(|tag| (**tag).to_owned()).collect(),
+            links: store::ItemLinks::default(),
             keep_history: view.is_microblog(),
             max_items: match view.config.max_items {
                 MaxItems::Max => None,
@@ -174,7 +175,7 @@ pub(super) fn default_config(kind: &NodeKind, name: &str) -> NodeConfig {
         // Whom it is for was chosen at sign-up; one that is made again is no more open than any other node.
         NodeKind::Pep if name == MICROBLOG => NodeConfig::microblog(AccessModel::Presence),
         NodeKind::Pep => NodeConfig::pep(),
-        NodeKind::Service | NodeKind::Virtual(_) => NodeConfig::service(),
+        NodeKind::Service | NodeKind::Virtual(_) | NodeKind::Computed(_) => NodeConfig::service(),
     }
 }
 
