@@ -51,3 +51,13 @@ CREATE TABLE notification_reads (
     owner INTEGER PRIMARY KEY,
     upto  BIGINT NOT NULL
 );
+
+-- Nodes whose name is computed from an item, once something was written there.
+CREATE TABLE computed_nodes (
+    node   INTEGER PRIMARY KEY,
+    target BIGINT NOT NULL
+);
+CREATE INDEX computed_nodes_target ON computed_nodes (target);
+CREATE INDEX nodes_listed ON nodes (owner, name) WHERE deleted = 0 AND kind <> 'computed';
+
+CREATE INDEX subscriptions_pending ON subscriptions (node) WHERE state = 'pending';

@@ -11,7 +11,7 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use store::items::{self, NewItem};
 use store::nodes::{self, Node};
-use store::{ItemLinks, JidNo, NodeNo, Options, Store, Timestamp};
+use store::{JidNo, Links, NodeNo, Options, Store, Timestamp};
 use tokio::runtime::Runtime;
 
 fn main() {
@@ -81,7 +81,8 @@ impl World {
             in_public: true,
             payload: Arc::clone(&self.payload),
             tags: Vec::new(),
-            links: ItemLinks::default(),
+            links: Links::default(),
+            notify: Vec::new(),
             keep_history: true,
             max_items: None,
         }

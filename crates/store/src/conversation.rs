@@ -3,35 +3,22 @@
 //! A row may outlive what it points to; every query here leaves out what is deleted or hidden. Who may read what is not
 //! decided here, with one exception that only SQL can make cheap: see [`Counts`].
 
-use rusqlite::Row;
-
 use crate::ids::{JidNo, PostId};
 use crate::items::Item;
 use crate::items_read::{COLUMNS, item};
-use crate::notifications::{self, Notify};
+use crate::notifications;
 use crate::read::{ReadError, Reader};
 use crate::write::{Tx, WriteError};
 
 /// What an item has to do with others, as far as they are ours.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ItemLinks {
-    /// What it answers to.
-    pub reply: Option<Reply>,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Links {
+    /// What it answers to, and the first post of that thread.
+    pub parent: Option<(PostId, PostId)>,
     /// The post that it repeats.
     pub boost_of: Option<PostId>,
-    /// The posts that it likes.
-    pub likes: Vec<PostId>,
-    /// Who is to be told of it: each account once.
-    pub notify: Vec<Notify>,
-}
-
-/// Where a reply belongs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reply {
-    /// The item answered.
-    pub parent: PostId,
-    /// The first post of the thread.
-    pub root: PostId,
+    /// The post that it likes.
+    pub likes: Option<PostId>,
 }
 
 /// What is known about a post without looking into its conversation.
@@ -50,15 +37,6 @@ pub struct Counts {
     pub boosted: Option<String>,
 }
 
-/// Somebody's boost of a post.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Boost {
-    /// The number of the item that repeats it.
-    pub post_id: PostId,
-    /// Who repeats it.
-    pub by: JidNo,
-}
-
 /// Writes an item's links in place of those of its earlier revision.
 ///
 /// Fails with [`WriteError::Exists`] when it is its publisher's second boost of a post.
@@ -72,7 +50,7 @@ pub(crate) fn replace(
     if was_there == WasThere::Yes {
         delete(tx, post_id)?;
     }
-    if let Some(Reply { parent, root }) = links.reply {
+    if let Some((parent, root)) = links.parent {
         tx.execute(
             "INSERT INTO item_parents (post_id, parent, root, by) VALUES (?1, ?2, ?3, ?4)",
             (post_id, parent, root, new.publisher),
@@ -81,7 +59,7 @@ pub(crate) fn replace(
     if let Some(target) = links.boost_of {
         insert_boost(tx, post_id, target, new.publisher)?;
     }
-    for target in &links.likes {
+    if let Some(target) = links.likes {
         tx.execute(
             "INSERT INTO item_likes (target, by, source) VALUES (?1, ?2, ?3) \
              ON CONFLICT (target, by, source) DO NOTHING",
@@ -157,9 +135,30 @@ fn weight(item: &Item) -> usize {
 }
 
 impl Reader {
-    /// Where a reply belongs: its thread's first post, and what it answers to, or the first post where that is gone.
-    /// `None` for what is no reply, or whose thread is gone.
-    pub fn reply(&self, post_id: PostId) -> Result<Option<Reply>, ReadError> {
+    /// What an item has to do with others, whether these are still there or not.
+    pub fn links(&self, post_id: PostId) -> Result<Links, ReadError> {
+        Ok(Links {
+            parent: self.first(
+                "SELECT parent, root FROM item_parents WHERE post_id = ?1",
+                [post_id],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )?,
+            boost_of: self.first(
+                "SELECT target FROM item_boosts WHERE post_id = ?1",
+                [post_id],
+                |row| row.get(0),
+            )?,
+            likes: self.first(
+                "SELECT target FROM item_likes WHERE source = ?1",
+                [post_id],
+                |row| row.get(0),
+            )?,
+        })
+    }
+
+    /// Where a reply belongs: what it answers to, or the first post of the thread where that is gone, and this first
+    /// post. `None` for what is no reply, or whose thread is gone.
+    pub fn place_in_thread(&self, post_id: PostId) -> Result<Option<(PostId, PostId)>, ReadError> {
         let live = |other: &str| format!("EXISTS (SELECT 1 FROM items i {LIVE} WHERE i.post_id = p.{other})");
         let sql = format!(
             "SELECT CASE WHEN {} THEN p.parent ELSE p.root END, p.root FROM item_parents p \
@@ -167,38 +166,16 @@ impl Reader {
             live("parent"),
             live("root")
         );
-        self.first(&sql, [post_id], |row| {
-            Ok(Reply {
-                parent: row.get(0)?,
-                root: row.get(1)?,
-            })
-        })
+        self.first(&sql, [post_id], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
-    /// The post that an item repeats, while that is there.
-    pub fn boost_of(&self, post_id: PostId) -> Result<Option<PostId>, ReadError> {
+    /// The number of somebody's boost of a post.
+    pub fn boost_by(&self, target: PostId, by: JidNo) -> Result<Option<PostId>, ReadError> {
         let sql = format!(
-            "SELECT b.target FROM item_boosts b JOIN items i ON i.post_id = b.target {LIVE} WHERE b.post_id = ?1"
-        );
-        self.first(&sql, [post_id], |row| row.get(0))
-    }
-
-    /// The posts that an item likes, there or not.
-    pub fn liked_by_item(&self, source: PostId) -> Result<Vec<PostId>, ReadError> {
-        self.rows(
-            "SELECT target FROM item_likes WHERE source = ?1 ORDER BY target",
-            [source],
-            |row| row.get(0),
-        )
-    }
-
-    /// The number and the id of somebody's boost of a post.
-    pub fn boost_by(&self, target: PostId, by: JidNo) -> Result<Option<(PostId, String)>, ReadError> {
-        let sql = format!(
-            "SELECT i.post_id, i.item_id FROM item_boosts b JOIN items i ON i.post_id = b.post_id {LIVE} \
+            "SELECT i.post_id FROM item_boosts b JOIN items i ON i.post_id = b.post_id {LIVE} \
              WHERE b.target = ?1 AND b.by = ?2"
         );
-        self.first(&sql, (target, by), |row| Ok((row.get(0)?, row.get(1)?)))
+        self.first(&sql, (target, by), |row| row.get(0))
     }
 
     /// For each post, in the order asked, what can be said of its conversation to somebody who may read it.
@@ -219,6 +196,10 @@ impl Reader {
             "SELECT 1 FROM item_likes l JOIN items i ON i.post_id = l.source {LIVE} \
              WHERE l.target = ?1 AND l.by = ?2 LIMIT 1"
         );
+        let boosted = format!(
+            "SELECT i.item_id FROM item_boosts b JOIN items i ON i.post_id = b.post_id {LIVE} \
+             WHERE b.target = ?1 AND b.by = ?2"
+        );
         post_ids
             .iter()
             .map(|post_id| {
@@ -231,7 +212,7 @@ impl Reader {
                         None => false,
                     },
                     boosted: match asker {
-                        Some(asker) => self.boost_by(*post_id, asker)?.map(|(_, id)| id),
+                        Some(asker) => self.first(&boosted, (post_id, asker), |row| row.get(0))?,
                         None => None,
                     },
                 })
@@ -298,23 +279,13 @@ impl Reader {
         self.rows_within(&sql, (key, bound, limit), item, weight)
     }
 
-    /// Up to `limit` boosts of a post, oldest first, those newer than `after_boost`. Those that are hidden are among
-    /// them: whoever goes through them has to look at each in any case.
-    pub fn boosts_of(
-        &self,
-        target: PostId,
-        limit: u32,
-        after_boost: Option<PostId>,
-    ) -> Result<Vec<Boost>, ReadError> {
+    /// The numbers of up to `limit` boosts of a post, ascending, those above `bound`. Those that are hidden are among
+    /// them: whoever goes through them looks at each in any case.
+    pub fn boosts_of(&self, target: PostId, bound: PostId, limit: u32) -> Result<Vec<PostId>, ReadError> {
         self.rows(
-            "SELECT post_id, by FROM item_boosts WHERE target = ?1 AND post_id > ?2 ORDER BY post_id LIMIT ?3",
-            (target, after(after_boost), limit),
-            |row: &Row<'_>| {
-                Ok(Boost {
-                    post_id: row.get(0)?,
-                    by: row.get(1)?,
-                })
-            },
+            "SELECT post_id FROM item_boosts WHERE target = ?1 AND post_id > ?2 ORDER BY post_id LIMIT ?3",
+            (target, bound, limit),
+            |row| row.get(0),
         )
     }
 

@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 
-use crate::conversation::{self, ItemLinks, WasThere};
+use crate::conversation::{self, Links, WasThere};
 use crate::ids::{JidNo, NodeNo, PostId, Seq, Timestamp};
+use crate::notifications::NewNotification;
 use crate::sweep::Sweep;
 use crate::tags;
 use crate::write::{NodeHead, Retired, Tx, Write, WriteError};
@@ -63,8 +64,10 @@ pub struct NewItem {
     pub payload: Arc<[u8]>,
     /// Its hash tags, folded; they replace those of the earlier revision.
     pub tags: Vec<String>,
-    /// What it has to do with other items, and whom it notifies; they replace those of the earlier revision.
-    pub links: ItemLinks,
+    /// What it has to do with other items, in place of what the earlier revision had.
+    pub links: Links,
+    /// Who is told of it, each account once, in place of those whom the earlier revision told.
+    pub notify: Vec<NewNotification>,
     /// Whether the revision that it replaces is kept.
     pub keep_history: bool,
     /// How many items the node keeps, this one among them; the oldest go. At most 64 go in one write: after lowering

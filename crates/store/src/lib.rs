@@ -46,7 +46,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 pub use crate::clock::{BoxFuture, Clock, SystemClock};
-pub use crate::conversation::ItemLinks;
+pub use crate::conversation::Links;
 pub use crate::faults::{Fault, Faults};
 pub use crate::ids::{DeviceId, JidNo, MessageId, NodeNo, PostId, PostIds, Seq, Timestamp};
 pub use crate::items_read::Revision;

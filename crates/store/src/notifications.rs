@@ -33,7 +33,7 @@ words! {
 
 /// Somebody who is to be told of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Notify {
+pub struct NewNotification {
     /// The account. Nobody is told of what they do themselves, nor of whom they block or who blocks them.
     pub owner: JidNo,
     /// What of.
@@ -145,7 +145,7 @@ pub(crate) fn replace(
     was_there: WasThere,
 ) -> Result<(), WriteError> {
     let wanted = |owner: JidNo, kind: NotificationType, subject: Option<PostId>| {
-        item.links.notify.iter().any(|notify| {
+        item.notify.iter().any(|notify| {
             (notify.owner, notify.kind, notify.subject.or(Some(post_id))) == (owner, kind, subject)
         })
     };
@@ -156,7 +156,7 @@ pub(crate) fn replace(
             }
         }
     }
-    for notify in &item.links.notify {
+    for notify in &item.notify {
         let new = New {
             owner: notify.owner,
             kind: notify.kind,

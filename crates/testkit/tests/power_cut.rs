@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use store::items::{self, NewItem};
 use store::nodes::{self, Node};
-use store::{ItemLinks, JidNo, NodeNo, Options, Pending, Store, Synchronous, Timestamp};
+use store::{JidNo, Links, NodeNo, Options, Pending, Store, Synchronous, Timestamp};
 use testkit::forgetful_vfs::{ForgetfulDisk, Unsynced};
 
 const AT: Timestamp = Timestamp(1_800_000_000_000);
@@ -212,7 +212,8 @@ fn item(store: &Store, node: NodeNo, item_id: &str, version: u64) -> NewItem {
             .into_bytes()
             .into(),
         tags: vec![format!("tag{}", version % 7)],
-        links: ItemLinks::default(),
+        links: Links::default(),
+        notify: Vec::new(),
         keep_history: version.is_multiple_of(2),
         max_items: None,
     }

@@ -86,7 +86,8 @@ impl Host {
             in_public,
             payload: stored,
             tags: tags.iter().map(|tag| (**tag).to_owned()).collect(),
-            links: store::ItemLinks::default(),
+            links: store::Links::default(),
+            notify: Vec::new(),
             keep_history: view.is_microblog(),
             max_items: match view.config.max_items {
                 MaxItems::Max => None,

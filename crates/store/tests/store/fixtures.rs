@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use store::items::{self, NewItem};
 use store::nodes::{self, Node};
-use store::{BoxFuture, Clock, ItemLinks, JidNo, NodeNo, Options, Pending, Store, Timestamp};
+use store::{BoxFuture, Clock, JidNo, Links, NodeNo, Options, Pending, Store, Timestamp};
 
 /// A moment in 2027 at which every test begins.
 pub const START: Timestamp = Timestamp(1_800_000_000_000);
@@ -116,7 +116,8 @@ pub fn item(store: &Store, node: NodeNo, item_id: &str, payload: &str) -> NewIte
         in_public: true,
         payload: payload.as_bytes().into(),
         tags: Vec::new(),
-        links: ItemLinks::default(),
+        links: Links::default(),
+        notify: Vec::new(),
         keep_history: false,
         max_items: None,
     }
