@@ -1,5 +1,7 @@
 //! The people (and machines) whose home this server is, and the names that nobody gets again.
 
+use std::sync::Arc;
+
 use rusqlite::Row;
 
 use crate::ids::{JidNo, Timestamp};
@@ -43,6 +45,30 @@ pub struct Account {
     pub last_login: Option<Timestamp>,
     /// Its settings, in a form that is its reader's business.
     pub settings: String,
+}
+
+/// An open account and what one of its nodes says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Telling {
+    /// The number of its bare JID.
+    pub no: JidNo,
+    /// Its name, prepared.
+    pub localpart: String,
+    /// The node's newest payload, unless it is larger than asked for.
+    pub payload: Option<Arc<[u8]>>,
+}
+
+/// The node's name is `?1`, its payload's size at most `?2`, the domain `?3`.
+const TELLING: &str = "SELECT a.no, a.localpart, (SELECT i.payload FROM nodes n JOIN items i ON i.node = n.no AND \
+     i.post_id > n.hidden_to WHERE n.owner = a.no AND n.name = ?1 AND n.deleted = 0 AND length(i.payload) <= ?2 \
+     ORDER BY i.post_id DESC LIMIT 1) FROM accounts a WHERE a.domain = ?3 AND a.state = 'active'";
+
+fn telling(row: &Row<'_>) -> rusqlite::Result<Telling> {
+    Ok(Telling {
+        no: row.get(0)?,
+        localpart: row.get(1)?,
+        payload: row.get_ref(2)?.as_blob_or_null()?.map(Into::into),
+    })
 }
 
 const COLUMNS: &str = "no, domain, localpart, state, is_admin, created, last_login, settings";
@@ -205,6 +231,32 @@ impl Reader {
             "SELECT {COLUMNS} FROM accounts WHERE domain = ?1 AND localpart > ?2 ORDER BY localpart LIMIT ?3"
         );
         self.rows(&sql, (domain, after, limit), account)
+    }
+
+    /// Up to `limit` open accounts of a domain, by name, those after `after`, each with what its node `told.0` says.
+    pub fn accounts_telling(
+        &self,
+        domain: &str,
+        after: &str,
+        told: (&str, u32),
+        limit: u32,
+    ) -> Result<Vec<Telling>, ReadError> {
+        let sql = format!("{TELLING} AND a.localpart > ?4 ORDER BY a.localpart LIMIT ?5");
+        self.rows(&sql, (told.0, told.1, domain, after, limit), telling)
+    }
+
+    /// The same for those whose name begins so.
+    pub fn accounts_beginning(
+        &self,
+        domain: &str,
+        beginning: &str,
+        told: (&str, u32),
+        limit: u32,
+    ) -> Result<Vec<Telling>, ReadError> {
+        let sql =
+            format!("{TELLING} AND a.localpart >= ?4 AND a.localpart < ?5 ORDER BY a.localpart LIMIT ?6");
+        let end = format!("{beginning}{}", char::MAX);
+        self.rows(&sql, (told.0, told.1, domain, beginning, end, limit), telling)
     }
 
     /// How many accounts there are, of all domains.

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::computed;
 use crate::conversation::{self, Links, WasThere};
 use crate::ids::{JidNo, NodeNo, PostId, Seq, Timestamp};
 use crate::notifications::NewNotification;
@@ -170,6 +171,7 @@ fn replace(tx: &mut Tx<'_>, item: &NewItem, seq: Seq, head: NodeHead) -> Result<
         ),
     )?;
     tags::delete(tx, old)?;
+    computed::changed(tx, old)?;
     Ok(Some(old))
 }
 
@@ -206,6 +208,7 @@ fn evict(
 
 /// Deletes an item with its tags, links and revisions.
 pub(crate) fn delete_row(tx: &mut Tx<'_>, post_id: PostId) -> Result<(), WriteError> {
+    computed::gone(tx, post_id)?;
     tx.execute("DELETE FROM items WHERE post_id = ?1", [post_id])?;
     tx.execute("DELETE FROM item_revisions WHERE post_id = ?1", [post_id])?;
     tags::delete(tx, post_id)?;

@@ -9,6 +9,7 @@ pub mod backup;
 pub mod blocking;
 pub mod caps;
 mod clock;
+pub mod computed;
 pub mod conversation;
 pub mod credentials;
 pub mod devices;
@@ -57,6 +58,7 @@ pub use crate::open::{DATABASE_FILE, OpenError, Options, Synchronous};
 pub use crate::read::{PAGE_BYTES, ReadError, Reader};
 pub use crate::write::{Committed, Pending, Ticket, Write, WriteError};
 
+use crate::computed::FollowUp;
 use crate::ids::Counter;
 use crate::metrics::Counts;
 use crate::notifications::{Notices, Outlet};
@@ -82,6 +84,7 @@ struct Inner {
     messages: Counter,
     posts: Arc<PostIds>,
     outlet: Arc<Outlet>,
+    follow_up: Arc<FollowUp>,
 }
 
 impl Drop for Inner {
@@ -162,6 +165,12 @@ impl Store {
     #[must_use]
     pub fn notices(&self) -> Option<Notices> {
         self.inner.outlet.take()
+    }
+
+    /// Has this called after each commit that left a job of [`computed::GONE`] or [`computed::CHANGED`]; on the writer's
+    /// thread, so it must be quick. Only the first call counts.
+    pub fn on_follow_up(&self, call: impl Fn() + Send + Sync + 'static) {
+        self.inner.follow_up.set(Box::new(call));
     }
 
     /// A number for a new node.

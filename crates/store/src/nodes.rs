@@ -122,10 +122,10 @@ impl Reader {
         )
     }
 
-    /// Up to `limit` live nodes of an owner, by name, those after `after`.
+    /// Up to `limit` live nodes of an owner, by name, those after `after`; none that belongs to an item.
     pub fn nodes(&self, owner: JidNo, after: &str, limit: u32) -> Result<Vec<Node>, ReadError> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM nodes WHERE owner = ?1 AND name > ?2 AND deleted = 0 ORDER BY name LIMIT ?3"
+            "SELECT {COLUMNS} FROM nodes WHERE owner = ?1 AND name > ?2 AND deleted = 0 AND kind <> 'computed' ORDER BY name LIMIT ?3"
         );
         self.rows(&sql, (owner, after, limit), node)
     }

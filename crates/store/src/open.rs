@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::clock::{Clock, SystemClock};
 use crate::faults::Faults;
+use crate::computed::FollowUp;
 use crate::ids::{Counter, PostId, PostIds};
 use crate::jids::Jids;
 use crate::metrics::Counts;
@@ -221,6 +222,7 @@ pub(crate) fn open(dir: &Path, options: &Options) -> Result<Store, OpenError> {
     let faults = Arc::new(Faults::default());
     let counts = Arc::new(Counts::default());
     let outlet = Arc::new(Outlet::default());
+    let follow_up = Arc::new(FollowUp::default());
     let (finished, is_finished) = oneshot::channel();
     let threads = |source| OpenError::io(dir, source);
     let readers = read::start(&reads, readers).map_err(threads)?;
@@ -235,6 +237,7 @@ pub(crate) fn open(dir: &Path, options: &Options) -> Result<Store, OpenError> {
         faults: Arc::clone(&faults),
         counts: Arc::clone(&counts),
         outlet: Arc::clone(&outlet),
+        follow_up: Arc::clone(&follow_up),
         page_bytes: u64::from(options.page_size),
         lock,
         finished,
@@ -253,6 +256,7 @@ pub(crate) fn open(dir: &Path, options: &Options) -> Result<Store, OpenError> {
         messages,
         posts,
         outlet,
+        follow_up,
     };
     Ok(Store {
         inner: Arc::new(inner),

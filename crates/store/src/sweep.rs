@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 
 use rusqlite::Connection;
 
+use crate::computed;
 use crate::ids::{JidNo, NodeNo, PostId, Timestamp};
 use crate::items;
 use crate::nodes;
@@ -134,6 +135,7 @@ fn sweep_node(tx: &mut Tx<'_>, node: NodeNo, left: &mut usize) -> Result<bool, W
         left,
     )?;
     if is_done {
+        computed::forget(tx, node)?;
         tx.execute("DELETE FROM nodes WHERE no = ?1", [node])?;
         tx.retire(Retired::Node, node.0)?;
     }

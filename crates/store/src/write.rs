@@ -293,6 +293,8 @@ pub(crate) struct After {
     pub(crate) sweeps: Vec<Sweep>,
     /// What became of notifications.
     pub(crate) notices: Vec<Notice>,
+    /// Whether it noted a job of `computed`.
+    pub(crate) has_follow_up: bool,
 }
 
 impl<'c> Tx<'c> {
@@ -424,6 +426,11 @@ impl<'c> Tx<'c> {
     /// Has it told, once the transaction is committed, what became of somebody's notifications.
     pub(crate) fn notice(&mut self, owner: JidNo, act: NoticeAct) {
         self.after.notices.push(Notice { owner, act });
+    }
+
+    /// Has it made known, once the transaction is committed, that there is a job of `computed`.
+    pub(crate) fn follow_up(&mut self) {
+        self.after.has_follow_up = true;
     }
 
     /// A number for something that is stored now.

@@ -16,6 +16,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use crate::backup;
+use crate::computed::FollowUp;
 use crate::faults::Faults;
 use crate::ids::Seq;
 use crate::jids::Jids;
@@ -51,6 +52,7 @@ pub(crate) struct Parts {
     pub(crate) faults: Arc<Faults>,
     pub(crate) counts: Arc<Counts>,
     pub(crate) outlet: Arc<Outlet>,
+    pub(crate) follow_up: Arc<FollowUp>,
     pub(crate) page_bytes: u64,
     /// Held until the thread ends.
     pub(crate) lock: File,
@@ -77,6 +79,7 @@ fn run(parts: Parts) {
         faults,
         counts,
         outlet,
+        follow_up,
         page_bytes,
         lock,
         finished,
@@ -96,6 +99,7 @@ fn run(parts: Parts) {
         faults,
         counts,
         outlet,
+        follow_up,
         page_bytes,
     };
     while let Taken::Work = writer.round(&connection, Waiting::Allowed) {
@@ -182,6 +186,7 @@ struct Writer {
     faults: Arc<Faults>,
     counts: Arc<Counts>,
     outlet: Arc<Outlet>,
+    follow_up: Arc<FollowUp>,
     page_bytes: u64,
 }
 
@@ -345,6 +350,10 @@ impl Writer {
             .store(self.sweeps.len() as u64, Ordering::Relaxed);
         self.queue.set_failed(false);
         let notices: Vec<_> = ran.iter().flat_map(|done| &done.after.notices).copied().collect();
+        if ran.iter().any(|done| done.after.has_follow_up) {
+            // Before anybody hears of the commit.
+            self.follow_up.call();
+        }
         self.tell(ran);
         self.outlet.tell(notices);
     }
@@ -400,6 +409,9 @@ impl Writer {
         // The first in the queue is the job at hand.
         self.sweeps.extend(after.sweeps);
         self.outlet.tell(after.notices);
+        if after.has_follow_up {
+            self.follow_up.call();
+        }
         Ok(progress)
     }
 
