@@ -61,16 +61,3 @@ CREATE INDEX computed_nodes_target ON computed_nodes (target);
 CREATE INDEX nodes_listed ON nodes (owner, name) WHERE deleted = 0 AND kind <> 'computed';
 
 CREATE INDEX subscriptions_pending ON subscriptions (node) WHERE state = 'pending';
-
--- Nodes that belong to one item: its comments, what is attached to it. A summary belongs to a node: 0.
-CREATE TABLE computed_nodes (
-    node   INTEGER PRIMARY KEY,
-    target BIGINT NOT NULL
-);
-CREATE INDEX computed_nodes_target ON computed_nodes (target);
-
--- The nodes of an owner that are kept in memory as a list: there may be any number of the others.
-CREATE INDEX nodes_listed ON nodes (owner, name) WHERE deleted = 0 AND kind <> 'computed';
-
--- Requests that wait for a node's owners.
-CREATE INDEX subscriptions_pending ON subscriptions (node, no) WHERE state = 'pending';
