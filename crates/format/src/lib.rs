@@ -5,6 +5,7 @@
 
 pub mod atom;
 pub mod caps;
+pub mod conversation;
 pub mod datetime;
 pub mod disco;
 pub mod form;
