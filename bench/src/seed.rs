@@ -35,6 +35,8 @@ pub struct Seed {
     pub followers_of_first: usize,
     /// How many are mutual contacts of `user0`.
     pub contacts_of_first: usize,
+    /// So many accounts come first, each a mutual contact of everybody who is not among them.
+    pub hosts: usize,
 }
 
 /// Writes it; the server must not run yet.
@@ -129,6 +131,13 @@ pub async fn write(data: &Path, seed: Seed) -> Result<()> {
         pending
             .add(store.write(befriend(people[0].0, people[contact].0)))
             .await?;
+    }
+    for host in 0..seed.hosts {
+        for guest in seed.hosts..seed.accounts {
+            pending
+                .add(store.write(befriend(people[host].0, people[guest].0)))
+                .await?;
+        }
     }
     pending.finish().await?;
     store.close().await;

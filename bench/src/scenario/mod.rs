@@ -1,6 +1,7 @@
 //! The scenarios, one file each.
 
 mod chat;
+mod contacts;
 mod empty;
 mod fanout;
 mod history;
@@ -28,6 +29,8 @@ pub enum Scenario {
     Idle,
     /// CPU of signing in.
     Login,
+    /// Presence among contacts.
+    Contacts,
     /// One-to-one messages.
     Chat,
     /// A post to many who follow or whose clients announced interest.
@@ -40,10 +43,11 @@ pub enum Scenario {
 
 impl Scenario {
     /// In the order in which they run.
-    pub const ALL: [Scenario; 7] = [
+    pub const ALL: [Scenario; 8] = [
         Scenario::Empty,
         Scenario::Idle,
         Scenario::Login,
+        Scenario::Contacts,
         Scenario::Chat,
         Scenario::Fanout,
         Scenario::History,
@@ -56,6 +60,7 @@ impl Scenario {
             Scenario::Empty => empty::run(options, report).await,
             Scenario::Idle => idle::run(options, report).await,
             Scenario::Login => login::run(options, report).await,
+            Scenario::Contacts => contacts::run(options, report).await,
             Scenario::Chat => chat::run(options, report).await,
             Scenario::Fanout => fanout::run(options, report).await,
             Scenario::History => history::run(options, report).await,

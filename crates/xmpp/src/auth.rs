@@ -234,7 +234,7 @@ impl Auth {
     pub fn admit(&self, candidate: Candidate) -> Result<Identity, Closed> {
         let (jid, account) = candidate.account.ok_or(Closed::Unknown)?;
         is_open(account.state)?;
-        self.note_sign_in(account.no);
+        self.note_sign_in(&account);
         Ok(Identity {
             jid,
             no: account.no,
@@ -274,9 +274,17 @@ impl Auth {
         self.changes.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Not waited for: if it is lost, a date is old.
-    fn note_sign_in(&self, no: JidNo) {
-        drop(self.store.write(store::accounts::signed_in(no, self.clock.now())));
+    /// Not waited for: if it is lost, a date is old. Nobody needs it to the minute, and a phone that comes and goes must not
+    /// cost a write each time.
+    fn note_sign_in(&self, account: &Account) {
+        const NOTE_EVERY_MS: i64 = 60 * 60 * 1_000;
+        let now = self.clock.now();
+        if account
+            .last_login
+            .is_none_or(|last| (now.0 - last.0).abs() > NOTE_EVERY_MS)
+        {
+            drop(self.store.write(store::accounts::signed_in(account.no, now)));
+        }
     }
 
     /// SCRAM keys of a password for every hash.

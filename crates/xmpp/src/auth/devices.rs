@@ -91,7 +91,7 @@ impl Auth {
             // Not waited for: if it is lost, the next use notes it.
             drop(self.store.write(devices::touch(device.id, now, expires)));
         }
-        self.note_sign_in(account.no);
+        self.note_sign_in(&account);
         Ok(Ok(Identity {
             jid,
             no: account.no,

@@ -6,6 +6,7 @@
 mod closing;
 mod limits;
 mod negotiation;
+mod presence;
 mod registration;
 mod sasl;
 mod scram;
