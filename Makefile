@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: screenshots help run test test-rust test-web test-stories lint fuzz bench bench-quick web setup-run setup-test fmt clean
+.PHONY: screenshots help run test test-rust test-web test-stories test-docs lint fuzz bench bench-quick web setup-run setup-test fmt clean
 
 DATA ?= data
 ARGS ?=
@@ -21,7 +21,7 @@ run: setup-run web ## set up what is missing, build, and start a social network 
 	cargo build --release --locked -p folkmoot
 	exec target/release/folkmoot serve --domain localhost --data $(DATA) $(ARGS)
 
-test: setup-test lint-fast test-web test-rust test-stories ## set up what is missing and run every test
+test: setup-test lint-fast test-web test-rust test-stories test-docs ## set up what is missing and run every test
 	@echo "make test: everything passed"
 
 .PHONY: lint-fast
@@ -51,6 +51,11 @@ test-web: web ## the web client's checks and unit tests
 test-stories: web ## stock clients and a browser against the running server
 	cargo build --locked -p folkmoot
 	scripts/stories.sh
+
+test-docs: web ## every command of the documents typed, the package installed, on throw-away machines
+	cargo build --locked -p folkmoot
+	cargo build --release --locked -p folkmoot
+	scripts/docs.sh
 
 fuzz: ## fuzz every target for FUZZ_SECONDS each (default 60); needs a nightly toolchain
 	scripts/fuzz.sh

@@ -23,7 +23,9 @@ fi
 
 wanted=(gcc:gcc make:make)
 if [ "${1:-run}" = test ]; then
-  wanted+=(chromium:chromium python3:python3)
+  wanted+=(chromium:chromium python3:python3 curl:curl)
+  # The throw-away machines of the documents' commands have systemd as their first process.
+  wanted+=(unshare:util-linux systemctl:systemd ps:procps)
 fi
 
 missing=()

@@ -27,14 +27,16 @@ pub fn ask() -> anyhow::Result<String> {
 
 fn ask_once(prompt: &str) -> anyhow::Result<String> {
     let mut out = std::io::stderr();
-    write!(out, "{prompt}")?;
-    out.flush()?;
     let terminal = std::io::stdin();
     let shown = tcgetattr(&terminal).context("cannot read the terminal's settings")?;
     let mut hidden = shown.clone();
     hidden.local_modes.remove(LocalModes::ECHO);
     tcsetattr(&terminal, OptionalActions::Flush, &hidden).context("cannot hide what is typed")?;
-    let line = first_line(terminal.lock());
+    // Hidden first, asked then: whatever is typed after the prompt counts and is not shown.
+    let line = write!(out, "{prompt}")
+        .and_then(|()| out.flush())
+        .context("cannot ask for the password")
+        .and_then(|()| first_line(terminal.lock()));
     // Whatever was read, the terminal must show again what is typed.
     tcsetattr(&terminal, OptionalActions::Flush, &shown).context("cannot show again what is typed")?;
     writeln!(out)?;

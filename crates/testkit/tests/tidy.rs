@@ -127,6 +127,34 @@ fn no_file_names_the_machine_it_was_written_on() {
     }
 }
 
+/// Commands stand in `sh` fences, which `tests/docs` runs: under another name they would escape it.
+#[test]
+fn commands_in_documents_stand_where_they_are_run() {
+    const SHOWN: [&str; 7] = ["sh", "text", "xml", "toml", "json", "nginx", "zone"];
+    for path in files().iter().filter(|path| has_extension(path, &["md"])) {
+        let name = path.strip_prefix(root()).unwrap().display().to_string();
+        let text = fs::read_to_string(path).unwrap();
+        let mut is_inside = false;
+        for (number, line) in (1..).zip(text.lines()) {
+            let Some(language) = line.trim_start().strip_prefix("```") else {
+                continue;
+            };
+            assert!(
+                is_inside || SHOWN.contains(&language.trim()),
+                "{name}:{number}: a fence of {language:?}; commands stand in sh, what is only shown in {SHOWN:?}"
+            );
+            is_inside = !is_inside;
+        }
+        for reason in text.split("<!-- not run:").skip(1) {
+            let reason = reason.split("-->").next().unwrap_or_default();
+            assert!(
+                reason.split_whitespace().count() >= 3,
+                "{name}: say why it is not run:{reason}"
+            );
+        }
+    }
+}
+
 #[test]
 fn dependencies_are_permissive_or_mpl() {
     const ALLOWED: [&str; 17] = [
