@@ -45,6 +45,7 @@ CREATE INDEX notifications_owner ON notifications (owner, id);
 CREATE INDEX notifications_by ON notifications (by, owner);
 CREATE INDEX notifications_subject ON notifications (subject);
 CREATE INDEX notifications_source ON notifications (source);
+CREATE INDEX notifications_undone ON notifications (id) WHERE undone = 1;
 
 -- Up to which notification an account has read.
 CREATE TABLE notification_reads (

@@ -95,6 +95,12 @@ impl Reader {
         self.first(&sql, [post_id], item)
     }
 
+    /// The node that holds the item with this number, and who published it.
+    pub fn place_of(&self, post_id: PostId) -> Result<Option<(NodeNo, JidNo)>, ReadError> {
+        let sql = format!("SELECT i.node, i.publisher FROM items i {VISIBLE_ANYWHERE} WHERE i.post_id = ?1");
+        self.first(&sql, [post_id], |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
     /// The items with these numbers, in the order asked; those that are not there are left out. It ends at [`PAGE_BYTES`].
     pub fn posts(&self, post_ids: &[PostId]) -> Result<Vec<Item>, ReadError> {
         within(post_ids.iter().map(|post_id| self.post(*post_id)))
@@ -141,6 +147,23 @@ impl Reader {
     pub fn item_ids(&self, node: NodeNo, limit: u32) -> Result<Vec<String>, ReadError> {
         let sql = format!("SELECT i.item_id FROM items i WHERE {VISIBLE} ORDER BY i.post_id DESC LIMIT ?2");
         self.rows(&sql, (node, limit), |row| row.get(0))
+    }
+
+    /// The ids of up to `limit` of a node's items whose present revision is older than `before`, the oldest items first.
+    pub fn stale_item_ids(
+        &self,
+        node: NodeNo,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<String>, ReadError> {
+        // What was published later has no older revision.
+        let sql = format!(
+            "SELECT i.item_id FROM items i WHERE {VISIBLE} AND i.post_id < ?2 AND i.modified < ?3 \
+             ORDER BY i.post_id LIMIT ?4"
+        );
+        self.rows(&sql, (node, PostId::first_at(before), before, limit), |row| {
+            row.get(0)
+        })
     }
 
     /// For each node, in the order asked, the post ids of up to `limit` items, the newest first.

@@ -130,6 +130,12 @@ impl Reader {
         self.rows(&sql, (owner, after, limit), node)
     }
 
+    /// Up to `limit` live nodes of all owners, by number, those after `after`.
+    pub fn all_nodes(&self, after: NodeNo, limit: u32) -> Result<Vec<Node>, ReadError> {
+        let sql = format!("SELECT {COLUMNS} FROM nodes WHERE no > ?1 AND deleted = 0 ORDER BY no LIMIT ?2");
+        self.rows(&sql, (after, limit), node)
+    }
+
     /// How many live nodes an owner has.
     pub fn node_count(&self, owner: JidNo) -> Result<u64, ReadError> {
         self.count(

@@ -82,6 +82,10 @@ pub enum NoticeAct {
 /// Notices, in the order of commits.
 pub type Notices = mpsc::Receiver<Notice>;
 
+/// Notifications that an account keeps.
+pub const KEPT: u32 = 1_000;
+/// Those beyond them that one more removes.
+const EVICTED: u32 = 8;
 /// Notices that may wait for whoever takes them.
 const MAX_NOTICES: usize = 65_536;
 /// Notifications deleted together with their post; what is left points to nothing, is not shown, and ages.
@@ -257,7 +261,12 @@ fn add(tx: &mut Tx<'_>, new: &New) -> Result<(), WriteError> {
         (id, new.owner, new.kind, new.by, new.subject, new.source, new.at),
     )?;
     tx.notice(new.owner, NoticeAct::Added(id));
-    Ok(())
+    tx.execute(
+        "DELETE FROM notifications WHERE id IN \
+         (SELECT id FROM notifications WHERE owner = ?1 ORDER BY id DESC LIMIT ?2 OFFSET ?3)",
+        (new.owner, EVICTED, KEPT),
+    )
+    .map(drop)
 }
 
 fn is_account(tx: &Tx<'_>, no: JidNo) -> Result<bool, WriteError> {
@@ -345,36 +354,21 @@ pub fn read_up_to(owner: JidNo, upto: PostId) -> Write {
     })
 }
 
-/// Deletes up to `limit` notifications that nobody needs any more: those older than `before`, those beyond the newest
-/// `kept` of an account, and what was undone more than a day before `now`. Nobody is told.
+/// Deletes up to `limit` notifications that nobody needs any more, of each sort: those older than `before`, and what was
+/// undone more than a day before `now`. Nobody is told.
 #[must_use]
-pub fn sweep(before: Timestamp, now: Timestamp, kept: u32, limit: u32) -> Write {
+pub fn sweep(before: Timestamp, now: Timestamp, limit: u32) -> Write {
     Write::new(0, move |tx| {
-        let oldest = PostId::first_at(before);
-        let aged = tx.execute(
-            "DELETE FROM notifications WHERE id IN (SELECT id FROM notifications WHERE id < ?1 \
-             ORDER BY id LIMIT ?2)",
-            (oldest, limit),
+        tx.execute(
+            "DELETE FROM notifications WHERE id IN \
+             (SELECT id FROM notifications WHERE id < ?1 ORDER BY id LIMIT ?2)",
+            (PostId::first_at(before), limit),
         )?;
-        let left = limit.saturating_sub(aged as u32);
-        let undone = tx.execute(
-            "DELETE FROM notifications WHERE id IN (SELECT id FROM notifications WHERE undone = 1 AND id < ?1 \
-             ORDER BY id LIMIT ?2)",
-            (PostId::first_at(Timestamp(now.0 - REPEAT_MS)), left),
+        tx.execute(
+            "DELETE FROM notifications WHERE id IN \
+             (SELECT id FROM notifications WHERE undone = 1 AND id < ?1 ORDER BY id LIMIT ?2)",
+            (PostId::first_at(Timestamp(now.0 - REPEAT_MS)), limit),
         )?;
-        let left = left.saturating_sub(undone as u32);
-        let full: Vec<JidNo> = tx.rows(
-            "SELECT owner FROM notifications GROUP BY owner HAVING count(*) > ?1 LIMIT 16",
-            [kept],
-            |row| row.get(0),
-        )?;
-        for owner in full {
-            tx.execute(
-                "DELETE FROM notifications WHERE id IN (SELECT id FROM notifications WHERE owner = ?1 \
-                 ORDER BY id DESC LIMIT ?2 OFFSET ?3)",
-                (owner, left / 16 + 1, kept),
-            )?;
-        }
         Ok(())
     })
 }

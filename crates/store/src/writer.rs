@@ -349,13 +349,14 @@ impl Writer {
             .sweeps
             .store(self.sweeps.len() as u64, Ordering::Relaxed);
         self.queue.set_failed(false);
-        let notices: Vec<_> = ran.iter().flat_map(|done| &done.after.notices).copied().collect();
         if ran.iter().any(|done| done.after.has_follow_up) {
             // Before anybody hears of the commit.
             self.follow_up.call();
         }
+        // So is this: whoever is told that it is stored finds the others told too.
+        self.outlet
+            .tell(ran.iter().flat_map(|done| &done.after.notices).copied());
         self.tell(ran);
-        self.outlet.tell(notices);
     }
 
     fn failed(&mut self, mut ran: Vec<Ran>, error: &WriteError) {

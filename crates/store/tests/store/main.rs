@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod backup;
+mod conversation;
 mod disk_full;
 mod fixtures;
 mod gate;
@@ -11,6 +12,8 @@ mod items_model;
 mod jids;
 mod kept;
 mod kill;
+mod migrations;
+mod notifications;
 mod open;
 mod people;
 mod reading;
