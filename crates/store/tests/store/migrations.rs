@@ -60,7 +60,7 @@ async fn conversation_begins_in_a_database_that_had_none() {
     );
     assert_eq!(store.read(move |r| r.tags(post)).await.unwrap(), ["verona"]);
     assert_eq!(store.read(|r| r.subscriptions(NodeNo(1))).await.unwrap().len(), 1);
-    assert_eq!(store.read(|r| r.all_blocked()).await.unwrap().len(), 1);
+    assert_eq!(store.read(store::Reader::all_blocked).await.unwrap().len(), 1);
 
     // An old post can be answered; an old block holds; an old post can go.
     let reply = |publisher, id: &str| NewItem {
