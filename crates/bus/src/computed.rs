@@ -69,7 +69,10 @@ impl ComputedName {
                 .filter(|_| is_service)
                 .map(ComputedName::Comments);
         }
-        if let Some(uri) = name.strip_prefix(ATTACHMENTS).and_then(|rest| rest.strip_prefix('/')) {
+        if let Some(uri) = name
+            .strip_prefix(ATTACHMENTS)
+            .and_then(|rest| rest.strip_prefix('/'))
+        {
             let uri = XmppUri::parse(uri).ok()?;
             if uri.jid.as_str() != at.as_str() || !uri.action.is_empty() {
                 return None;
@@ -90,9 +93,10 @@ impl ComputedName {
     /// (XEP-0470 §4.4).
     #[must_use]
     pub fn is_reserved(name: &str) -> bool {
-        [ATTACHMENTS, SUMMARY]
-            .iter()
-            .any(|prefix| name.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/')))
+        [ATTACHMENTS, SUMMARY].iter().any(|prefix| {
+            name.strip_prefix(prefix)
+                .is_some_and(|rest| rest.starts_with('/'))
+        })
     }
 
     /// The name of the node of the comments on a post.
@@ -133,7 +137,10 @@ mod tests {
     #[test]
     fn comments_have_numbers_and_are_on_the_service() {
         let name = "urn:xmpp:microblog:0:comments/17";
-        assert_eq!(read("pubsub.a.lit", name), Some(ComputedName::Comments(PostId(17))));
+        assert_eq!(
+            read("pubsub.a.lit", name),
+            Some(ComputedName::Comments(PostId(17)))
+        );
         assert_eq!(ComputedName::comments(PostId(17)), name);
         assert_eq!(read("romeo@a.lit", name), None);
         for free in ["x", "017", "", "-1", "9007199254740992", "17 "] {
@@ -144,7 +151,8 @@ mod tests {
 
     #[test]
     fn attachments_are_where_their_item_is_however_it_is_written() {
-        let encoded = "urn:xmpp:pubsub-attachments:1/xmpp:j@a.lit?;node=urn%3Axmpp%3Amicroblog%3A0;item=tag%3A1";
+        let encoded =
+            "urn:xmpp:pubsub-attachments:1/xmpp:j@a.lit?;node=urn%3Axmpp%3Amicroblog%3A0;item=tag%3A1";
         let plain = "urn:xmpp:pubsub-attachments:1/xmpp:j@a.lit?;node=urn:xmpp:microblog:0;item=tag:1";
         let found = read("j@a.lit", encoded).unwrap();
         assert_eq!(read("j@a.lit", plain).as_ref(), Some(&found));

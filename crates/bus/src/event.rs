@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use store::{JidNo, PostId};
+use store::{JidNo, Links, PostId};
 use wire::Jid;
 
 use crate::config::NodeConfig;
@@ -48,6 +48,10 @@ pub enum Event {
         in_public: bool,
         /// Whether its earlier revision belonged to the public stream. `false` for a new item.
         was_public: bool,
+        /// What it has to do with other items.
+        links: Links,
+        /// What its earlier revision had to do with others. Nothing for a new item.
+        old_links: Links,
     },
     /// An item was retracted, or a new item could not be stored.
     Retracted {
@@ -63,6 +67,8 @@ pub enum Event {
         in_public: bool,
         /// Whether the node's subscribers are to be told. Virtual nodes follow in any case.
         notify: bool,
+        /// What it had to do with other items.
+        links: Links,
     },
     /// The node's last item, for one recipient (`pubsub#send_last_published_item`).
     LastItem {

@@ -2,17 +2,19 @@
 //!
 //! Nothing here decides. The rules are in `pubsub`; who delivers an event is the business of its [`EventSink`].
 
+pub mod computed;
 pub mod config;
 pub mod event;
 pub mod item;
 pub mod node;
 pub mod owner;
 
+pub use computed::{Computed, ComputedName, What};
 pub use config::{AccessModel, ItemReply, MaxItems, NodeConfig, NotificationType, PublishModel, SendLast};
 pub use event::{Event, EventSink, LastItemTo, PublishKind};
 pub use item::Item;
 pub use node::{
-    Affiliation, HOME, MICROBLOG, NodeKind, NodeView, POSTS, REPLIES, SubId, Subscriber, SubscriptionState,
-    Virtual, post_number,
+    Affiliation, HOME, MICROBLOG, NOTIFICATIONS, NodeKind, NodeView, POSTS, REPLIES, SubId, Subscriber,
+    SubscriptionState, Virtual, post_number,
 };
 pub use owner::{Owner, Shard, owner_of};

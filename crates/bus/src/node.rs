@@ -9,6 +9,7 @@ use std::sync::Arc;
 use store::{JidNo, NodeNo, PostId, Timestamp};
 use wire::BareJid;
 
+use crate::computed::{Computed, What};
 use crate::config::NodeConfig;
 
 /// The node of a person's posts on their bare JID, and of the public stream on the pubsub service (XEP-0277).
@@ -19,6 +20,8 @@ pub const HOME: &str = "urn:x-folkmoot:home:0";
 pub const POSTS: &str = "urn:x-folkmoot:posts:0";
 /// The node of a person's replies, wherever they stand, on their bare JID.
 pub const REPLIES: &str = "urn:x-folkmoot:replies:0";
+/// The node of what a person is told of, on their bare JID.
+pub const NOTIFICATIONS: &str = "urn:x-folkmoot:notifications:0";
 /// What the name of a hash tag's node begins with.
 const TAG_PREFIX: &str = "tag/";
 /// What the name of a thread's node begins with.
@@ -33,6 +36,8 @@ pub enum NodeKind {
     Service,
     /// Without items of its own: it shows those of other nodes.
     Virtual(Virtual),
+    /// It belongs to an item of another node.
+    Computed(Computed),
 }
 
 /// The nodes whose items are other nodes' items.
@@ -50,6 +55,8 @@ pub enum Virtual {
     Posts,
     /// What one person replies to others.
     Replies,
+    /// What one person is told of: who mentions, answers, likes, boosts and follows them.
+    Notifications,
 }
 
 impl Virtual {
@@ -60,6 +67,7 @@ impl Virtual {
             HOME => Some(Virtual::Home),
             POSTS => Some(Virtual::Posts),
             REPLIES => Some(Virtual::Replies),
+            NOTIFICATIONS => Some(Virtual::Notifications),
             _ => None,
         }
     }
@@ -94,6 +102,7 @@ impl Virtual {
             Virtual::Thread(number) => Arc::from(std::format!("{THREAD_PREFIX}{}", number.0)),
             Virtual::Posts => Arc::from(POSTS),
             Virtual::Replies => Arc::from(REPLIES),
+            Virtual::Notifications => Arc::from(NOTIFICATIONS),
         }
     }
 }
@@ -242,12 +251,33 @@ pub struct NodeView {
     pub affiliations: Arc<[(JidNo, Affiliation)]>,
     /// Subscriptions, sorted by number, then resource.
     pub subscribers: Arc<[Subscriber]>,
+    /// Of a computed node, the node that says who may read it, as it was at this moment; `None` where that is gone.
+    pub inherits: Option<Arc<NodeView>>,
 }
 
 impl NodeView {
-    /// How somebody stands to the node. A person is the owner of every node on their own JID.
+    /// The node that says who may read this one: itself, unless it is computed. `None` for a computed node whose item's
+    /// node is gone.
+    #[must_use]
+    pub fn access_node(&self) -> Option<&NodeView> {
+        match &self.kind {
+            NodeKind::Computed(_) => self.inherits.as_deref(),
+            NodeKind::Pep | NodeKind::Service | NodeKind::Virtual(_) => Some(self),
+        }
+    }
+
+    /// How somebody stands to the node. A person is the owner of every node on their own JID; a computed node is its
+    /// item's author's and theirs who own the node that it depends on.
     #[must_use]
     pub fn affiliation(&self, no: JidNo) -> Affiliation {
+        if let NodeKind::Computed(computed) = &self.kind {
+            let is_owner = |view: &Arc<NodeView>| view.affiliation(no) == Affiliation::Owner;
+            return if no == computed.author || self.inherits.as_ref().is_some_and(is_owner) {
+                Affiliation::Owner
+            } else {
+                Affiliation::None
+            };
+        }
         if self.kind == NodeKind::Pep && no == self.owner {
             return Affiliation::Owner;
         }
@@ -270,6 +300,13 @@ impl NodeView {
         self.subscriptions_of(no)
             .iter()
             .any(|one| one.state == SubscriptionState::Subscribed)
+    }
+
+    /// Whether its items are posts of people or comments on them.
+    #[must_use]
+    pub fn has_posts(&self) -> bool {
+        let is_comments = |computed: &Computed| computed.what == What::Comments;
+        self.is_microblog() || matches!(&self.kind, NodeKind::Computed(computed) if is_comments(computed))
     }
 
     /// Whether it holds a person's posts.

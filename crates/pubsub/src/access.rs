@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use bus::{AccessModel, Affiliation, NodeKind, NodeView, PublishModel, SubscriptionState, Virtual};
+use bus::{AccessModel, Affiliation, NodeKind, NodeView, PublishModel, SubscriptionState, Virtual, What};
 use store::{BoxFuture, JidNo};
 use wire::{BareJid, Jid};
 
@@ -68,24 +68,31 @@ pub struct Reader {
 /// Whether the right to read this node depends on the owner's roster.
 #[must_use]
 pub fn needs_relation(view: &NodeView) -> bool {
-    matches!(view.config.access, AccessModel::Presence | AccessModel::Roster(_))
+    view.access_node()
+        .is_some_and(|node| matches!(node.config.access, AccessModel::Presence | AccessModel::Roster(_)))
 }
 
-/// Whether somebody may read the node's items, and be notified of them.
+/// Whether somebody may read the node's items, and be notified of them. Of a computed node, who may not read the item that
+/// it belongs to learns nothing.
 ///
 /// # Errors
 /// The refusal that the reader is to be told.
 pub fn may_read(reader: &Reader, view: &NodeView) -> Result<(), PubsubError> {
+    if let NodeKind::Computed(_) = &view.kind {
+        let node = view.inherits.as_deref().ok_or(PubsubError::NodeNotFound)?;
+        return may_read(reader, node).map_err(|_| PubsubError::NodeNotFound);
+    }
     if let NodeKind::Virtual(which) = &view.kind {
         return match which {
-            Virtual::Home if reader.no != view.owner => Err(PubsubError::Forbidden),
+            Virtual::Home | Virtual::Notifications if reader.no != view.owner => Err(PubsubError::Forbidden),
             // What each of them shows is decided item by item.
             Virtual::Home
             | Virtual::PublicStream
             | Virtual::Tag(_)
             | Virtual::Thread(_)
             | Virtual::Posts
-            | Virtual::Replies => Ok(()),
+            | Virtual::Replies
+            | Virtual::Notifications => Ok(()),
         };
     }
     match view.affiliation(reader.no) {
@@ -126,14 +133,23 @@ pub fn may_subscribe(reader: &Reader, view: &NodeView) -> Result<SubscriptionSta
     }
 }
 
-/// Whether somebody may publish (§7.1).
+/// Whether somebody may publish (§7.1). To comments and attachments, whoever may read what they are about.
 ///
 /// # Errors
 /// The refusal that the publisher is to be told (§7.1.3.1).
-pub fn may_publish(no: JidNo, view: &NodeView) -> Result<(), PubsubError> {
-    if matches!(view.kind, NodeKind::Virtual(_)) {
-        return Err(PubsubError::NotAllowed);
+pub fn may_publish(reader: &Reader, view: &NodeView) -> Result<(), PubsubError> {
+    match &view.kind {
+        NodeKind::Virtual(_) => return Err(PubsubError::NotAllowed),
+        NodeKind::Computed(computed) => {
+            may_read(reader, view)?;
+            return match computed.what {
+                What::Comments | What::Attachments => Ok(()),
+                What::Summary => Err(PubsubError::NotAllowed),
+            };
+        }
+        NodeKind::Pep | NodeKind::Service => {}
     }
+    let no = reader.no;
     let is_allowed = match view.affiliation(no) {
         Affiliation::Owner | Affiliation::Publisher | Affiliation::PublishOnly => true,
         Affiliation::Outcast => false,
@@ -163,12 +179,38 @@ pub fn may_retract(no: JidNo, view: &NodeView, publisher: JidNo) -> Result<(), P
     }
 }
 
-/// Whether somebody may configure, purge and delete the node (§8).
+/// Whether somebody may replace an item that `publisher` published: as they may retract it, except that nobody puts words
+/// into another's mouth in comments and attachments.
 ///
 /// # Errors
-/// `Forbidden`, or `NotAllowed` for a virtual node.
+/// The refusal that they are to be told.
+pub fn may_replace(no: JidNo, view: &NodeView, publisher: JidNo) -> Result<(), PubsubError> {
+    if matches!(view.kind, NodeKind::Computed(_)) && no != publisher {
+        return Err(PubsubError::Forbidden);
+    }
+    may_retract(no, view, publisher)
+}
+
+/// Whether somebody may remove all items of the node (§8.5).
+///
+/// # Errors
+/// `Forbidden`, or `NotAllowed` where there is nothing to remove.
+pub fn may_purge(no: JidNo, view: &NodeView) -> Result<(), PubsubError> {
+    match &view.kind {
+        NodeKind::Computed(computed) if computed.what != What::Summary => match view.affiliation(no) {
+            Affiliation::Owner => Ok(()),
+            _ => Err(PubsubError::Forbidden),
+        },
+        _ => may_administer(no, view),
+    }
+}
+
+/// Whether somebody may configure and delete the node (§8).
+///
+/// # Errors
+/// `Forbidden`, or `NotAllowed` for a virtual or computed node, which is as what it shows or belongs to.
 pub fn may_administer(no: JidNo, view: &NodeView) -> Result<(), PubsubError> {
-    if matches!(view.kind, NodeKind::Virtual(_)) {
+    if matches!(view.kind, NodeKind::Virtual(_) | NodeKind::Computed(_)) {
         return Err(PubsubError::NotAllowed);
     }
     match view.affiliation(no) {

@@ -19,6 +19,15 @@ pub enum PubsubError {
     /// `conflict`: a node of this name is there (XEP-0060 §8.1.2).
     #[error("node exists")]
     NodeExists,
+    /// `conflict`: the same person repeats the same post once more.
+    #[error("repeated already")]
+    AlreadyRepeated,
+    /// `not-acceptable`: a post that not everybody may read is not repeated.
+    #[error("not open to everybody")]
+    NotOpen,
+    /// `not-acceptable`: a computed node is as open as what it belongs to, and not otherwise.
+    #[error("as open as what it belongs to")]
+    Inherited,
     /// `forbidden`: the affiliation does not allow it.
     #[error("forbidden")]
     Forbidden,

@@ -198,6 +198,24 @@ impl Options {
         }
     }
 
+    /// Checks what a form says of a computed node: how open it is follows from what it belongs to, and what else there
+    /// is in the form is as good as any other way of keeping comments.
+    ///
+    /// # Errors
+    /// `PreconditionNotMet` when it should be more or less open than it is.
+    pub fn check_inherited(&self, config: &NodeConfig) -> Result<(), PubsubError> {
+        let is_met = |change: &Change| match change {
+            Change::Access(access) => access.as_str() == config.access.as_str(),
+            Change::PublishModel(model) => *model == config.publish_model,
+            _ => true,
+        };
+        if self.changes.iter().all(is_met) {
+            Ok(())
+        } else {
+            Err(PubsubError::PreconditionNotMet)
+        }
+    }
+
     /// Checks the form as preconditions of a publish (§7.1.5).
     ///
     /// # Errors

@@ -5,11 +5,13 @@
 //! these rules. Who is online, and how an event becomes stanzas, is not known here.
 
 pub mod access;
+mod consequences;
 mod error;
 pub mod form;
 mod host;
 pub mod profile;
 
 pub use access::{Actor, Blocking, Reader, Relation, Relations};
+pub use consequences::{Consequences, Posted};
 pub use error::PubsubError;
 pub use host::{Accepted, Host, ItemsPage, ItemsQuery, NewItem, NodeInfo, Settings, Subscription};

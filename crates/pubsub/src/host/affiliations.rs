@@ -6,6 +6,7 @@ use bus::{Affiliation, Event, NodeKind, NodeView, Subscriber};
 use store::Write;
 use wire::{BareJid, Jid};
 
+use super::computed::Freshness;
 use super::state::NodeState;
 use super::steps::Deliver;
 use super::subscribe::address;
@@ -28,8 +29,7 @@ impl Host {
         node: &str,
     ) -> Result<Vec<(BareJid, Affiliation)>, PubsubError> {
         self.check_own(owner, node)?;
-        let view = self.view(owner, node).await?.ok_or(PubsubError::NodeNotFound)?;
-        may_administer(actor.no, &view)?;
+        let view = self.owned_view(owner, actor, node).await?;
         let numbers: Vec<_> = view.affiliations.iter().map(|(no, _)| *no).collect();
         let addresses = self.addresses(&numbers).await?;
         let mut all = Vec::with_capacity(numbers.len() + 1);
@@ -56,8 +56,7 @@ impl Host {
     ) -> Result<Accepted<()>, PubsubError> {
         self.check_own(owner, node)?;
         // Only who may change something makes numbers for those whom they name.
-        let view = self.view(owner, node).await?.ok_or(PubsubError::NodeNotFound)?;
-        may_administer(actor.no, &view)?;
+        self.owned_view(owner, actor, node).await?;
         let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
         let names: Vec<_> = changes.iter().map(|(jid, _)| jid.as_str()).collect();
         let numbers = self.inner.store.jids().numbers(&names).await?;
@@ -111,6 +110,9 @@ impl Host {
                 ..NodeView::clone(&ready.view)
             };
             let view = Arc::new(view);
+            for no in &numbers {
+                writes.extend(self.follow_write(&ready.view, &view, *no));
+            }
             let queued = self.queue(Write::all(writes))?;
             if let Some(NodeState::Ready(ready)) = state.nodes.get_mut(node) {
                 ready.view = Arc::clone(&view);
@@ -149,7 +151,11 @@ impl Host {
             return Ok(Vec::new());
         };
         if let Some(name) = node {
-            let view = self.view(owner, name).await?.ok_or(PubsubError::NodeNotFound)?;
+            let (spot, _) = self.enter(&owned, actor, name, Freshness::Settled).await?;
+            let view = self
+                .view(owner, &spot.name)
+                .await?
+                .ok_or(PubsubError::NodeNotFound)?;
             let affiliation = view.affiliation(actor.no);
             let is_any = affiliation != Affiliation::None;
             return Ok(is_any

@@ -7,6 +7,7 @@ use format::datetime;
 use format::form::DataForm;
 use wire::BareJid;
 
+use super::computed::Freshness;
 use super::{Host, check_name};
 use crate::access::{Actor, may_read};
 use crate::error::PubsubError;
@@ -47,15 +48,16 @@ impl Host {
                 names
             })
             .await?;
-        let which = if self.is_service(owner) {
-            Some(Virtual::PublicStream)
+        let listed: &[Virtual] = if self.is_service(owner) {
+            &[Virtual::PublicStream]
+        } else if actor.no == owned.no {
+            &[Virtual::Home, Virtual::Notifications]
         } else {
-            None
+            &[]
         };
-        let which = which.or((actor.no == owned.no).then_some(Virtual::Home));
-        let mut nodes: Vec<_> = which
-            .map(|which| info(&self.empty_view(owner, owned.no, &which)))
-            .into_iter()
+        let mut nodes: Vec<_> = listed
+            .iter()
+            .map(|which| info(&self.empty_view(owner, owned.no, which)))
             .collect();
         for name in names {
             if let Some(view) = self.view(owner, &name).await?
@@ -96,13 +98,21 @@ impl Host {
                 ..info(&view)
             });
         }
-        let view = self.view(owner, node).await?.ok_or(PubsubError::NodeNotFound)?;
+        let owned = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
+        let (spot, _) = self.enter(&owned, actor, node, Freshness::Settled).await?;
+        let view = self.within(&owned, &spot, |state| {
+            state.node(&spot.name).map(|node| Arc::clone(&node.view))
+        });
+        let view = view.await?.ok_or(PubsubError::NodeNotFound)?;
         match may_read(&self.reader(actor, &view).await, &view) {
             // Whom an owner has yet to approve may know what they ask to read.
             Ok(()) | Err(PubsubError::ItemsNeedSubscription | PubsubError::PendingSubscription) => {}
             Err(refusal) => return Err(refusal),
         }
-        let listed: Vec<_> = view.affiliations.iter().map(|(no, _)| *no).collect();
+        let mut listed: Vec<_> = view.affiliations.iter().map(|(no, _)| *no).collect();
+        if let NodeKind::Computed(computed) = &view.kind {
+            listed.push(computed.author);
+        }
         let addresses = self.addresses(&listed).await?;
         let with = |wanted: Affiliation| {
             let of_it = view
@@ -117,6 +127,9 @@ impl Host {
         let mut owners = with(Affiliation::Owner);
         if view.kind == NodeKind::Pep {
             owners.insert(0, view.owner_jid.to_string());
+        }
+        if let NodeKind::Computed(computed) = &view.kind {
+            owners.extend(addresses.get(&computed.author).map(ToString::to_string));
         }
         let metadata = MetaData {
             created: Some(datetime::to_text(view.created.0)),

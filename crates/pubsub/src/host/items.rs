@@ -6,11 +6,12 @@
 
 use std::sync::Arc;
 
-use bus::{Item, MaxItems, NodeView};
+use bus::{Item, MaxItems, NodeView, What};
 use format::rsm;
 use store::{NodeNo, PostId, ReadError, Ticket};
 use wire::BareJid;
 
+use super::computed::{Freshness, UNWRITTEN};
 use super::{Host, check_name};
 use crate::access::{Actor, may_read};
 use crate::error::PubsubError;
@@ -69,19 +70,27 @@ impl Host {
     ) -> Result<ItemsPage, PubsubError> {
         check_name(node)?;
         let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
+        let (spot, _) = self.enter(&owner, actor, node, Freshness::Settled).await?;
+        if let Some(found) = spot
+            .found
+            .as_ref()
+            .filter(|found| found.kind.what == What::Summary)
+        {
+            return self.summaries(&owner, &spot, found, query).await;
+        }
         let view = self
-            .with(&owner, node, |state| {
-                state.node(node).map(|node| Arc::clone(&node.view))
+            .within(&owner, &spot, |state| {
+                state.node(&spot.name).map(|node| Arc::clone(&node.view))
             })
             .await?
             .ok_or(PubsubError::NodeNotFound)?;
         let reader = self.reader(actor, &view).await;
         let (view, source) = self
-            .with(&owner, node, |state| {
+            .within(&owner, &spot, |state| {
                 let is_settled = state.undecided == 0;
-                let node = state.node(node).ok_or(PubsubError::NodeNotFound)?;
+                let node = state.node(&spot.name).ok_or(PubsubError::NodeNotFound)?;
                 // What was found out about the reader holds for the node that they asked about.
-                if node.view.no != view.no {
+                if node.view.no != view.no && view.no != UNWRITTEN {
                     return Err(PubsubError::NodeNotFound);
                 }
                 may_read(&reader, &node.view)?;
@@ -146,18 +155,30 @@ impl Host {
         actor: &Actor,
         node: &str,
     ) -> Result<Vec<Arc<str>>, PubsubError> {
-        let view = self.view(owner, node).await?.ok_or(PubsubError::NodeNotFound)?;
+        let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
+        let (spot, _) = self.enter(&owner, actor, node, Freshness::Settled).await?;
+        if let Some(found) = spot
+            .found
+            .as_ref()
+            .filter(|found| found.kind.what == What::Summary)
+        {
+            let page = self
+                .summaries(&owner, &spot, found, ItemsQuery::Newest(PAGE))
+                .await?;
+            return Ok(page.items.iter().rev().map(|item| Arc::clone(&item.id)).collect());
+        }
+        let known = self.within(&owner, &spot, |state| {
+            let node = state.node(&spot.name)?;
+            Some((Arc::clone(&node.view), node.last_ticket))
+        });
+        let (view, after) = known.await?.ok_or(PubsubError::NodeNotFound)?;
         may_read(&self.reader(actor, &view).await, &view)?;
-        let Some(owner) = self.owner(owner).await? else {
-            return Err(PubsubError::NodeNotFound);
-        };
-        let after = self
-            .with(&owner, node, |state| {
-                state.node(node).map(|node| node.last_ticket)
-            })
-            .await?
-            .unwrap_or(Ticket::NONE);
         self.inner.store.wait(after).await;
+        if view.is_microblog() {
+            // What repeats a post that is gone by now is not told of either.
+            let page = self.read_items(&view, ItemsQuery::Newest(PAGE)).await?;
+            return Ok(page.items.iter().rev().map(|item| Arc::clone(&item.id)).collect());
+        }
         let no = view.no;
         let ids = self
             .inner
@@ -174,7 +195,8 @@ impl super::state::Node {
         if !self.view.config.persist_items {
             return Some(self.last.iter().cloned().collect());
         }
-        if !self.heads.is_whole() || self.view.config.max_items == MaxItems::Max {
+        // What repeats a post has to be held against that one.
+        if !self.heads.is_whole() || self.view.config.max_items == MaxItems::Max || self.view.is_microblog() {
             return None;
         }
         match (self.heads.len(), &self.last) {

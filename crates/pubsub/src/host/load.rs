@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use bus::{Affiliation, Item, NodeKind, NodeView, SubId, Subscriber, SubscriptionState};
-use store::{NodeNo, PostId, ReadError, Reader, Ticket};
+use store::{NodeNo, ReadError, Reader, Ticket};
 use wire::BareJid;
 
 use super::Host;
+use super::computed::{Found, Spot, empty};
 use super::state::{HEADS, Head, Heads, Marks, Node, NodeState, Owner, OwnerKind, OwnerState};
 use crate::error::PubsubError;
-use crate::profile::microblog::{self, Links};
+use crate::profile::microblog;
 
 /// Nodes listed by one query.
 const PAGE: u32 = 1_000;
@@ -114,28 +115,34 @@ impl Host {
                     return Ok(None);
                 };
                 let tags = reader.tags(item.post_id)?;
-                Ok(Some((item, tags)))
+                let links = reader.links(item.post_id)?;
+                Ok(Some((item, tags, links)))
             })
             .await?;
-        let Some((row, tags)) = found else { return Ok(None) };
+        let Some((row, tags, links)) = found else {
+            return Ok(None);
+        };
         let marks = Marks {
             publisher: row.publisher,
             tags: tags.into_iter().map(Arc::from).collect(),
             in_public: row.in_public,
+            links,
         };
         let mut items = self.delivered(view, vec![row]).await?;
         Ok(items.pop().map(|item| (item, marks)))
     }
 
-    /// Stored rows of one node as they are delivered, in their order. Who may read them is not asked here.
+    /// Stored rows of one node as they are delivered, in their order. Who may read them is not asked here; what repeats a
+    /// post that is gone or closed by now is left out.
     ///
     /// # Errors
-    /// When a publisher's address cannot be read.
+    /// When a publisher's address, or what is repeated, cannot be read.
     pub async fn delivered(
         &self,
         view: &NodeView,
-        rows: Vec<store::items::Item>,
+        mut rows: Vec<store::items::Item>,
     ) -> Result<Vec<Item>, PubsubError> {
+        self.leave_out_boosts(view, &mut rows).await?;
         let mut publishers: Vec<_> = rows
             .iter()
             .map(|row| row.publisher)
@@ -147,21 +154,22 @@ impl Host {
             [] => Default::default(),
             some => self.addresses(some).await?,
         };
+        let service = self.service_for(view);
         Ok(rows
             .into_iter()
             .map(|row| {
                 let publisher_jid = addresses.get(&row.publisher).unwrap_or(&view.owner_jid).clone();
-                self.item(view, row, publisher_jid)
+                self.item(view, &service, row, publisher_jid)
             })
             .collect())
     }
 
-    fn item(&self, view: &NodeView, row: store::items::Item, publisher_jid: BareJid) -> Item {
+    fn item(&self, view: &NodeView, service: &str, row: store::items::Item, publisher_jid: BareJid) -> Item {
         let payload = match &*row.payload {
             [] => None,
-            _ if view.is_microblog() => Some(microblog::decorated(
+            _ if view.has_posts() => Some(microblog::decorated(
                 &row.payload,
-                &self.links(view, &row.item_id, row.post_id),
+                &self.links(view, service, &row.item_id, row.post_id, &publisher_jid),
             )),
             _ => Some(row.payload),
         };
@@ -175,6 +183,37 @@ impl Host {
             payload,
             entry: None,
         }
+    }
+
+    /// What is stored of a computed node, or the node as nothing was written to it.
+    pub(super) async fn load_computed(
+        &self,
+        owner: &Owner,
+        spot: &Spot,
+        found: &Found,
+        after: Option<Ticket>,
+    ) -> Result<Node, PubsubError> {
+        self.inner.store.wait(after.unwrap_or(Ticket::NONE)).await;
+        let (no, name) = (owner.no, spot.name.to_string());
+        let read = self.inner.store.read(move |reader| {
+            let Some(row) = reader.node(no, &name)? else {
+                return Ok(None);
+            };
+            let details = details(reader, row.no)?;
+            Ok(Some((row, details)))
+        });
+        let view = self.unwritten(owner, Arc::clone(&spot.name), found);
+        Ok(match read.await? {
+            Some((row, details)) => {
+                let view = NodeView {
+                    no: row.no,
+                    created: row.created,
+                    ..view
+                };
+                ready(&Arc::new(view), details)
+            }
+            None => empty(view),
+        })
     }
 
     /// A node as its row tells; `None` for a virtual node, which is kept elsewhere.
@@ -194,20 +233,8 @@ impl Host {
             config: self.inner.configs.get(&row.config),
             affiliations: Arc::from([]),
             subscribers: Arc::from([]),
+            inherits: None,
         }))
-    }
-
-    /// What the links of a post are made from.
-    pub(super) fn links<'a>(&'a self, view: &'a NodeView, id: &'a str, post_id: PostId) -> Links<'a> {
-        let settings = &self.inner.settings;
-        Links {
-            site_url: &settings.site_url,
-            main_domain: settings.domains.first().map_or("", String::as_str),
-            pubsub_prefix: &settings.pubsub_prefix,
-            owner: &view.owner_jid,
-            post_id,
-            item: id,
-        }
     }
 }
 
@@ -251,6 +278,7 @@ pub(super) fn kind_word(kind: &NodeKind) -> &'static str {
         NodeKind::Pep => "pep",
         NodeKind::Service => "service",
         NodeKind::Virtual(_) => "virtual",
+        NodeKind::Computed(_) => "computed",
     }
 }
 

@@ -1,21 +1,45 @@
 //! All that follows from publishing one item: what is stored, what is remembered, what is told.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bus::{AccessModel, Event, Item, MICROBLOG, MaxItems, NodeConfig, NodeKind, NodeView, PublishKind};
-use store::{PostId, Timestamp, Write};
+use store::notifications::NewNotification;
+use store::{Links, PostId, Timestamp, Write};
+use wire::BareJid;
 
 use super::Host;
 use super::load::kind_word;
 use super::state::{Head, Marks};
 use super::steps::Touched;
 use crate::access::Actor;
-use crate::profile::microblog::{Draft, Stamp};
+use crate::profile::boost::Original;
+use crate::profile::microblog::{self, Draft, POSTS, Stamp};
 
 /// An item's payload.
 pub(super) enum Body {
     Plain(Arc<[u8]>),
     Microblog(Box<Draft>),
+    Comment(Box<Draft>),
+    /// What the entry that repeats it has for an id, if its publisher chose one.
+    Boost(Box<Original>, Option<String>),
+}
+
+/// What is said by an item, what that has to do with other items, and whom it notifies.
+pub(super) struct Content {
+    pub(super) body: Body,
+    pub(super) links: Links,
+    pub(super) notify: Vec<NewNotification>,
+}
+
+impl From<Body> for Content {
+    fn from(body: Body) -> Content {
+        Content {
+            body,
+            links: Links::default(),
+            notify: Vec::new(),
+        }
+    }
 }
 
 /// Where an item will be: its number, and what was there before.
@@ -40,39 +64,76 @@ impl Host {
         &self,
         actor: &Actor,
         view: &Arc<NodeView>,
-        body: Body,
+        content: Content,
         place: Place,
         now: Timestamp,
     ) -> Made {
         let Place { id, post_id, before } = place;
+        let Content {
+            body,
+            mut links,
+            notify,
+        } = content;
         let created = if before.is_some() {
             post_id.timestamp()
         } else {
             now
         };
+        // What answers to itself or to something newer would make a ring.
+        if links.parent.is_some_and(|(parent, _)| parent >= post_id) {
+            links.parent = match &view.kind {
+                NodeKind::Computed(computed) => Some((computed.target, computed.target)),
+                NodeKind::Pep | NodeKind::Service | NodeKind::Virtual(_) => None,
+            };
+        }
         let publisher_jid = actor.jid.bare();
+        let heading = self.heading(view);
+        let stamp = Stamp {
+            id: &id,
+            owner: match &view.kind {
+                NodeKind::Computed(_) => &publisher_jid,
+                NodeKind::Pep | NodeKind::Service | NodeKind::Virtual(_) => &view.owner_jid,
+            },
+            heading: &heading,
+            publisher: &publisher_jid,
+            created,
+            modified: now,
+        };
+        let service = self.service_for(view);
+        let decoration = self.links(view, &service, &id, post_id, &publisher_jid);
         let (stored, delivered, entry, tags) = match body {
             Body::Plain(payload) => {
                 let delivered = (!payload.is_empty()).then(|| Arc::clone(&payload));
                 (payload, delivered, None, Arc::from([]))
             }
             Body::Microblog(draft) => {
-                let stamp = Stamp {
-                    id: &id,
-                    owner: &view.owner_jid,
-                    publisher: &publisher_jid,
-                    created,
-                    modified: now,
-                };
-                let post = draft.finish(&stamp, &self.links(view, &id, post_id));
+                let post = draft.finish(&stamp, &decoration);
                 (post.payload, Some(post.delivered), post.entry, post.tags)
             }
+            Body::Comment(draft) => {
+                let post = draft.finish(&stamp, &decoration);
+                (post.payload, Some(post.delivered), post.entry, Arc::from([]))
+            }
+            Body::Boost(original, own_id) => match original.repeated(&stamp, own_id.as_deref()) {
+                Some((payload, entry)) => {
+                    let payload: Arc<[u8]> = payload.into();
+                    let delivered = microblog::decorated(&payload, &decoration);
+                    (payload, Some(delivered), Some(Arc::new(entry)), Arc::from([]))
+                }
+                // What is no entry is not taken for an original.
+                None => (Arc::from([]), None, None, Arc::from([])),
+            },
         };
-        let in_public = view.is_microblog() && view.config.access == AccessModel::Open && entry.is_some();
+        // A boost repeats what stands in the public stream already.
+        let in_public = view.is_microblog()
+            && view.config.access == AccessModel::Open
+            && entry.is_some()
+            && links.boost_of.is_none();
         let marks = Marks {
             publisher: actor.no,
             tags: Arc::clone(&tags),
             in_public,
+            links,
         };
         let row = store::items::NewItem {
             post_id,
@@ -86,8 +147,8 @@ impl Host {
             in_public,
             payload: stored,
             tags: tags.iter().map(|tag| (**tag).to_owned()).collect(),
-            links: store::Links::default(),
-            notify: Vec::new(),
+            links,
+            notify,
             keep_history: view.is_microblog(),
             max_items: match view.config.max_items {
                 MaxItems::Max => None,
@@ -120,7 +181,9 @@ impl Host {
             left_tags: left.filter(|tag| !tags.contains(tag)).cloned().collect(),
             tags,
             in_public,
-            was_public: before.is_some_and(|before| before.in_public),
+            was_public: before.as_ref().is_some_and(|before| before.in_public),
+            links,
+            old_links: before.map(|before| before.links).unwrap_or_default(),
         };
         Made {
             row,
@@ -150,6 +213,7 @@ pub(super) fn gone(view: &Arc<NodeView>, head: Head) -> (Event, Touched) {
         tags: Arc::from([]),
         // It may have been; nobody minds a retraction of what they never had.
         in_public: view.is_microblog(),
+        links: Links::default(),
     });
     let event = Event::Retracted {
         view: Arc::clone(view),
@@ -158,6 +222,7 @@ pub(super) fn gone(view: &Arc<NodeView>, head: Head) -> (Event, Touched) {
         tags: Arc::clone(&marks.tags),
         in_public: marks.in_public,
         notify: false,
+        links: marks.links,
     };
     (
         event,
@@ -168,6 +233,51 @@ pub(super) fn gone(view: &Arc<NodeView>, head: Head) -> (Event, Touched) {
             marks,
         },
     )
+}
+
+impl Host {
+    /// Under which heading an item's words stand in its Atom id.
+    fn heading(&self, view: &NodeView) -> Cow<'static, str> {
+        match &view.kind {
+            NodeKind::Computed(computed) => Cow::Owned(format!("comments/{}", computed.target.0)),
+            NodeKind::Pep | NodeKind::Service | NodeKind::Virtual(_) => Cow::Borrowed(POSTS),
+        }
+    }
+
+    /// The service with the comments on a node's items.
+    pub(super) fn service_for(&self, view: &NodeView) -> String {
+        match &view.kind {
+            NodeKind::Computed(_) => view.owner_jid.to_string(),
+            NodeKind::Pep | NodeKind::Service | NodeKind::Virtual(_) => self.service_of(&view.owner_jid),
+        }
+    }
+
+    /// What the links of a post or comment are made from.
+    pub(super) fn links<'a>(
+        &'a self,
+        view: &'a NodeView,
+        service: &'a str,
+        id: &'a str,
+        post_id: PostId,
+        publisher: &'a BareJid,
+    ) -> microblog::Links<'a> {
+        let settings = &self.inner.settings;
+        let (person, commented) = match &view.kind {
+            NodeKind::Computed(computed) => (publisher, computed.target),
+            NodeKind::Pep | NodeKind::Service | NodeKind::Virtual(_) => (&view.owner_jid, post_id),
+        };
+        microblog::Links {
+            site_url: &settings.site_url,
+            main_domain: settings.domains.first().map_or("", String::as_str),
+            person,
+            post_id,
+            at: &view.owner_jid,
+            node: &view.name,
+            item: id,
+            service,
+            commented,
+        }
+    }
 }
 
 /// The configuration of a node that is created without one.

@@ -6,8 +6,12 @@
 
 mod accounts;
 mod affiliations;
+mod boosts;
+mod computed;
 mod configs;
+mod conversation;
 mod disco;
+mod follow_up;
 mod items;
 mod last;
 mod load;
@@ -18,12 +22,13 @@ mod retract;
 mod state;
 mod steps;
 mod subscribe;
+mod summary;
 mod virtuals;
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use bus::{Event, EventSink, NodeView, Virtual, owner_of};
+use bus::{ComputedName, Event, EventSink, NodeView, Virtual, owner_of};
 use lru::LruCache;
 use parking_lot::Mutex;
 use store::{BoxFuture, Clock, JidNo, Store, Ticket};
@@ -36,10 +41,14 @@ pub use publish::NewItem;
 pub use subscribe::Subscription;
 
 use crate::access::{Actor, Blocking, Reader, Relation, Relations, needs_relation};
+use crate::consequences::Consequences;
 use crate::error::PubsubError;
+use computed::Freshness;
 use configs::Configs;
+use follow_up::FollowUps;
 use state::{Owner, OwnerKind, OwnerState};
 use steps::Settling;
+use summary::Summaries;
 use virtuals::Virtuals;
 
 /// What the nodes need to know about the server.
@@ -91,6 +100,8 @@ impl<T: Send + 'static> Accepted<T> {
 
 /// Longest name of a node or item, in bytes.
 const MAX_NAME: usize = 1_023;
+/// Longest name of a computed node, in bytes: every byte of a node's and an item's name may take three.
+const MAX_COMPUTED_NAME: usize = 8_192;
 
 /// All nodes of this server.
 #[derive(Clone)]
@@ -105,6 +116,9 @@ struct Inner {
     settings: Settings,
     tasks: TaskTracker,
     sinks: OnceLock<Vec<Arc<dyn EventSink>>>,
+    consequences: OnceLock<Arc<dyn Consequences>>,
+    follow_ups: FollowUps,
+    summaries: Summaries,
     shards: Vec<Mutex<LruCache<JidNo, Arc<Owner>>>>,
     virtuals: Virtuals,
     configs: Configs,
@@ -133,6 +147,9 @@ impl Host {
             settings,
             tasks,
             sinks: OnceLock::new(),
+            consequences: OnceLock::new(),
+            follow_ups: FollowUps::default(),
+            summaries: Summaries::default(),
             shards,
             virtuals: Virtuals::default(),
             configs: Configs::default(),
@@ -150,10 +167,27 @@ impl Host {
         let _ = self.inner.sinks.set(sinks);
     }
 
+    /// Says who knows whom an item notifies. Only the first call counts.
+    pub fn set_consequences(&self, consequences: Arc<dyn Consequences>) {
+        let _ = self.inner.consequences.set(consequences);
+    }
+
     /// What the host was told about the server.
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.inner.settings
+    }
+
+    /// Where the host has its time from.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.inner.clock
+    }
+
+    /// What the host's background work is spawned on.
+    #[must_use]
+    pub fn tasks(&self) -> &TaskTracker {
+        &self.inner.tasks
     }
 
     /// Whether this is the pubsub service of one of our domains.
@@ -198,18 +232,34 @@ impl Host {
         let Some(owner) = self.owner(owner).await? else {
             return Ok(None);
         };
-        self.with(&owner, node, |state| {
-            state.nodes.get(node).map(|node| Arc::clone(node.view()))
-        })
-        .await
+        self.view_at(&owner, node, Freshness::Settled).await
+    }
+
+    async fn view_at(
+        &self,
+        owner: &Arc<Owner>,
+        node: &str,
+        freshness: Freshness,
+    ) -> Result<Option<Arc<NodeView>>, PubsubError> {
+        match self.spot(owner, node, freshness).await {
+            Ok(spot) => {
+                let found = self.within(owner, &spot, |state| {
+                    state.node(&spot.name).map(|node| Arc::clone(&node.view))
+                });
+                found.await
+            }
+            Err(PubsubError::NodeNotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// What somebody's right to read a node depends on.
     pub async fn reader(&self, actor: &Actor, view: &NodeView) -> Reader {
-        let relation = if actor.no != view.owner && needs_relation(view) {
-            self.inner.relations.relation(view.owner, actor.no).await
-        } else {
-            Relation::default()
+        let relation = match view.access_node() {
+            Some(node) if actor.no != node.owner && needs_relation(node) => {
+                self.inner.relations.relation(node.owner, actor.no).await
+            }
+            Some(_) | None => Relation::default(),
         };
         Reader {
             no: actor.no,
@@ -224,6 +274,12 @@ impl Host {
             return Blocking::default();
         }
         self.inner.relations.blocking(actor, other, other_jid)
+    }
+
+    /// Whether one of two people sees the other's presence.
+    pub async fn are_contacts(&self, one: JidNo, other: JidNo) -> bool {
+        let relations = &self.inner.relations;
+        relations.relation(one, other).await.has_presence || relations.relation(other, one).await.has_presence
     }
 
     /// The owner at this address; `None` when nobody of that name was ever heard of here.
@@ -320,7 +376,13 @@ fn check_name(name: &str) -> Result<(), PubsubError> {
     if name.is_empty() {
         return Err(PubsubError::NodeIdRequired);
     }
-    if name.len() > MAX_NAME {
+    // What belongs to an item has the item's address in its name.
+    let longest = if ComputedName::is_reserved(name) {
+        MAX_COMPUTED_NAME
+    } else {
+        MAX_NAME
+    };
+    if name.len() > longest {
         return Err(PubsubError::InvalidName("name too long"));
     }
     Ok(())

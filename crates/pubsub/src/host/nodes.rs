@@ -5,19 +5,19 @@
 
 use std::sync::Arc;
 
-use bus::{Affiliation, Event, MaxItems, NodeConfig, NodeKind, NodeView, Virtual};
+use bus::{Affiliation, ComputedName, Event, MaxItems, NodeConfig, NodeKind, NodeView, Virtual};
 use format::form::DataForm;
-use store::{PostId, Write};
+use store::Write;
 use wire::BareJid;
 
+use super::computed::{Freshness, UNWRITTEN, computed_name};
 use super::made::{create_write, default_config, one_write};
 use super::state::{Heads, Node, NodeState, Owner, OwnerKind};
 use super::steps::Deliver;
 use super::{Accepted, Host, check_name};
-use crate::access::{Actor, may_administer};
+use crate::access::{Actor, may_administer, may_purge};
 use crate::error::PubsubError;
 use crate::form::{self, Options, Site};
-use crate::profile::microblog::commented;
 
 impl Host {
     /// Creates a node; without a name, one is made up (§8.1).
@@ -55,13 +55,17 @@ impl Host {
             }
             OwnerKind::Service => (NodeKind::Service, Site::Service),
         };
-        if let (NodeKind::Service, Some(post)) = (&kind, commented(&name)) {
-            self.check_author(actor, post).await?;
-        }
         let options = config.map(|form| Options::parse(form, site)).transpose()?;
+        if ComputedName::is_reserved(&name) {
+            // XEP-0470 §4.4
+            return Err(PubsubError::NotAllowed);
+        }
+        if computed_name(&owner, &name).is_some() {
+            return self.create_comments(&owner, actor, &name, options.as_ref()).await;
+        }
         let owned = match kind {
             NodeKind::Service => self.nodes_owned(&owner, actor).await?,
-            NodeKind::Pep | NodeKind::Virtual(_) => 0,
+            NodeKind::Pep | NodeKind::Virtual(_) | NodeKind::Computed(_) => 0,
         };
         self.with(&owner, &name, |state| {
             if state.nodes.contains_key(&name) {
@@ -106,14 +110,41 @@ impl Host {
         .await?
     }
 
-    /// The link to a post's comments is made here and leads to a name that everybody can tell: only the author may take it.
-    async fn check_author(&self, actor: &Actor, post: PostId) -> Result<(), PubsubError> {
-        self.inner.store.wait(self.last_write()).await;
-        let found = self.inner.store.read(move |reader| reader.post(post)).await?;
-        match found {
-            Some(item) if item.publisher == actor.no => Ok(()),
-            _ => Err(PubsubError::Forbidden),
+    /// The node of a post's comments is there already; its author may say that it should be. To all others it is one thing
+    /// whether there is such a post.
+    ///
+    /// COMPAT: Movim creates it before its first use (XEP-0277 §4.1).
+    async fn create_comments(
+        &self,
+        owner: &Arc<Owner>,
+        actor: &Actor,
+        name: &str,
+        options: Option<&Options>,
+    ) -> Result<Accepted<Arc<str>>, PubsubError> {
+        let entered = self.enter(owner, actor, name, Freshness::Settled).await;
+        let Ok((spot, _)) = entered else {
+            return Err(match entered {
+                Err(PubsubError::NodeNotFound) => PubsubError::Forbidden,
+                Err(error) => error,
+                Ok(_) => PubsubError::Storage,
+            });
+        };
+        let view = self.within(owner, &spot, |state| {
+            state.node(&spot.name).map(|node| Arc::clone(&node.view))
+        });
+        let view = view.await?.ok_or(PubsubError::Forbidden)?;
+        if view.affiliation(actor.no) != Affiliation::Owner {
+            return Err(PubsubError::Forbidden);
         }
+        if view.no != UNWRITTEN {
+            return Err(PubsubError::NodeExists);
+        }
+        if let Some(options) = options
+            && options.check_inherited(&view.config).is_err()
+        {
+            return Err(PubsubError::Inherited);
+        }
+        Ok(Accepted::at_once(Arc::clone(&view.name)))
     }
 
     /// How many nodes of the service somebody owns, as far as is stored.
@@ -150,8 +181,9 @@ impl Host {
         };
         let options = Options::parse(form, site)?;
         let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
-        self.with(&owner, node, |state| {
-            let node = state.node(node).ok_or(PubsubError::NodeNotFound)?;
+        let (spot, _) = self.enter(&owner, actor, node, Freshness::Now).await?;
+        self.within(&owner, &spot, |state| {
+            let node = state.node(&spot.name).ok_or(PubsubError::NodeNotFound)?;
             may_administer(actor.no, &node.view)?;
             let old = Arc::clone(&node.view.config);
             let mut config = NodeConfig::clone(&old);
@@ -209,9 +241,25 @@ impl Host {
         node: &str,
     ) -> Result<DataForm, PubsubError> {
         self.check_own(owner, node)?;
-        let view = self.view(owner, node).await?.ok_or(PubsubError::NodeNotFound)?;
-        may_administer(actor.no, &view)?;
+        let view = self.owned_view(owner, actor, node).await?;
         Ok(form::config_form(&view.config, site_of(&view)))
+    }
+
+    /// A node, for its owners.
+    pub(super) async fn owned_view(
+        &self,
+        owner: &BareJid,
+        actor: &Actor,
+        node: &str,
+    ) -> Result<Arc<NodeView>, PubsubError> {
+        let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
+        let (spot, _) = self.enter(&owner, actor, node, Freshness::Now).await?;
+        let view = self.within(&owner, &spot, |state| {
+            state.node(&spot.name).map(|node| Arc::clone(&node.view))
+        });
+        let view = view.await?.ok_or(PubsubError::NodeNotFound)?;
+        may_administer(actor.no, &view)?;
+        Ok(view)
     }
 
     /// The configuration that a node gets here by default, as a form (§8.3).
@@ -236,12 +284,13 @@ impl Host {
     ) -> Result<Accepted<()>, PubsubError> {
         self.check_own(owner, node)?;
         let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
-        self.with(&owner, node, |state| {
-            let ready = state.node(node).ok_or(PubsubError::NodeNotFound)?;
+        let (spot, _) = self.enter(&owner, actor, node, Freshness::Now).await?;
+        self.within(&owner, &spot, |state| {
+            let ready = state.node(&spot.name).ok_or(PubsubError::NodeNotFound)?;
             may_administer(actor.no, &ready.view)?;
             let view = Arc::clone(&ready.view);
             let queued = self.queue(store::nodes::delete(view.no, self.inner.clock.now()))?;
-            state.nodes.remove(node);
+            state.remove(&view);
             let events = vec![Event::NodeDeleted { view }];
             Ok(self.finish(&owner, state, queued, Deliver::WhenStored, events, Vec::new(), ()))
         })
@@ -260,9 +309,13 @@ impl Host {
     ) -> Result<Accepted<()>, PubsubError> {
         self.check_own(owner, node)?;
         let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
-        self.with(&owner, node, |state| {
-            let node = state.node(node).ok_or(PubsubError::NodeNotFound)?;
-            may_administer(actor.no, &node.view)?;
+        let (spot, _) = self.enter(&owner, actor, node, Freshness::Now).await?;
+        self.within(&owner, &spot, |state| {
+            let node = state.node(&spot.name).ok_or(PubsubError::NodeNotFound)?;
+            may_purge(actor.no, &node.view)?;
+            if node.view.no == UNWRITTEN {
+                return Ok(Accepted::at_once(()));
+            }
             if !node.view.config.persist_items {
                 return Err(PubsubError::Unsupported("persistent-items"));
             }
@@ -270,6 +323,7 @@ impl Host {
             let queued = self.queue(store::items::purge(view.no, self.inner.clock.now()))?;
             node.clear();
             node.last_ticket = queued.ticket;
+            self.summarize_later(&owner, &view, queued.ticket);
             let events = vec![Event::Purged { view }];
             Ok(self.finish(&owner, state, queued, Deliver::WhenStored, events, Vec::new(), ()))
         })
@@ -298,6 +352,6 @@ impl Node {
 pub(super) fn site_of(view: &NodeView) -> Site {
     match view.kind {
         NodeKind::Pep => Site::Account,
-        NodeKind::Service | NodeKind::Virtual(_) => Site::Service,
+        NodeKind::Service | NodeKind::Virtual(_) | NodeKind::Computed(_) => Site::Service,
     }
 }

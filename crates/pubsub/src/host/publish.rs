@@ -6,19 +6,20 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bus::{Event, MICROBLOG, MaxItems, NodeConfig, NodeKind, NodeView};
+use bus::{Event, MICROBLOG, MaxItems, NodeConfig, NodeKind, NodeView, What};
 use format::form::DataForm;
-use store::{PostId, Ticket, Timestamp};
+use store::{Links, PostId, Ticket, Timestamp};
 use wire::BareJid;
 
-use super::made::{Body, Place, create_write, default_config, gone, one_write};
-use super::state::{Head, Heads, Known, Marks, Node, NodeState, Owner, OwnerKind, OwnerState};
+use super::computed::{Found, Freshness, Spot};
+use super::made::{Body, Content, Place, create_write, default_config, gone, one_write};
+use super::state::{Head, Heads, Known, Marks, Node, Owner, OwnerKind, OwnerState};
 use super::steps::{Deliver, Queued};
 use super::{Accepted, Host, MAX_NAME};
-use crate::access::{Actor, may_publish, may_retract};
+use crate::access::{Actor, Reader, may_publish, may_replace};
 use crate::error::PubsubError;
 use crate::form::{Options, Site};
-use crate::profile::microblog::Draft;
+use crate::profile::microblog::{Draft, FEED_ITEM};
 
 /// Items that one request may publish.
 const MAX_BATCH: usize = 100;
@@ -35,7 +36,7 @@ pub struct NewItem {
 /// An item that passed all checks that need no node.
 struct Checked {
     id: Option<Arc<str>>,
-    body: Body,
+    content: Content,
     /// Bytes of the payload as it came.
     size: usize,
 }
@@ -57,12 +58,32 @@ enum Tried {
     },
 }
 
+/// What is to be published, by whom and where.
+struct Submission<'a> {
+    actor: &'a Actor,
+    reader: &'a Reader,
+    spot: &'a Spot,
+    options: Option<&'a Options>,
+    purpose: Purpose,
+}
+
+/// What a publication is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// Somebody asked for it.
+    Publish,
+    /// What is there follows something that changed; what is gone meanwhile does not come back.
+    Renew,
+}
+
 /// A request, as it is tried.
 struct Request<'a> {
     owner: &'a Arc<Owner>,
     actor: &'a Actor,
-    node: &'a str,
+    reader: &'a Reader,
+    spot: &'a Spot,
     options: Option<&'a Options>,
+    purpose: Purpose,
     asked: &'a HashMap<Arc<str>, Asked>,
 }
 
@@ -85,20 +106,62 @@ impl Host {
         } else {
             Site::Account
         };
-        let options = options.map(|form| Options::parse(form, site)).transpose()?;
         let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
-        let mut checked = self.check(&owner, node, items)?;
+        let (spot, reader) = self.enter(&owner, actor, node, Freshness::Now).await?;
+        // Nothing is looked up for who may not publish here.
+        self.within(&owner, &spot, |state| match state.node(&spot.name) {
+            Some(node) => may_publish(&reader, &node.view),
+            None if owner.kind == OwnerKind::Account && actor.no == owner.no => Ok(()),
+            None => Err(PubsubError::NodeNotFound),
+        })
+        .await??;
+        // XEP-0470 §4.3: of attachments, options are ignored.
+        let is_ignored = spot
+            .found
+            .as_ref()
+            .is_some_and(|found| found.kind.what == What::Attachments);
+        let options = options
+            .filter(|_| !is_ignored)
+            .map(|form| Options::parse(form, site))
+            .transpose()?;
+        let checked = self.check(&owner, actor, &spot, items).await?;
+        let request = Submission {
+            actor,
+            reader: &reader,
+            spot: &spot,
+            options: options.as_ref(),
+            purpose: Purpose::Publish,
+        };
+        self.submit(&owner, request, checked).await
+    }
+
+    /// Publishes what is checked, as soon as it is known what is there.
+    async fn submit(
+        &self,
+        owner: &Arc<Owner>,
+        submission: Submission<'_>,
+        mut checked: Vec<Checked>,
+    ) -> Result<Accepted<Vec<Arc<str>>>, PubsubError> {
+        let Submission {
+            actor,
+            reader,
+            spot,
+            options,
+            purpose,
+        } = submission;
         let mut asked = HashMap::new();
         loop {
             let request = Request {
-                owner: &owner,
+                owner,
                 actor,
-                node,
-                options: options.as_ref(),
+                reader,
+                spot,
+                options,
+                purpose,
                 asked: &asked,
             };
             let tried = self
-                .with(&owner, node, |state| {
+                .within(owner, spot, |state| {
                     self.try_publish(&request, state, &mut checked)
                 })
                 .await??;
@@ -134,17 +197,53 @@ impl Host {
                 publisher: item.publisher,
                 tags,
                 in_public: item.in_public,
+                links: reader.links(item.post_id)?,
             };
             Ok(Some((item.post_id, marks)))
         });
         Ok(found.await?)
     }
 
-    fn check(&self, owner: &Owner, node: &str, items: Vec<NewItem>) -> Result<Vec<Checked>, PubsubError> {
+    /// Makes an item new that follows something which changed. What was retracted meanwhile stays away.
+    pub(super) async fn renew(
+        &self,
+        owner: &Arc<Owner>,
+        actor: &Actor,
+        node: &str,
+        id: &str,
+        content: Content,
+    ) -> Result<(), PubsubError> {
+        let (spot, reader) = self.enter(owner, actor, node, Freshness::Now).await?;
+        let submission = Submission {
+            actor,
+            reader: &reader,
+            spot: &spot,
+            options: None,
+            purpose: Purpose::Renew,
+        };
+        let checked = Checked {
+            id: Some(id.into()),
+            content,
+            size: 0,
+        };
+        match self.submit(owner, submission, vec![checked]).await {
+            Ok(accepted) => accepted.durable.await.map(drop),
+            Err(PubsubError::ItemNotFound) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn check(
+        &self,
+        owner: &Arc<Owner>,
+        actor: &Actor,
+        spot: &Spot,
+        items: Vec<NewItem>,
+    ) -> Result<Vec<Checked>, PubsubError> {
         if items.len() > MAX_BATCH {
             return Err(PubsubError::TooManyItems);
         }
-        let is_microblog = owner.kind == OwnerKind::Account && node == MICROBLOG;
+        let is_microblog = owner.kind == OwnerKind::Account && *spot.name == *MICROBLOG;
         let mut checked: Vec<Checked> = Vec::with_capacity(items.len());
         for item in items {
             let id: Option<Arc<str>> = item.id.filter(|id| !id.is_empty()).map(Arc::from);
@@ -158,16 +257,47 @@ impl Host {
             if size > self.inner.settings.payload_bytes {
                 return Err(PubsubError::PayloadTooBig);
             }
-            let body = match item.payload {
-                Some(payload) if is_microblog => {
-                    Body::Microblog(Box::new(Draft::read(payload, id.as_deref())?))
+            let content = match (&spot.found, item.payload) {
+                (Some(found), Some(payload)) => {
+                    self.content_of_computed(owner, actor, spot, found, id.as_deref(), payload)
+                        .await?
                 }
-                None if is_microblog => return Err(PubsubError::PayloadRequired),
-                payload => Body::Plain(payload.unwrap_or_default().into()),
+                (None, Some(payload)) if is_microblog => {
+                    let draft = Box::new(Draft::read(payload, id.as_deref())?);
+                    self.content_of_post(owner, actor, id.as_deref(), draft).await?
+                }
+                (Some(_), None) => return Err(PubsubError::PayloadRequired),
+                (None, None) if is_microblog => return Err(PubsubError::PayloadRequired),
+                (None, payload) => Body::Plain(payload.unwrap_or_default().into()).into(),
             };
-            checked.push(Checked { id, body, size });
+            checked.push(Checked { id, content, size });
         }
         Ok(checked)
+    }
+
+    async fn content_of_computed(
+        &self,
+        owner: &Arc<Owner>,
+        actor: &Actor,
+        spot: &Spot,
+        found: &Found,
+        id: Option<&str>,
+        payload: Vec<u8>,
+    ) -> Result<Content, PubsubError> {
+        match found.kind.what {
+            What::Comments if id == Some(FEED_ITEM) => {
+                Err(PubsubError::InvalidName("this id is for a feed's own data"))
+            }
+            What::Comments => {
+                let draft = Box::new(Draft::read_comment(payload, &actor.jid.bare())?);
+                self.content_of_comment(owner, actor, spot, found, draft).await
+            }
+            What::Attachments => {
+                self.content_of_attachments(owner, actor, spot, found, id, payload)
+                    .await
+            }
+            What::Summary => Err(PubsubError::NotAllowed),
+        }
     }
 
     fn try_publish(
@@ -188,7 +318,7 @@ impl Host {
         let now = self.inner.clock.now();
         let empty = Heads::empty();
         let (heads, epoch) = state
-            .node(request.node)
+            .node(&request.spot.name)
             .map_or((&empty, 0), |node| (&node.heads, node.epoch));
         let mut places = Vec::with_capacity(checked.len());
         for item in checked.iter() {
@@ -215,10 +345,15 @@ impl Host {
         request: &Request<'_>,
         state: &mut OwnerState,
     ) -> Result<(Arc<NodeView>, bool), PubsubError> {
-        if let Some(node) = state.node(request.node) {
-            may_publish(request.actor.no, &node.view)?;
+        if let Some(node) = state.node(&request.spot.name) {
+            may_publish(request.reader, &node.view)?;
             if let Some(options) = request.options {
-                options.check(&node.view.config)?;
+                match &node.view.kind {
+                    NodeKind::Computed(_) => options.check_inherited(&node.view.config)?,
+                    NodeKind::Pep | NodeKind::Service | NodeKind::Virtual(_) => {
+                        options.check(&node.view.config)?
+                    }
+                }
             }
             return Ok((Arc::clone(&node.view), false));
         }
@@ -229,12 +364,12 @@ impl Host {
         if state.nodes.len() >= self.inner.settings.nodes_per_owner {
             return Err(PubsubError::MaxNodes);
         }
-        let mut config = default_config(&NodeKind::Pep, request.node);
+        let mut config = default_config(&NodeKind::Pep, &request.spot.name);
         if let Some(options) = request.options {
             options.apply(&mut config);
         }
         Ok((
-            Arc::new(self.new_view(owner, request.node.into(), NodeKind::Pep, config)),
+            Arc::new(self.new_view(owner, Arc::clone(&request.spot.name), NodeKind::Pep, config)),
             true,
         ))
     }
@@ -256,6 +391,7 @@ impl Host {
             config: Arc::new(config),
             affiliations: Arc::from([]),
             subscribers: Arc::from([]),
+            inherits: None,
         }
     }
 
@@ -281,7 +417,8 @@ impl Host {
         let Some(id) = id.filter(|_| view.config.persist_items) else {
             return Ok(Ok(new(id)));
         };
-        let needs_marks = view.is_microblog() || request.actor.no != view.owner;
+        let is_computed = matches!(view.kind, NodeKind::Computed(_));
+        let needs_marks = view.is_microblog() || is_computed || request.actor.no != view.owner;
         let existing = match heads.find(id) {
             Known::New => None,
             Known::Item(Head {
@@ -311,16 +448,20 @@ impl Host {
             },
         };
         let Some((post_id, before)) = existing else {
-            return Ok(Ok(new(Some(id))));
+            return match request.purpose {
+                Purpose::Publish => Ok(Ok(new(Some(id)))),
+                Purpose::Renew => Err(PubsubError::ItemNotFound),
+            };
         };
         // Who may publish does not therefore replace what others published.
         if let Some(before) = &before {
-            may_retract(request.actor.no, view, before.publisher)?;
+            may_replace(request.actor.no, view, before.publisher)?;
         }
         let unmarked = || Marks {
             publisher: request.actor.no,
             tags: Arc::from([]),
             in_public: false,
+            links: Links::default(),
         };
         Ok(Ok(Place {
             id: Arc::clone(id),
@@ -347,14 +488,25 @@ impl Host {
         let mut heads = Vec::with_capacity(places.len());
         let mut ids = Vec::with_capacity(places.len());
         let mut last = None;
-        if is_created {
+        let (view, instantiated) = self.written(view);
+        let (view, is_created) = (&view, is_created || !instantiated.is_empty());
+        if instantiated.is_empty() && is_created {
             writes.push(create_write(view));
+        }
+        writes.extend(instantiated);
+        if is_created {
             events.push(Event::NodeCreated {
                 view: Arc::clone(view),
             });
         }
+        if let NodeKind::Computed(computed) = &view.kind {
+            writes.push(store::computed::require(computed.target));
+        }
         for (item, place) in checked.into_iter().zip(places) {
-            let made = self.make(request.actor, view, item.body, place, now);
+            if let Body::Boost(original, _) = &item.content.body {
+                writes.push(store::computed::repeats(original.post_id, original.seq));
+            }
+            let made = self.make(request.actor, view, item.content, place, now);
             if view.config.persist_items {
                 writes.push(store::items::put(made.row));
                 touched.push(made.touched);
@@ -368,7 +520,7 @@ impl Host {
         }
         if writes.is_empty() {
             // Nothing is kept, so that nothing can fail.
-            if let Some(node) = state.node(request.node) {
+            if let Some(node) = state.node(&request.spot.name) {
                 node.last = last;
             }
             for event in events {
@@ -378,12 +530,9 @@ impl Host {
         }
         let queued = self.queue(one_write(writes))?;
         if is_created {
-            let node = Node::created(Arc::clone(view), queued.ticket);
-            state
-                .nodes
-                .insert(Arc::clone(&view.name), NodeState::Ready(Box::new(node)));
+            state.remember(Node::created(Arc::clone(view), queued.ticket));
         }
-        if let Some(node) = state.node(request.node) {
+        if let Some(node) = state.node(&request.spot.name) {
             node.last = last;
             for head in node.put(heads, &queued) {
                 let (event, undo) = gone(view, head);
@@ -391,6 +540,7 @@ impl Host {
                 touched.push(undo);
             }
         }
+        self.summarize_later(request.owner, view, queued.ticket);
         Ok(self.finish(request.owner, state, queued, Deliver::First, events, touched, ids))
     }
 }
@@ -404,7 +554,7 @@ fn check_kind(config: &NodeConfig, checked: &mut Vec<Checked>) -> Result<(), Pub
         }
         checked.push(Checked {
             id: None,
-            body: Body::Plain(Arc::from([])),
+            content: Body::Plain(Arc::from([])).into(),
             size: 0,
         });
     } else if checked.is_empty() {

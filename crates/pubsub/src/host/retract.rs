@@ -7,11 +7,12 @@ use bus::{Event, NodeView};
 use store::{PostId, Ticket};
 use wire::BareJid;
 
+use super::computed::Freshness;
 use super::made::one_write;
 use super::state::{Head, Known, Marks, Owner, OwnerState};
 use super::steps::{Deliver, Touched};
 use super::{Accepted, Host};
-use crate::access::{Actor, may_publish, may_retract};
+use crate::access::{Actor, Reader, may_publish, may_retract};
 use crate::error::PubsubError;
 
 /// Items that one request may retract.
@@ -71,11 +72,12 @@ impl Host {
         ids: &[&str],
         telling: Telling,
     ) -> Result<Accepted<()>, PubsubError> {
+        let (spot, reader) = self.enter(owner, actor, node, Freshness::Now).await?;
         let mut asked = Asked::new();
         loop {
             let tried = self
-                .with(owner, node, |state| {
-                    self.try_retract(owner, state, actor, node, ids, telling, &asked)
+                .within(owner, &spot, |state| {
+                    self.try_retract(owner, state, &reader, &spot.name, ids, telling, &asked)
                 })
                 .await??;
             match tried {
@@ -99,7 +101,7 @@ impl Host {
         &self,
         owner: &Arc<Owner>,
         state: &mut OwnerState,
-        actor: &Actor,
+        reader: &Reader,
         name: &str,
         ids: &[&str],
         telling: Telling,
@@ -112,7 +114,7 @@ impl Host {
         }
         let view = Arc::clone(&node.view);
         // Who may not publish learns nothing of what is there.
-        may_publish(actor.no, &view)?;
+        may_publish(reader, &view)?;
         let mut found: Vec<(PostId, &str, Marks)> = Vec::with_capacity(ids.len());
         for id in ids {
             let (post_id, marks) = match node.heads.find(id) {
@@ -141,7 +143,7 @@ impl Host {
                     }
                 },
             };
-            may_retract(actor.no, &view, marks.publisher)?;
+            may_retract(reader.no, &view, marks.publisher)?;
             if !found.iter().any(|(_, other, _)| other == id) {
                 found.push((post_id, id, marks));
             }
@@ -169,6 +171,7 @@ impl Host {
                 tags: Arc::clone(&marks.tags),
                 in_public: marks.in_public,
                 notify,
+                links: marks.links,
             });
             touched.push(Touched::Item {
                 view: Arc::clone(&view),
@@ -178,6 +181,7 @@ impl Host {
             });
         }
         node.last_ticket = queued.ticket;
+        self.summarize_later(owner, &view, queued.ticket);
         Ok(Tried::Done(self.finish(
             owner,
             state,

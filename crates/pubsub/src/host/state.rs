@@ -8,9 +8,10 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::LazyLock;
 
-use bus::{Event, Item, NodeView};
+use bus::{Event, Item, NodeKind, NodeView};
+use lru::LruCache;
 use parking_lot::Mutex;
-use store::{JidNo, NodeNo, PostId, Ticket};
+use store::{JidNo, Links, NodeNo, PostId, Ticket};
 use wire::BareJid;
 
 /// Newest items whose numbers are remembered for each node.
@@ -45,6 +46,10 @@ pub(super) struct OwnerState {
     /// Grows whenever `nodes` is forgotten, so that what was read before is not taken for what is.
     pub(super) generation: u64,
     pub(super) nodes: HashMap<Arc<str>, NodeState>,
+    /// Computed nodes that were used of late; there may be any number of others.
+    pub(super) computed: Computeds,
+    /// Grows whenever a computed node is forgotten.
+    pub(super) forgotten: u64,
     /// Decided steps whose events wait for their commit, oldest first.
     pub(super) deferred: VecDeque<Deferred>,
     /// The number of the last step.
@@ -55,6 +60,63 @@ pub(super) struct OwnerState {
     pub(super) last_ticket: Option<Ticket>,
     /// Steps that are not decided yet.
     pub(super) undecided: usize,
+}
+
+/// Computed nodes by name, the last used first.
+pub(super) struct Computeds(LruCache<Arc<str>, Box<Node>>);
+
+/// Computed nodes of one owner in memory.
+const COMPUTED: usize = 1_024;
+
+impl Default for Computeds {
+    fn default() -> Self {
+        Computeds(LruCache::unbounded())
+    }
+}
+
+impl Computeds {
+    pub(super) fn contains(&self, name: &str) -> bool {
+        self.0.contains(name)
+    }
+
+    pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut Node> {
+        self.0.get_mut(name).map(Box::as_mut)
+    }
+
+    pub(super) fn pop(&mut self, name: &str) {
+        self.0.pop(name);
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+impl OwnerState {
+    /// Keeps a node that can be decided about.
+    pub(super) fn remember(&mut self, node: Node) {
+        let name = Arc::clone(&node.view.name);
+        if !matches!(node.view.kind, NodeKind::Computed(_)) {
+            self.nodes.insert(name, NodeState::Ready(Box::new(node)));
+            return;
+        }
+        self.computed.0.put(name, Box::new(node));
+        if self.computed.0.len() > COMPUTED {
+            self.computed.0.pop_lru();
+            self.forgotten += 1;
+        }
+    }
+
+    /// Forgets a node that is deleted.
+    pub(super) fn remove(&mut self, view: &NodeView) {
+        if matches!(view.kind, NodeKind::Computed(_)) {
+            self.computed.pop(&view.name);
+            // What is being read of it may be older than this.
+            self.forgotten += 1;
+        } else {
+            self.nodes.remove(&view.name);
+        }
+    }
 }
 
 /// A step whose events go out once it is stored.
@@ -111,6 +173,7 @@ pub(super) struct Marks {
     pub(super) publisher: JidNo,
     pub(super) tags: Arc<[Arc<str>]>,
     pub(super) in_public: bool,
+    pub(super) links: Links,
 }
 
 /// What memory says about an item id.

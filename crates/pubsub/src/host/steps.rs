@@ -13,6 +13,7 @@ use store::{Pending, PostId, Ticket, Write, WriteError};
 use tokio::sync::oneshot;
 use wire::Jid;
 
+use super::computed::Freshness;
 use super::state::{Deferred, Marks, NodeState, Owner, OwnerState};
 use super::{Accepted, Host};
 use crate::error::PubsubError;
@@ -342,6 +343,8 @@ impl Host {
                     left_tags,
                     in_public: marks.in_public,
                     was_public: failed.in_public,
+                    links: marks.links,
+                    old_links: failed.links,
                 });
             }
             Ok(None) => self.emit(&Event::Retracted {
@@ -351,6 +354,7 @@ impl Host {
                 tags: failed.tags,
                 in_public: failed.in_public,
                 notify: true,
+                links: failed.links,
             }),
             Err(error) => tracing::error!(%error, "an item could not be read to restore it"),
         }
@@ -358,23 +362,34 @@ impl Host {
 
     /// The node as it is now, or as it was if it is gone.
     async fn current_view(&self, owner: &Arc<Owner>, view: Arc<NodeView>) -> Arc<NodeView> {
-        let found = self.with(owner, &view.name, |state| {
-            state
-                .nodes
-                .get(&view.name)
-                .map(|node| Arc::clone(node.view()))
-                .filter(|now| now.no == view.no)
-        });
-        match found.await {
+        match self.view_numbered(owner, &view).await {
             Ok(Some(now)) => now,
             Ok(None) | Err(_) => view,
         }
     }
 
+    /// The node with this snapshot's number as it is now, if it is still there.
+    async fn view_numbered(
+        &self,
+        owner: &Arc<Owner>,
+        view: &Arc<NodeView>,
+    ) -> Result<Option<Arc<NodeView>>, PubsubError> {
+        let spot = match self.spot(owner, &view.name, Freshness::Now).await {
+            Ok(spot) => spot,
+            // What it belonged to is gone.
+            Err(PubsubError::NodeNotFound) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let found = self.within(owner, &spot, |state| {
+            state.node(&spot.name).map(|node| Arc::clone(&node.view))
+        });
+        Ok(found.await?.filter(|now| now.no == view.no))
+    }
+
     /// Sends the events of steps that waited for their commit, as far as they are decided.
     async fn send_deferred(&self, owner: &Arc<Owner>) {
         loop {
-            let (name, no) = {
+            let told = {
                 let mut state = owner.state.lock();
                 let generation = state.generation;
                 let Some(first) = state.deferred.front() else {
@@ -387,9 +402,7 @@ impl Host {
                 }
                 match first.events.first() {
                     // Something before it failed: it must not go out under a configuration that was never stored.
-                    Some(event) if first.generation != generation => {
-                        (Arc::clone(&event.view().name), event.view().no)
-                    }
+                    Some(event) if first.generation != generation => Arc::clone(event.view()),
                     _ => {
                         let events = state
                             .deferred
@@ -403,17 +416,14 @@ impl Host {
                     }
                 }
             };
-            let now = self.with(owner, &name, |state| {
-                let view = state.nodes.get(&name).map(|node| Arc::clone(node.view()));
-                (state.generation, view.filter(|view| view.no == no))
-            });
-            let now = now.await;
+            let now = self.view_numbered(owner, &told).await;
             let mut state = owner.state.lock();
+            let generation = state.generation;
             let Some(first) = state.deferred.front_mut() else {
                 return;
             };
             match now {
-                Ok((generation, view)) => {
+                Ok(view) => {
                     first.generation = generation;
                     // What was the last item then may be what could not be stored.
                     first
@@ -440,6 +450,7 @@ impl OwnerState {
         self.is_loaded = false;
         self.generation += 1;
         self.nodes.clear();
+        self.computed.clear();
     }
 
     fn decide(&mut self, step: u64, is_stored: bool) {
@@ -451,6 +462,9 @@ impl OwnerState {
 
     /// A node that can be decided about.
     pub(super) fn node(&mut self, name: &str) -> Option<&mut super::state::Node> {
+        if self.computed.contains(name) {
+            return self.computed.get_mut(name);
+        }
         match self.nodes.get_mut(name) {
             Some(NodeState::Ready(node)) => Some(node),
             Some(NodeState::Listed(_)) | None => None,

@@ -4,12 +4,13 @@
 
 use std::sync::Arc;
 
-use bus::{Event, NodeView, SubId, Subscriber, SubscriptionState};
-use store::{JidNo, Write};
+use bus::{Event, NodeKind, NodeView, SubId, Subscriber, SubscriptionState};
+use store::{JidNo, PostId, Write};
 use wire::{BareJid, Jid};
 
+use super::computed::{Freshness, UNWRITTEN};
 use super::made::one_write;
-use super::state::{Owner, OwnerState};
+use super::state::{Node, Owner, OwnerState};
 use super::steps::{Deliver, Touched};
 use super::{Accepted, Host, check_name};
 use crate::access::{Actor, may_administer, may_subscribe};
@@ -54,9 +55,10 @@ impl Host {
             return self.subscribe_virtual(owner, actor, &which, jid).await;
         }
         let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
+        let (spot, _) = self.enter(&owner, actor, node, Freshness::Settled).await?;
         let view = self
-            .with(&owner, node, |state| {
-                state.node(node).map(|node| Arc::clone(&node.view))
+            .within(&owner, &spot, |state| {
+                state.node(&spot.name).map(|node| Arc::clone(&node.view))
             })
             .await?
             .ok_or(PubsubError::NodeNotFound)?;
@@ -65,8 +67,9 @@ impl Host {
         if sends_last {
             self.fetch_last(&owner, &view).await?;
         }
-        self.with(&owner, node, |state| {
-            let ready = state.node(node).filter(|node| node.view.no == view.no);
+        self.within(&owner, &spot, |state| {
+            let is_same = |no| no == view.no || view.no == UNWRITTEN;
+            let ready = state.node(&spot.name).filter(|node| is_same(node.view.no));
             let ready = ready.ok_or(PubsubError::NodeNotFound)?;
             let allowed = may_subscribe(&reader, &ready.view)?;
             let view = Arc::clone(&ready.view);
@@ -117,8 +120,21 @@ impl Host {
         subscriber: Subscriber,
         jid: &Jid,
     ) -> Result<Accepted<Subscription>, PubsubError> {
-        let queued = self.queue(self.put_write(view, &subscriber))?;
-        let view = Arc::new(with_subscriber(view, subscriber.clone()));
+        let (view, mut writes) = self.written(view);
+        let is_created = !writes.is_empty();
+        if let NodeKind::Computed(computed) = &view.kind
+            && computed.target != PostId(0)
+        {
+            writes.push(store::computed::require(computed.target));
+        }
+        let now = Arc::new(with_subscriber(&view, subscriber.clone()));
+        writes.push(self.put_write(&view, &subscriber));
+        writes.extend(self.follow_write(&view, &now, subscriber.no));
+        let queued = self.queue(one_write(writes))?;
+        let view = now;
+        if is_created {
+            state.remember(Node::created(Arc::clone(&view), queued.ticket));
+        }
         let mut last = None;
         if let Some(node) = state.node(&view.name) {
             node.view = Arc::clone(&view);
@@ -170,6 +186,21 @@ impl Host {
         }
     }
 
+    /// Tells a person of a new follower of their posts, or takes that back: what changed for one subscriber.
+    pub(super) fn follow_write(&self, before: &NodeView, now: &NodeView, no: JidNo) -> Option<Write> {
+        if !now.is_microblog() {
+            return None;
+        }
+        match (before.is_subscribed(no), now.is_subscribed(no)) {
+            (false, true) => {
+                let at = self.inner.clock.now();
+                Some(store::notifications::followed(now.owner, no, at))
+            }
+            (true, false) => Some(store::notifications::unfollowed(now.owner, no)),
+            (true, true) | (false, false) => None,
+        }
+    }
+
     pub(super) fn put_write(&self, view: &NodeView, subscriber: &Subscriber) -> Write {
         store::subscriptions::put(store::subscriptions::Subscription {
             node: view.no,
@@ -202,8 +233,10 @@ impl Host {
             return self.unsubscribe_virtual(owner, actor, &which, jid, subid);
         }
         let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
-        self.with(&owner, node, |state| {
-            let ready = state.node(node).ok_or(PubsubError::NodeNotFound)?;
+        // Who may not read any more may still leave.
+        let spot = self.spot(&owner, node, Freshness::Now).await?;
+        self.within(&owner, &spot, |state| {
+            let ready = state.node(&spot.name).ok_or(PubsubError::NodeNotFound)?;
             let view = Arc::clone(&ready.view);
             let subscriber = find(&view, actor.no, jid.resource(), subid)?.clone();
             self.change(&owner, state, &view, vec![(subscriber, jid.clone())], Vec::new())
@@ -224,23 +257,30 @@ impl Host {
         let ended = gone
             .iter()
             .map(|(one, _)| store::subscriptions::remove(view.no, one.no, resource(one)));
-        let writes = ended
-            .chain(granted.iter().map(|(one, _)| self.put_write(view, one)))
-            .collect();
-        let queued = self.queue(one_write(writes))?;
+        let writes = ended.chain(granted.iter().map(|(one, _)| self.put_write(view, one)));
+        let mut writes: Vec<_> = writes.collect();
         let left = view.subscribers.iter();
         let left = left
             .filter(|one| gone.iter().all(|(other, _)| other != *one))
             .cloned()
             .collect();
-        let mut view = NodeView {
+        let mut now = NodeView {
             subscribers: left,
             ..NodeView::clone(view)
         };
         for (subscriber, _) in &granted {
-            view = with_subscriber(&view, subscriber.clone());
+            now = with_subscriber(&now, subscriber.clone());
         }
-        let view = Arc::new(view);
+        let mut changed: Vec<_> = gone.iter().chain(&granted).map(|(one, _)| one.no).collect();
+        changed.sort_unstable();
+        changed.dedup();
+        writes.extend(
+            changed
+                .into_iter()
+                .filter_map(|no| self.follow_write(view, &now, no)),
+        );
+        let queued = self.queue(one_write(writes))?;
+        let view = Arc::new(now);
         if let Some(node) = state.node(&view.name) {
             node.view = Arc::clone(&view);
             node.last_ticket = queued.ticket;
@@ -342,8 +382,7 @@ impl Host {
         node: &str,
     ) -> Result<Vec<Subscription>, PubsubError> {
         self.check_own(owner, node)?;
-        let view = self.view(owner, node).await?.ok_or(PubsubError::NodeNotFound)?;
-        may_administer(actor.no, &view)?;
+        let view = self.owned_view(owner, actor, node).await?;
         let mut numbers: Vec<JidNo> = view.subscribers.iter().map(|one| one.no).collect();
         numbers.dedup();
         let addresses = self.addresses(&numbers).await?;
@@ -375,8 +414,9 @@ impl Host {
             let no = self.inner.store.jids().find(jid.bare_str()).await?;
             numbers.push(no.ok_or(PubsubError::NotSubscribed)?);
         }
-        self.with(&owner, node, |state| {
-            let ready = state.node(node).ok_or(PubsubError::NodeNotFound)?;
+        let (spot, _) = self.enter(&owner, actor, node, Freshness::Now).await?;
+        self.within(&owner, &spot, |state| {
+            let ready = state.node(&spot.name).ok_or(PubsubError::NodeNotFound)?;
             may_administer(actor.no, &ready.view)?;
             let view = Arc::clone(&ready.view);
             let (mut gone, mut granted) = (Vec::new(), Vec::new());

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use bus::{AccessModel, NodeConfig, NodeKind, NodeView, Subscriber, SubscriptionState, Virtual};
 use parking_lot::RwLock;
-use store::{JidNo, NodeNo};
+use store::{JidNo, NodeNo, PostId};
 use tokio::sync::oneshot;
 use wire::{BareJid, Jid};
 
@@ -96,6 +96,7 @@ impl Host {
     /// # Errors
     /// When the database cannot be read.
     pub async fn start(&self) -> Result<(), PubsubError> {
+        self.start_follow_ups();
         for domain in &self.inner.settings.domains {
             let name = format!("{}{domain}", self.inner.settings.pubsub_prefix);
             let service = BareJid::parse(&name).map_err(|_| PubsubError::InvalidName("service address"))?;
@@ -141,6 +142,19 @@ impl Host {
             .cloned()
     }
 
+    /// The threads that somebody subscribes to: the service's address and the number in the node's name.
+    #[must_use]
+    pub fn subscribed_threads(&self) -> Vec<(BareJid, PostId)> {
+        let tables = self.inner.virtuals.0.read();
+        let views = tables.views.values().flat_map(HashMap::values);
+        views
+            .filter_map(|view| match &view.kind {
+                NodeKind::Virtual(Virtual::Thread(number)) => Some((view.owner_jid.clone(), *number)),
+                _ => None,
+            })
+            .collect()
+    }
+
     /// The virtual nodes at this address that an account subscribes to.
     pub(super) fn virtual_views_of(&self, service: &BareJid, no: JidNo) -> Vec<Arc<NodeView>> {
         let tables = self.inner.virtuals.0.read();
@@ -167,7 +181,7 @@ impl Host {
             kind: NodeKind::Virtual(which.clone()),
             created: self.inner.clock.now(),
             config: Arc::new(NodeConfig::microblog(match which {
-                Virtual::Home => AccessModel::Whitelist,
+                Virtual::Home | Virtual::Notifications => AccessModel::Whitelist,
                 Virtual::PublicStream
                 | Virtual::Tag(_)
                 | Virtual::Thread(_)
@@ -176,6 +190,7 @@ impl Host {
             })),
             affiliations: Arc::from([]),
             subscribers: Arc::from([]),
+            inherits: None,
         }
     }
 
@@ -186,7 +201,10 @@ impl Host {
         which: &Virtual,
         jid: &Jid,
     ) -> Result<Accepted<Subscription>, PubsubError> {
-        if matches!(which, Virtual::Home | Virtual::Posts | Virtual::Replies) {
+        if matches!(
+            which,
+            Virtual::Home | Virtual::Posts | Virtual::Replies | Virtual::Notifications
+        ) {
             // One's own sessions get it by announcing that they want it.
             return Err(PubsubError::Unsupported("subscribe"));
         }

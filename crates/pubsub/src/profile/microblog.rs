@@ -1,4 +1,4 @@
-//! Posts: [XEP-0277](https://xmpp.org/extensions/xep-0277.html) and
+//! Posts and comments on them: [XEP-0277](https://xmpp.org/extensions/xep-0277.html) and
 //! [XEP-0472](https://xmpp.org/extensions/xep-0472.html).
 //!
 //! What belongs to the post for good (its id, times, author, tags) is added before it is stored. Links are made when
@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use bus::MICROBLOG;
+use bus::ComputedName;
 use format::atom::{Amend, Entry, append};
 use format::uri::{XmppUri, percent_encode};
 use format::{datetime, hashtag};
@@ -17,20 +17,6 @@ use crate::error::PubsubError;
 
 /// The item that holds the feed's own data (XEP-0277 §6).
 pub const FEED_ITEM: &str = "0";
-
-/// How the names of nodes with comments begin (XEP-0277 §4); the number of the post follows.
-const COMMENTS: &str = "urn:xmpp:microblog:0:comments/";
-
-/// The post whose link to its comments leads to the node of this name.
-#[must_use]
-pub fn commented(node: &str) -> Option<PostId> {
-    let number = node.strip_prefix(COMMENTS)?;
-    number
-        .parse()
-        .ok()
-        .filter(|parsed: &u64| *parsed < 1 << 53 && parsed.to_string() == number)
-        .map(PostId)
-}
 
 /// A post, or the feed's data, as its publisher sent it.
 pub struct Draft {
@@ -45,8 +31,10 @@ pub struct Draft {
 pub struct Stamp<'a> {
     /// The item's id.
     pub id: &'a str,
-    /// Whose blog it is.
+    /// Whose words they are: whose blog it is, or who comments.
     pub owner: &'a BareJid,
+    /// Under which heading of theirs: `posts`, or the comments on what.
+    pub heading: &'a str,
     /// Who publishes.
     pub publisher: &'a BareJid,
     /// When it was published first.
@@ -61,14 +49,20 @@ pub struct Links<'a> {
     pub site_url: &'a str,
     /// The domain whose people need no domain in their pages' addresses.
     pub main_domain: &'a str,
-    /// What precedes a domain in the name of its pubsub service.
-    pub pubsub_prefix: &'a str,
-    /// Whose blog it is.
-    pub owner: &'a BareJid,
+    /// On whose page it stands.
+    pub person: &'a BareJid,
     /// The post's number.
     pub post_id: PostId,
+    /// The address at which its node is.
+    pub at: &'a BareJid,
+    /// Its node.
+    pub node: &'a str,
     /// The item's id.
     pub item: &'a str,
+    /// The service with the comments.
+    pub service: &'a str,
+    /// The post that is commented on: this one, or the first of its thread.
+    pub commented: PostId,
 }
 
 /// A post ready to be stored and delivered.
@@ -102,7 +96,36 @@ impl Draft {
                 found: Vec::new(),
             });
         }
-        let entry = Entry::parse(root).map_err(|_| PubsubError::InvalidPayload("not an Atom entry"))?;
+        Draft::entry(document)
+    }
+
+    /// Reads a comment. Its author is who publishes it (XEP-0277 §10.1).
+    ///
+    /// # Errors
+    /// `InvalidPayload`.
+    pub fn read_comment(payload: Vec<u8>, publisher: &BareJid) -> Result<Draft, PubsubError> {
+        let document = Document::parse_within(payload, &Limits::SERVER)
+            .map_err(|_| PubsubError::InvalidPayload("not a self-contained element"))?;
+        let draft = Draft::entry(document)?;
+        let others = draft.entry.iter().flat_map(|entry| &entry.authors);
+        let is_forged = others
+            .filter(|author| author.uri.is_some())
+            .any(|author| author.jid().as_ref() != Some(publisher));
+        if is_forged {
+            return Err(PubsubError::InvalidPayload("the author is not who publishes"));
+        }
+        Ok(draft)
+    }
+
+    /// The post as its publisher wrote it; `None` for the feed's data.
+    #[must_use]
+    pub fn written(&self) -> Option<&Entry> {
+        self.entry.as_ref()
+    }
+
+    fn entry(document: Document) -> Result<Draft, PubsubError> {
+        let entry =
+            Entry::parse(document.root()).map_err(|_| PubsubError::InvalidPayload("not an Atom entry"))?;
         let found = if entry.categories.is_empty() {
             hashtag::find(&entry.all_text())
         } else {
@@ -177,19 +200,42 @@ fn lasting<'d>(
         .published(stamp.created.0)
         .updated(stamp.modified.0)
         .author(None, stamp.publisher);
+    if !entry.authors.is_empty()
+        && stamp.heading != POSTS
+        && entry.authors.iter().all(|author| author.uri.is_none())
+    {
+        // Whose words a comment is must be told by an address, not by a name alone.
+        let mut author = Writer::new();
+        let uri = XmppUri::of(stamp.publisher.clone()).to_string();
+        let name = entry.authors.iter().find_map(|author| author.name.as_deref());
+        author.open("author").ns(ns::ATOM);
+        author
+            .leaf(
+                "name",
+                name.or(stamp.publisher.node())
+                    .unwrap_or(stamp.publisher.domain()),
+            )
+            .leaf("uri", &uri)
+            .close();
+        amend.raw(&author.finish());
+    }
     for tag in found {
         amend.category(tag);
     }
     amend
 }
 
+/// The heading of a blog's posts.
+pub const POSTS: &str = "posts";
+
 /// A post's Atom id (RFC 4151): the same over all edits.
-fn tag_uri(stamp: &Stamp<'_>) -> String {
+pub(super) fn tag_uri(stamp: &Stamp<'_>) -> String {
     format!(
-        "tag:{},{}:{}/posts/{}",
+        "tag:{},{}:{}/{}/{}",
         stamp.owner.domain(),
         datetime::date(stamp.created.0),
         percent_encode(stamp.owner.node().unwrap_or_default()),
+        stamp.heading,
         percent_encode(stamp.id),
     )
 }
@@ -212,10 +258,12 @@ fn tags(entry: &Entry, found: &[String]) -> Arc<[Arc<str>]> {
 impl Links<'_> {
     fn add(&self, amend: &mut Amend<'_>) {
         amend.alternate_page(&self.page());
-        amend.alternate_uri(&XmppUri::of_item(self.owner.clone(), MICROBLOG, self.item));
-        if let Ok(service) = BareJid::parse(&format!("{}{}", self.pubsub_prefix, self.owner.domain())) {
-            let node = format!("{COMMENTS}{}", self.post_id.0);
-            amend.comments(&XmppUri::of_node(service, &node));
+        amend.alternate_uri(&XmppUri::of_item(self.at.clone(), self.node, self.item));
+        if let Ok(service) = BareJid::parse(self.service) {
+            amend.comments(&XmppUri::of_node(
+                service,
+                &ComputedName::comments(self.commented),
+            ));
         }
     }
 
@@ -236,8 +284,8 @@ impl Links<'_> {
     /// The address of the post's page.
     #[must_use]
     pub fn page(&self) -> String {
-        let name = percent_encode(self.owner.node().unwrap_or_default());
-        let domain = self.owner.domain();
+        let name = percent_encode(self.person.node().unwrap_or_default());
+        let domain = self.person.domain();
         if domain == self.main_domain {
             format!("{}/@{name}/{}", self.site_url, self.post_id.0)
         } else {
@@ -290,10 +338,13 @@ mod tests {
         Links {
             site_url: "https://a.example",
             main_domain: "a.example",
-            pubsub_prefix: "pubsub.",
-            owner,
+            person: owner,
             post_id: PostId(17),
+            at: owner,
+            node: bus::MICROBLOG,
             item: "i",
+            service: "pubsub.a.example",
+            commented: PostId(17),
         }
     }
 

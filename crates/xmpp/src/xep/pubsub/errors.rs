@@ -11,6 +11,13 @@ pub(crate) fn on_the_wire(error: PubsubError) -> StanzaError {
     match error {
         PubsubError::NodeNotFound | PubsubError::ItemNotFound => StanzaError::item_not_found(),
         PubsubError::NodeExists => StanzaError::conflict(),
+        PubsubError::AlreadyRepeated => StanzaError::conflict().text("you have repeated this post already"),
+        PubsubError::NotOpen => {
+            StanzaError::not_acceptable().text("only what is open to everybody can be repeated")
+        }
+        PubsubError::Inherited => {
+            StanzaError::not_acceptable().text("this node is as open as the item that it belongs to")
+        }
         PubsubError::Forbidden => StanzaError::forbidden(),
         PubsubError::NotAllowed => StanzaError::not_allowed(),
         PubsubError::ClosedNode => with(StanzaError::not_allowed(), "closed-node"),
