@@ -66,9 +66,11 @@ impl Caps {
         self.nodes.binary_search_by(|known| (**known).cmp(node)).is_ok()
     }
 
-    /// Whether none of the nodes that it wants has a last item of somebody's to send: home has none.
+    /// Whether none of the nodes that it wants has a last item of somebody's to send: one's own timelines have none.
     fn wants_no_last_items(&self) -> bool {
-        self.nodes.iter().all(|node| **node == *bus::HOME)
+        self.nodes
+            .iter()
+            .all(|node| [bus::HOME, bus::NOTIFICATIONS].contains(&&**node))
     }
 }
 

@@ -166,7 +166,7 @@ macro_rules! xeps { ($($name:ident),* $(,)?) => {
 } }
 
 xeps![
-    ping, disco, caps, roster, register, devices, pubsub, timelines, follow, people, delay, stream, version,
+    ping, disco, caps, roster, register, devices, pubsub, timelines, notifications, follow, people, delay, stream, version,
     time, contacts, private, vcard, blocking
 ];
 

@@ -9,8 +9,8 @@ use bus::Virtual;
 use pubsub::{ItemsQuery, PubsubError};
 use wire::{Writer, ns};
 
-use super::Xeps;
 use super::pubsub::errors::on_the_wire;
+use super::{Xeps, notifications};
 use crate::iq::{Answer, Answered, Cx, Target};
 
 pub(super) fn register(xeps: &mut Xeps) {
@@ -20,6 +20,9 @@ pub(super) fn register(xeps: &mut Xeps) {
 
 /// The items of a virtual node, ascending by number.
 pub(super) async fn items(cx: &Cx, node: &str, which: &Virtual, query: ItemsQuery) -> Answered {
+    if *which == Virtual::Notifications {
+        return notifications::items(cx, query).await;
+    }
     let page = cx
         .server
         .timelines
@@ -46,6 +49,9 @@ pub(super) async fn items(cx: &Cx, node: &str, which: &Virtual, query: ItemsQuer
 
 /// The ids of the newest items of a virtual node, the newest first.
 pub(super) async fn ids(cx: &Cx, which: &Virtual) -> Result<Vec<Arc<str>>, PubsubError> {
+    if *which == Virtual::Notifications {
+        return notifications::ids(cx).await;
+    }
     let page = cx
         .server
         .timelines

@@ -7,9 +7,10 @@ mod encode;
 pub(crate) mod errors;
 mod owner;
 
+use bus::Virtual;
 use wire::{StanzaError, ns};
 
-use super::{Xeps, timelines};
+use super::{Xeps, notifications, timelines};
 use crate::iq::{Answer, Answered, Cx, Target};
 use decode::Request;
 use errors::on_the_wire;
@@ -97,6 +98,11 @@ async fn ask(cx: Cx) -> Answered {
     let request = decode::decode(cx.verb, cx.payload())?;
     let (host, actor) = (&cx.server.host, cx.actor());
     match request {
+        Request::Publish { node, items, .. }
+            if host.virtual_at(&cx.to, &node) == Some(Virtual::Notifications) =>
+        {
+            Answer::later(notifications::publish(cx, items))
+        }
         Request::Publish { node, items, options } => {
             if let Some(no) = cx.server.store.jids().number_cached(cx.to.as_str()) {
                 cx.server.notifier.ready(no).await;
@@ -130,6 +136,10 @@ async fn ask(cx: Cx) -> Answered {
             })
         }
         Request::Subscribe { node, jid } => {
+            if let Some(Virtual::Thread(number)) = host.virtual_at(&cx.to, &node) {
+                let watched = cx.server.timelines.watch(&cx.to, &actor, number).await;
+                watched.map_err(on_the_wire)?;
+            }
             let accepted = host
                 .subscribe(&cx.to, &actor, &node, &jid)
                 .await
@@ -194,8 +204,14 @@ mod tests {
         let xeps = crate::xep::all();
         for model in ["presence", "roster"] {
             let feature = format!("http://jabber.org/protocol/pubsub#access-{model}");
-            assert!(xeps.features(Target::Account).contains(&feature.as_str()), "{feature}");
-            assert!(!xeps.features(Target::Pubsub).contains(&feature.as_str()), "{feature}");
+            assert!(
+                xeps.features(Target::Account).contains(&feature.as_str()),
+                "{feature}"
+            );
+            assert!(
+                !xeps.features(Target::Pubsub).contains(&feature.as_str()),
+                "{feature}"
+            );
         }
     }
 }

@@ -1,0 +1,102 @@
+//! What a person is told of, on their own bare address: `urn:x-folkmoot:notifications:0`. Read as any node; the one item that can
+//! be published there says up to where it was read.
+//!
+//! Who is told of what is decided in `social`; live delivery is `notify`'s.
+
+use std::sync::Arc;
+
+use pubsub::{ItemsQuery, NewItem, PubsubError};
+use social::{Marked, READ_ITEM};
+use store::PostId;
+use wire::{Document, StanzaError, Writer, ns};
+
+use super::Xeps;
+use super::pubsub::errors::on_the_wire;
+use crate::iq::{Answer, Answered, Cx};
+
+pub(super) fn register(xeps: &mut Xeps) {
+    xeps.own_feature(bus::NOTIFICATIONS);
+}
+
+/// The items of the list, ascending by number; last the read state, where it is asked for.
+pub(super) async fn items(cx: &Cx, query: ItemsQuery) -> Answered {
+    let page = cx
+        .server
+        .timelines
+        .notifications(&cx.to, &cx.actor(), query)
+        .await
+        .map_err(on_the_wire)?;
+    let mut writer = Writer::new();
+    writer
+        .open("pubsub")
+        .ns(ns::PUBSUB)
+        .open("items")
+        .attr("node", bus::NOTIFICATIONS);
+    for item in &page.items {
+        writer
+            .open("item")
+            .attr("id", &item.id.0.to_string())
+            .raw(&item.payload)
+            .close();
+    }
+    if let Some(state) = &page.read {
+        writer
+            .open("item")
+            .attr("id", READ_ITEM)
+            .raw(&state.to_xml())
+            .close();
+    }
+    writer.close();
+    if let Some(rsm) = &page.rsm {
+        rsm.write(&mut writer);
+    }
+    Ok(Answer::Payload(writer.finish()))
+}
+
+/// The ids of the newest notifications, the newest first.
+pub(super) async fn ids(cx: &Cx) -> Result<Vec<Arc<str>>, PubsubError> {
+    let page = cx
+        .server
+        .timelines
+        .notifications(&cx.to, &cx.actor(), ItemsQuery::All)
+        .await?;
+    let ids = page.items.iter().rev();
+    Ok(ids.map(|item| item.id.0.to_string().into()).collect())
+}
+
+/// Marks as read: the item `read` with `<read upto='NUMBER'/>`.
+pub(super) async fn publish(cx: Cx, items: Vec<NewItem>) -> Answered {
+    if cx.to.as_str() != cx.session.jid.bare_str() {
+        return Err(on_the_wire(PubsubError::Forbidden));
+    }
+    let [item] = items.as_slice() else {
+        return Err(on_the_wire(PubsubError::ItemRequired));
+    };
+    if item.id.as_deref() != Some(READ_ITEM) {
+        return Err(on_the_wire(PubsubError::NotAllowed));
+    }
+    let upto = item.payload.as_deref().and_then(upto);
+    let upto = upto.ok_or_else(|| on_the_wire(PubsubError::InvalidPayload("not a read state")))?;
+    let marked = cx.server.timelines.mark_read(&cx.actor(), upto).await;
+    match marked.map_err(on_the_wire)? {
+        Marked::NotForward => Err(StanzaError::not_acceptable()),
+        Marked::Forward => {
+            let mut writer = Writer::new();
+            writer
+                .open("pubsub")
+                .ns(ns::PUBSUB)
+                .open("publish")
+                .attr("node", bus::NOTIFICATIONS);
+            writer.open("item").attr("id", READ_ITEM);
+            Ok(Answer::Payload(writer.finish()))
+        }
+    }
+}
+
+fn upto(payload: &[u8]) -> Option<PostId> {
+    let document = Document::parse(payload).ok()?;
+    let root = document.root();
+    let is_read = root.is("read", bus::NOTIFICATIONS);
+    let upto = root.attr("upto").filter(|_| is_read)?;
+    upto.parse().ok().filter(|number| *number < 1 << 53).map(PostId)
+}
