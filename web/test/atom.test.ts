@@ -1,7 +1,8 @@
 import './fake/dom';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readEvent, readPost, writeEntry } from '../src/xmpp/atom';
+import { readEvent, readPost } from '../src/xmpp/atom';
+import { rewriteEntry, writeBoost, writeEntry } from '../src/xmpp/entry';
 import { parseItemUri } from '../src/xmpp/jid';
 import { parse, x } from '../src/xmpp/xml';
 
@@ -34,23 +35,31 @@ test('a post from a virtual node names its origin', () => {
   );
   assert.deepEqual(post, {
     uid: 'juliet@localhost/a/b',
+    subject: 'juliet@localhost/a/b',
     author: 'juliet@localhost',
     authorName: 'Juliet C.',
-    item: 'a/b',
+    by: 'juliet@localhost',
+    isBoost: false,
+    origin: { service: 'juliet@localhost', node: 'urn:xmpp:microblog:0', item: 'a/b' },
     id: '123',
+    number: '123',
     heading: undefined,
     text: 'Hello #Rust',
     tags: ['rust'],
     published: Date.UTC(2026, 11, 31, 23),
     updated: Date.UTC(2026, 11, 31, 23, 30),
-    page: 'https://localhost/@juliet/123',
+    place: undefined,
+    counts: undefined,
+    mine: undefined,
+    isClosed: false,
   });
 });
 
 test('a post from its author’s own node has the publisher’s id', () => {
   const post = read(ITEM('<title>Hi</title>', "id='abc'"));
   assert.equal(post?.uid, 'juliet@localhost/abc');
-  assert.equal(post.item, 'abc');
+  assert.equal(post.origin.item, 'abc');
+  assert.equal(post.number, undefined);
   assert.equal(post.published, NOW, 'without a time it is now');
 });
 
@@ -81,9 +90,67 @@ test('what is no post is not read', () => {
   assert.equal(read("<item xmlns='urn:x' id='1'><geoloc xmlns='urn:y'/></item>"), undefined);
 });
 
-test('only web addresses become a page', () => {
-  const post = read(ITEM("<title>x</title><link rel='alternate' href='javascript:alert(1)'/>"));
-  assert.equal(post?.page, undefined);
+test('of a post’s own links only the number of its own page is taken', () => {
+  const number = (href: string) =>
+    read(ITEM(`<title>x</title><link rel='alternate' href='${href}'/>`, "id='abc'"))?.number;
+  assert.equal(number('https://localhost/@juliet/123'), '123');
+  assert.equal(number('https://evil.example/@romeo/123'), undefined);
+  assert.equal(number('javascript:alert(1)'), undefined);
+  assert.equal(number('https://localhost/@juliet/12x'), undefined);
+});
+
+const ORIGIN = (jid: string, node: string, item: string) =>
+  `<origin xmlns='urn:x-folkmoot:origin:0'
+     uri='xmpp:${jid}?;node=${encodeURIComponent(node)};item=${item}'/>`;
+
+test('a reply says where it stands, and who wrote it', () => {
+  const post = read(
+    ITEM(
+      `<title>Aye</title>${ORIGIN('pubsub.localhost', 'urn:xmpp:microblog:0:comments/100', 'c1')}
+       <thread xmlns='urn:x-folkmoot:thread:0' root='100' parent='101' parent-author='Nurse@localhost'/>
+       <counts xmlns='urn:x-folkmoot:counts:0' replies='3' likes='2' boosts='-1' liked='true' boosted='b'/>`,
+      "id='102' publisher='romeo@localhost/phone'",
+    ),
+    'pubsub.localhost',
+  );
+  assert.equal(post?.author, 'romeo@localhost');
+  assert.equal(post.subject, 'pubsub.localhost/urn:xmpp:microblog:0:comments/100/c1');
+  assert.deepEqual(post.place, { root: '100', parent: '101', parentAuthor: 'nurse@localhost' });
+  assert.deepEqual(post.counts, { replies: 3, likes: 2, boosts: 0 });
+  assert.deepEqual(post.mine, { liked: true, boosted: 'b' });
+});
+
+const BOOST = (extra: string) =>
+  ITEM(
+    `<title>Hi</title><author><name>Romeo</name><uri>xmpp:romeo@localhost</uri></author>
+     <link rel='via' href='xmpp:romeo@localhost?;node=urn%3Axmpp%3Amicroblog%3A0;item=r1'/>${extra}
+     ${ORIGIN('juliet@localhost', 'urn:xmpp:microblog:0', 'j1')}
+     <boost xmlns='urn:x-folkmoot:boost:0' of='77'/>`,
+    "id='99' publisher='juliet@localhost'",
+  );
+
+test('a boost is the original, and who boosts it', () => {
+  const post = read(BOOST(''), 'juliet@localhost');
+  assert.equal(post?.author, 'romeo@localhost');
+  assert.equal(post.by, 'juliet@localhost');
+  assert.equal(post.isBoost, true);
+  assert.equal(post.uid, 'juliet@localhost/j1');
+  assert.equal(post.subject, 'romeo@localhost/r1');
+  assert.equal(post.number, '77');
+  assert.equal(post.id, '99');
+});
+
+test('what an author wrote under our names does not count', () => {
+  const forged = ITEM(
+    `<title>I am Romeo</title>${ORIGIN('romeo@localhost', 'urn:xmpp:microblog:0', 'x')}
+     <counts xmlns='urn:x-folkmoot:counts:0' likes='1000'/>
+     ${ORIGIN('mallory@localhost', 'urn:xmpp:microblog:0', 'm')}
+     <counts xmlns='urn:x-folkmoot:counts:0' likes='0'/>`,
+    "id='5' publisher='mallory@localhost'",
+  );
+  const post = read(forged, 'pubsub.localhost');
+  assert.equal(post?.author, 'mallory@localhost');
+  assert.equal(post.counts?.likes, 0);
 });
 
 test('an entry that is written can be read again', () => {
@@ -96,6 +163,41 @@ test('an entry that is written can be read again', () => {
   const post = read(xml.text);
   assert.equal(post?.text, 'a < b & "c"  ]]> #ünï 🌳\nnext');
   assert.deepEqual(post.tags, ['ünï']);
+});
+
+test('other words leave everything else of an entry as it is', () => {
+  const entry = parse(
+    `<entry xmlns='http://www.w3.org/2005/Atom' xmlns:geo='urn:geo'>
+       <title>Old</title><content type='xhtml'><div xmlns='http://www.w3.org/1999/xhtml'>Old</div></content>
+       <id>tag:x</id><published>2026-01-01T00:00:00Z</published><updated>2026-01-01T00:00:00Z</updated>
+       <category term='old'/><geo:point geo:lat='1'>here</geo:point>
+       <in-reply-to xmlns='http://purl.org/syndication/thread/1.0' href='xmpp:a'/>
+       <counts xmlns='urn:x-folkmoot:counts:0' likes='9'/></entry>`,
+  );
+  assert.ok(entry);
+  const text = rewriteEntry(entry, 'New #one', ['one']).text;
+  assert.match(text, /<title type="text">New #one<\/title><category term="one"\/>/);
+  assert.match(text, /<id[^>]*>tag:x<\/id><published[^>]*>2026/);
+  assert.match(text, /<point xmlns="urn:geo" xmlns:geo="urn:geo" geo:lat="1">here<\/point>/);
+  assert.match(text, /<in-reply-to [^>]*href="xmpp:a"\/>/);
+  assert.doesNotMatch(text, /Old|updated|counts/);
+  assert.ok(parse(text));
+});
+
+test('a heading stays one', () => {
+  const entry = parse(
+    `<entry xmlns='http://www.w3.org/2005/Atom'><title>On moots</title><content>They stood.</content></entry>`,
+  );
+  assert.ok(entry);
+  const item = `<item xmlns='urn:x' id='1'>${rewriteEntry(entry, 'They sat.', []).text}</item>`;
+  assert.equal(read(item)?.heading, 'On moots');
+  assert.equal(read(item)?.text, 'They sat.');
+});
+
+test('a boost names what is boosted', () => {
+  const origin = { service: 'romeo@localhost', node: 'urn:xmpp:microblog:0', item: 'a;b' };
+  const href = 'xmpp:romeo@localhost?;node=urn%3Axmpp%3Amicroblog%3A0;item=a%3Bb';
+  assert.ok(writeBoost(origin, 'Hi').text.includes(`<link rel="via" href="${href}"/>`));
 });
 
 test('events bring posts and retractions, and nothing else is an event', () => {

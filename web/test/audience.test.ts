@@ -31,9 +31,9 @@ test('the audience is the access model of the microblog', async () => {
   assert.equal(await fetchAudience(link), 'presence');
 });
 
-test('an access model that is not offered is no audience', async () => {
+test('an access model that is not offered is told apart', async () => {
   const { link } = linkThatAnswers(CONFIGURED('whitelist'));
-  assert.equal(await fetchAudience(link), undefined);
+  assert.equal(await fetchAudience(link), 'other');
 });
 
 test('a change submits the access model and nothing else', async () => {

@@ -247,7 +247,7 @@ test('deleting takes a post out of every timeline', async () => {
   await settled();
   const post = tag.state.value.timeline.posts[0];
   assert.ok(post);
-  await world.client.deletePost(post);
+  await world.client.conversation.delete(post);
   await settled();
   for (const each of [feed, profile, tag, world.client.home]) assert.deepEqual(texts(each), []);
 });

@@ -30,7 +30,14 @@ function setUp() {
   server.account('juliet');
   const network = new FakeNetwork(server, clock);
   const storage = new FakeStorage();
-  const open = () => new Outbox('box', storage, clock, (task) => task());
+  const open = () =>
+    new Outbox(
+      'box',
+      storage,
+      clock,
+      (task) => task(),
+      () => undefined,
+    );
   return { clock, server, network, storage, open };
 }
 

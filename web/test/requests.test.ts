@@ -3,13 +3,18 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Follows } from '../src/model/follows';
 import { Requests } from '../src/model/requests';
-import { readSubscription } from '../src/xmpp/contacts';
+import { readSubscription } from '../src/xmpp/presence';
+import type { Contact, Subscription } from '../src/xmpp/roster';
 import { StanzaError } from '../src/xmpp/errors';
 import type { Link } from '../src/xmpp/link';
 import { parse, type Xml } from '../src/xmpp/xml';
 import { settled } from './fake/dial';
 
 const NURSE = 'nurse@localhost';
+
+function contact(subscription: Subscription, isAsked: boolean): Contact {
+  return { jid: NURSE, name: undefined, groups: [], subscription, isAsked };
+}
 
 function setUp() {
   const sent: string[] = [];
@@ -69,14 +74,14 @@ test('a request that was granted while away is found at the next connection', as
   const { world, link, follows, requests } = setUp();
   await follows.follow(link, NURSE);
   world.isOpen = true;
-  await requests.connect(link, [{ jid: NURSE, isOpenToUs: true, isAsked: false }]);
+  await requests.connect(link, [contact('to', false)]);
   assert.equal(follows.state.value?.get(NURSE), 'following');
 });
 
 test('a request that still waits is shown as one after a reload', async () => {
   const { link, follows, requests, kept } = setUp();
   kept.set('requests', JSON.stringify([NURSE, 'gone@localhost']));
-  await requests.connect(link, [{ jid: NURSE, isOpenToUs: false, isAsked: true }]);
+  await requests.connect(link, [contact('none', true)]);
   assert.equal(follows.state.value?.get(NURSE), 'requested');
   assert.equal(kept.get('requests'), JSON.stringify([NURSE]));
 });
@@ -100,7 +105,7 @@ test('others’ requests wait once each, until they are answered or taken back',
   requests.receive(link, read.jid, read.type);
   requests.receive(link, NURSE, 'subscribe');
   assert.deepEqual(requests.incoming.value, ['romeo@localhost', NURSE]);
-  requests.answer(link, 'romeo@localhost', true);
+  requests.answer(link, 'romeo@localhost', 'allow');
   requests.receive(link, NURSE, 'unsubscribe');
   assert.deepEqual(requests.incoming.value, []);
   assert.match(world.sent[0] ?? '', /to="romeo@localhost" type="subscribed"/);

@@ -17,6 +17,7 @@ function setUp() {
     onOnline: () => log.push('online'),
     onOffline: () => log.push('offline'),
     onStanza: () => log.push('stanza'),
+    onTraffic: () => 0,
     onRefused: () => log.push('refused'),
   });
   return { clock, network, log, session };

@@ -55,7 +55,7 @@ test('signs in with a password by SCRAM, and asks', async () => {
   assert.match(link.jid, /^juliet@localhost\//);
   server.post('juliet', 'One <b>&amp;</b>');
   const address = { service: PUBSUB, node: 'urn:xmpp:microblog:0' };
-  const page = await fetchPage(link, address, undefined, 10, 0);
+  const page = await fetchPage(link, address, { before: undefined }, 10, 0);
   assert.equal(page.posts[0]?.text, 'One <b>&amp;</b>');
   await assert.rejects(link.iq('get', undefined, x('unknown', { xmlns: 'urn:x' })), (error) => {
     assert.ok(error instanceof StanzaError);

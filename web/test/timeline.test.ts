@@ -15,16 +15,23 @@ import type { Post } from '../src/xmpp/atom';
 function post(id: number, change: Partial<Post> = {}): Post {
   return {
     uid: `a@x/${id}`,
+    subject: `a@x/${id}`,
     author: 'a@x',
     authorName: undefined,
-    item: String(id),
+    by: 'a@x',
+    isBoost: false,
+    origin: { service: 'a@x', node: 'urn:xmpp:microblog:0', item: String(id) },
     id: String(id),
+    number: String(id),
     heading: undefined,
     text: `post ${id}`,
     tags: [],
     published: id,
     updated: id,
-    page: undefined,
+    place: undefined,
+    counts: undefined,
+    mine: undefined,
+    isClosed: false,
     ...change,
   };
 }

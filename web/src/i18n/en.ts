@@ -1,9 +1,14 @@
+import { people } from './people';
+
 /**
  * Every text that people see, in English. A text with a count has one form for each plural
  * category of its language (CLDR); `{words}` in braces are filled in by the caller.
  */
 export const en = {
+  ...people,
   'app.name': 'Folkmoot',
+  'app.title': '{title} · {name}',
+  'app.title.unread': '({count}) {title} · {name}',
   'app.tagline': 'A place to say it, among people who choose to listen.',
   'app.skip': 'Skip to the content',
   'app.loading': 'Loading…',
@@ -13,6 +18,7 @@ export const en = {
   'nav.label': 'Main',
   'nav.home': 'Home',
   'nav.public': 'Public',
+  'nav.notifications': 'Notifications',
   'nav.people': 'People',
   'nav.profile': 'Profile',
   'nav.settings': 'Settings',
@@ -48,7 +54,6 @@ export const en = {
   'signUp.title': 'Join the circle',
   'signUp.title.welcome': 'You are the first',
   'signUp.text.welcome': 'This link makes the account that looks after {domain}.',
-  'signUp.text.invite': 'Somebody at {domain} has invited you.',
   'signUp.audience': 'Who may read what you post?',
   'signUp.audience.open': 'Everyone',
   'signUp.audience.open.hint': 'Your posts are public, and anybody can follow you.',
@@ -96,12 +101,15 @@ export const en = {
 
   'profile.empty': '{name} has not posted anything yet.',
   'profile.emptyOwn': 'You have not posted anything yet.',
+  'profile.emptyReplies': 'No replies yet.',
+  'profile.tabs': 'What is shown',
+  'profile.posts': 'Posts',
+  'profile.replies': 'Replies',
   'profile.follows': '{count} following',
   'profile.publicPage': 'Public page',
   'profile.edit': 'Edit profile',
   'profile.missing': 'There is nobody called @{handle}, or their posts are not for you to read.',
 
-  'requests.title': 'Would like to follow you',
   'requests.allow': 'Allow',
   'requests.allowLabel': 'Allow {name} to follow you',
   'requests.decline': 'Decline',
@@ -131,7 +139,7 @@ export const en = {
   'outbox.discard': 'Discard',
 
   'post.menu': 'More about this post',
-  'post.open': 'Open its page',
+  'post.open': 'Open its public page',
   'post.copy': 'Copy link',
   'post.copied': 'Link copied',
   'post.delete': 'Delete',
@@ -139,7 +147,84 @@ export const en = {
   'post.delete.text': 'It disappears for everybody who reads it here. That cannot be undone.',
   'post.deleted': 'Post deleted',
   'post.edited': 'edited',
+  'post.editedAt': 'edited {time}',
   'post.more': 'Show all of it',
+
+  'edit.action': 'Edit',
+  'edit.label': 'Edit post',
+  'edit.submit': 'Save',
+  'edit.done': 'Post changed',
+
+  'reply.label': 'Your reply',
+  'reply.placeholder': 'What do you answer?',
+  'reply.submit': 'Reply',
+  'reply.to': 'In reply to {name}',
+  'reply.sent': 'Reply sent',
+  'reply.show': 'Show',
+  'reply.asPost': 'Make it a post',
+  'reply.remove': 'Remove from the thread',
+  'reply.remove.title': 'Remove this reply?',
+
+  'react.reply': 'Reply',
+  'react.replies': { one: '{count} reply', other: '{count} replies' },
+  'react.boost': 'Boost',
+  'react.boosts': { one: '{count} boost', other: '{count} boosts' },
+  'react.boostedBy': '{name} boosted',
+  'react.closed': 'Only posts that everybody may read can be boosted',
+  'react.like': 'Like',
+  'react.likes': { one: '{count} like', other: '{count} likes' },
+  'react.withCount': '{action}, {count}',
+
+  'mention.label': 'People to mention',
+  'mention.found': {
+    one: '{count} suggestion; arrow keys choose, Enter takes it',
+    other: '{count} suggestions; arrow keys choose, Enter takes one',
+  },
+
+  'thread.title': 'Post by {name}',
+  'thread.heading': 'Conversation',
+  'thread.above': 'What this answers',
+  'thread.below': 'Replies',
+  'thread.more': 'Show more replies',
+  'thread.whole': 'Show the whole conversation',
+  'thread.empty': 'Nobody has answered yet.',
+  'thread.gone': 'This post was deleted.',
+  'thread.missing': 'There is no such post, or it is not for you to read.',
+
+  'notice.title': 'Notifications',
+  'notice.count': { one: '{count} unread', other: '{count} unread' },
+  'notice.unread': 'New',
+  'notice.empty':
+    'Nothing yet. When somebody answers, mentions, likes or follows you, it stands here.',
+  'notice.end': 'That is all.',
+  'notice.like': 'liked your post',
+  'notice.likes': {
+    one: 'and {count} other liked your post',
+    other: 'and {count} others liked your post',
+  },
+  'notice.boost': 'boosted your post',
+  'notice.boosts': {
+    one: 'and {count} other boosted your post',
+    other: 'and {count} others boosted your post',
+  },
+  'notice.reply': 'replied to you',
+  'notice.mention': 'mentioned you',
+  'notice.follow': 'follows you now',
+
+  'keys.title': 'Keyboard',
+  'keys.close': 'Close',
+  'keys.reading': 'Reading',
+  'keys.next': 'Next post',
+  'keys.previous': 'Previous post',
+  'keys.new': 'Show new posts',
+  'keys.open': 'Open the conversation',
+  'keys.doing': 'Doing',
+  'keys.write': 'Write a post',
+  'keys.reply': 'Reply',
+  'keys.like': 'Like, or take it back',
+  'keys.boost': 'Boost, or take it back',
+  'keys.help': 'Show these keys',
+  'keys.going': 'Going places',
 
   'feed.new': { one: '{count} new post', other: '{count} new posts' },
   'feed.newest': 'Back to the newest',
@@ -177,11 +262,6 @@ export const en = {
   'settings.password.new': 'New password',
   'settings.password.change': 'Change password',
   'settings.password.changed': 'Password changed',
-  'settings.keys': 'Keyboard',
-  'settings.keys.write': 'Write a post',
-  'settings.keys.next': 'Next post',
-  'settings.keys.previous': 'Previous post',
-  'settings.keys.new': 'Show new posts',
   'settings.signOut': 'Sign out',
   'settings.signingOut': 'Signing out…',
 

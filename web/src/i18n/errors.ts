@@ -38,6 +38,12 @@ export function conditionText(condition: string): string {
   }
 }
 
+/** Why a like or a boost did not work. */
+export function reactionErrorText(error: unknown): string {
+  const isClosed = error instanceof StanzaError && error.condition === 'not-acceptable';
+  return isClosed ? t('react.closed') : errorText(error);
+}
+
 /** Why signing in did not work; `hadToken` where an earlier sign-in was to be resumed. */
 export function signInErrorText(failure: LinkFailure, domain: string): string {
   if (failure.kind === 'lost') return t('error.signIn.lost', { domain });

@@ -36,6 +36,16 @@ export function plural(key: PluralKey, count: number): string {
   return fill(forms[rules.select(count)] ?? forms.other, { count });
 }
 
+const compactNumbers = new Intl.NumberFormat(LANGUAGE, {
+  notation: 'compact',
+  maximumFractionDigits: 1,
+});
+
+/** A number in as little room as it needs: 1.2K. */
+export function compact(count: number): string {
+  return compactNumbers.format(count);
+}
+
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
@@ -58,4 +68,30 @@ export function ago(time: number, now: number): string {
 /** The exact moment, in the reader's own time zone and manner. */
 export function moment(time: number): string {
   return exact.format(time);
+}
+
+const time = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' });
+const longDay = new Intl.DateTimeFormat(undefined, {
+  weekday: 'long',
+  day: 'numeric',
+  month: 'long',
+});
+
+/** The time of day. */
+export function clockTime(at: number): string {
+  return time.format(at);
+}
+
+/** The day, in the reader's own time zone: by its name where it is near. */
+export function dayName(at: number, now: number): string {
+  const midnight = new Date(now).setHours(0, 0, 0, 0);
+  if (at >= midnight) return t('chat.today');
+  if (at >= midnight - DAY) return t('chat.yesterday');
+  const isThisYear = new Date(at).getFullYear() === new Date(now).getFullYear();
+  return (isThisYear ? longDay : wholeDate).format(at);
+}
+
+/** A date without its time. */
+export function dateOnly(at: number): string {
+  return wholeDate.format(at);
 }

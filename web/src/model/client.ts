@@ -2,28 +2,32 @@
  * The signed-in client: one session, and what hangs on it. Owns the order in which things happen
  * when a connection comes or goes. Does not draw: `ui/` does.
  */
-import { revokeDevice } from '../xmpp/account';
+import { deleteAccount, revokeDevice } from '../xmpp/account';
 import { readEvent, type NodeEvent, type Post } from '../xmpp/atom';
-import { availablePresence } from '../xmpp/caps';
-import { fetchContacts, readSubscription, type Contact } from '../xmpp/contacts';
+import { LinkLost } from '../xmpp/errors';
 import { bare } from '../xmpp/jid';
 import type { Credentials, Dial, Link } from '../xmpp/link';
-import { retractPost } from '../xmpp/pubsub';
+import { readNoticeEvent } from '../xmpp/notifications';
 import { answerRequest, isDiscoQuery } from '../xmpp/requests';
+import { seesUs } from '../xmpp/roster';
+import { Chats } from './chats';
 import type { Clock } from './clock';
+import { Contacts } from './contacts';
+import { Conversation } from './conversation';
 import { withDevice } from './device-dial';
 import { Feed, type FeedSource } from './feed';
 import { Follows } from './follows';
 import { Keyring } from './keyring';
 import { Names } from './names';
-import { Outbox, type Exclusive, type Storage } from './outbox';
-import { Requests } from './requests';
+import { Notifications } from './notifications';
+import { Outbox, type Draft, type Exclusive, type ReplyTo, type Storage } from './outbox';
 import { Session } from './session';
 import { Signal } from './signal';
 import type { Site } from './site';
 import { homeSource } from './sources';
 import { Suggestions } from './suggestions';
 import { tagsOf } from './text';
+import { Traffic } from './traffic';
 
 /** What the client needs from the machine that it runs on. */
 export interface Surroundings {
@@ -50,11 +54,19 @@ export class Client {
   readonly names: Names;
   readonly follows: Follows;
   readonly suggestions: Suggestions;
+  readonly conversation: Conversation;
+  readonly notifications: Notifications;
   readonly outbox = new Signal<Outbox | undefined>(undefined);
-  readonly requests = new Signal<Requests | undefined>(undefined);
+  readonly contacts = new Signal<Contacts | undefined>(undefined);
+  readonly chats = new Signal<Chats | undefined>(undefined);
+  readonly traffic: Traffic;
   /** A new post by somebody else has come: for those who listen instead of looking. */
   readonly arrivals = new Signal(0);
+  /** The post of one's own that the server stored last. */
+  readonly sent = new Signal<Draft | undefined>(undefined);
   private readonly keyring: Keyring;
+  /** The server's last word on what each of one's answers is about, when it was written. */
+  private readonly words = new Map<string, number>();
   /** In the order of their last use. */
   private readonly feeds = new Map<string, OpenFeed>();
   private isSigningOut = false;
@@ -65,17 +77,29 @@ export class Client {
   ) {
     this.keyring = new Keyring(around.storage);
     this.names = new Names(around.clock);
+    this.traffic = new Traffic(around.clock);
     this.follows = new Follows({
       onChange: () => void this.home.refresh(),
-      onClosed: (link, jid) => this.requests.value?.ask(link, jid),
-      onWithdrawn: (link, jid) => this.requests.value?.withdraw(link, jid),
+      onClosed: (link, jid) => this.contacts.value?.requests.ask(link, jid),
+      onWithdrawn: (link, jid) => this.contacts.value?.requests.withdraw(link, jid),
     });
     this.suggestions = new Suggestions(site.pubsub);
+    this.notifications = new Notifications(around.clock);
+    this.conversation = new Conversation(
+      site,
+      { clock: around.clock, newId: () => around.newId(), link: () => this.session.link },
+      {
+        all: () => [...this.feeds.values()].flatMap(({ feed }) => feed.posts()),
+        remove: (uids) => this.feeds.forEach(({ feed }) => feed.removePosts(uids)),
+        reword: (subject, change) => this.feeds.forEach(({ feed }) => feed.reword(subject, change)),
+      },
+    );
     const dial = withDevice(around.dial, around.deviceLabel, (device) => this.keyring.keep(device));
     this.session = new Session(dial, around.clock, {
       onOnline: (link) => this.onOnline(link),
       onOffline: () => this.onOffline(),
       onStanza: (stanza, link) => this.onStanza(stanza, link),
+      onTraffic: (direction, stanza) => this.traffic.record(direction, stanza),
       onRefused: () => this.onRefused(),
     });
   }
@@ -106,8 +130,27 @@ export class Client {
     } finally {
       this.isSigningOut = false;
       this.keyring.forget();
+      this.erase();
       this.end();
     }
+  }
+
+  /** Deletes the account for good; whatever this browser keeps of it goes too. */
+  async deleteAccount(): Promise<void> {
+    const link = this.session.link;
+    if (!link) return;
+    this.isSigningOut = true;
+    try {
+      await deleteAccount(link);
+    } catch (error) {
+      // The server ends the stream right behind its answer, and the answer may be lost with it.
+      if (!(error instanceof LinkLost)) throw error;
+    } finally {
+      this.isSigningOut = false;
+    }
+    this.keyring.forget();
+    this.erase();
+    this.end();
   }
 
   /** Another tab of this browser has changed what is kept. */
@@ -115,6 +158,7 @@ export class Client {
     if (this.session.state.value.kind === 'signed-out' || this.isSigningOut) return;
     if (this.keyring.isMine(key) && !this.keyring.read()) this.end();
     this.outbox.value?.reload();
+    if (key !== null) this.chats.value?.reload(key);
   }
 
   get home(): Feed {
@@ -142,24 +186,46 @@ export class Client {
     if (open.users === 0 && feed.source.key !== 'home') void feed.leave();
   }
 
-  post(text: string): void {
-    this.outbox.value?.add(this.around.newId(), text, tagsOf(text));
+  /** Sends a post, or an answer to one, as soon as there is a connection. */
+  post(text: string, reply?: ReplyTo): void {
+    const id = this.around.newId();
+    if (reply) this.words.set(id, this.conversation.responses.wordOn(reply.subject));
+    this.outbox.value?.add(id, text, tagsOf(text), reply);
   }
 
-  async deletePost(post: Post): Promise<void> {
-    const link = this.session.link;
-    if (!link) return;
-    await retractPost(link, post.item);
-    this.removeEverywhere(new Set([post.uid]));
+  /** Whose posts are in the timelines that are kept. */
+  people(): string[] {
+    return [...this.feeds.values()].flatMap(({ feed }) => feed.posts().map((post) => post.author));
   }
 
   private begin(credentials: Credentials): void {
     this.clear();
     const account = bare(credentials.jid);
     const { storage, clock, exclusive } = this.around;
-    this.outbox.set(new Outbox(`folkmoot.outbox.${account}`, storage, clock, exclusive));
-    this.requests.set(new Requests(`folkmoot.requests.${account}`, storage, this.follows));
+    this.outbox.set(
+      new Outbox(`folkmoot.outbox.${account}`, storage, clock, exclusive, (draft) =>
+        this.onSent(draft),
+      ),
+    );
+    const contacts = new Contacts(account, storage, this.follows, clock);
+    this.contacts.set(contacts);
+    const chats = new Chats(account, storage, clock, exclusive, {
+      isTrusted: (jid) => {
+        const contact = contacts.roster.of(jid);
+        return contact !== undefined && seesUs(contact);
+      },
+      newId: () => this.around.newId(),
+    });
+    this.chats.set(chats);
     this.session.start(credentials);
+  }
+
+  private onSent(draft: Draft): void {
+    const word = this.words.get(draft.id);
+    this.words.delete(draft.id);
+    const { responses } = this.conversation;
+    if (draft.reply) responses.replied(draft.reply.subject, word ?? -1);
+    this.sent.set(draft);
   }
 
   private end(): void {
@@ -170,62 +236,86 @@ export class Client {
   private clear(): void {
     this.onOffline();
     this.feeds.clear();
+    this.conversation.clear();
+    this.notifications.clear();
+    this.sent.set(undefined);
     this.follows.state.set(undefined);
     this.suggestions.clear();
     this.outbox.set(undefined);
-    this.requests.set(undefined);
+    this.contacts.set(undefined);
+    this.chats.set(undefined);
+    this.traffic.isRecording.set(false);
+    this.traffic.clear();
   }
 
   private onOnline(link: Link): void {
     const kept = this.keyring.read();
     if (kept) this.session.renew({ kind: 'token', jid: kept.jid, token: kept.token });
-    // Asked for before presence is sent, so that requests to follow come to this session too.
-    const contacts = fetchContacts(link);
-    link.send(availablePresence());
+    const followed = this.follows.connect(link);
+    void this.contacts.value?.connect(link, followed).catch(() => undefined);
     this.names.connect(link);
     for (const { feed, users } of this.feeds.values()) {
       if (users > 0 && feed.source.key !== 'home') void feed.connect(link);
     }
     void this.home.connect(link);
-    void this.connectPeople(link, contacts).catch(() => undefined);
+    this.conversation.connect(link);
+    void this.notifications.connect(link);
     this.outbox.value?.connect(link);
+    this.chats.value?.connect(link);
     void this.suggestions.connect(link);
-  }
-
-  private async connectPeople(link: Link, contacts: Promise<Contact[]>): Promise<void> {
-    // Both are under way together; neither may fail unheard while the other is awaited.
-    const [roster] = await Promise.all([contacts, this.follows.connect(link)]);
-    await this.requests.value?.connect(link, roster);
   }
 
   private onOffline(): void {
     this.names.disconnect();
     this.outbox.value?.disconnect();
-    this.requests.value?.disconnect();
+    this.contacts.value?.disconnect();
+    this.chats.value?.disconnect();
+    this.notifications.disconnect();
+    this.conversation.disconnect();
     for (const { feed } of this.feeds.values()) feed.disconnect();
   }
 
   private onRefused(): void {
     if (this.isSigningOut) return;
+    // This device was signed out from elsewhere: it may be in other hands.
+    if (this.keyring.read()) this.erase();
     this.keyring.forget();
     this.clear();
   }
 
+  /** What was said in private does not stay behind. */
+  private erase(): void {
+    this.chats.value?.erase();
+    this.contacts.value?.erase();
+  }
+
   private onStanza(stanza: Element, link: Link): void {
+    if (this.contacts.value?.receive(stanza, link)) return;
     const answer = answerRequest(stanza);
     if (answer) {
       link.send(answer);
-      // Only now does the server know that this session wants the home timeline's events.
-      if (isDiscoQuery(stanza)) void this.home.catchUp();
+      // Only now does the server know that this session wants the events of these nodes.
+      if (isDiscoQuery(stanza)) {
+        void this.home.catchUp();
+        void this.notifications.catchUp();
+      }
       return;
     }
-    const request = readSubscription(stanza);
-    if (request) this.requests.value?.receive(link, request.jid, request.type);
-    const event = readEvent(stanza, bare(link.jid), this.around.clock.now());
-    if (event) this.onEvent(event, bare(link.jid));
+    if (this.chats.value?.receive(stanza, link)) return;
+    const account = bare(link.jid);
+    const now = this.around.clock.now();
+    const notice = readNoticeEvent(stanza, account, now);
+    if (notice) {
+      this.notifications.receive(notice);
+      return;
+    }
+    const event = readEvent(stanza, account, now);
+    if (event) this.onEvent(event, account);
   }
 
   private onEvent(event: NodeEvent, account: string): void {
+    const isThread = this.conversation.receive(event);
+    if (isThread) this.spread(event.posts, undefined);
     for (const { feed } of [...this.feeds.values()]) {
       const { node, service } = feed.source;
       if (node === event.node && (service ?? account) === event.from) {
@@ -235,25 +325,26 @@ export class Client {
   }
 
   private deliver(feed: Feed, event: NodeEvent, account: string): void {
-    const before = new Set(feed.knownUids());
+    const before = new Set(feed.posts().map((post) => post.uid));
+    this.conversation.learn(event.posts);
     const gone = feed.receive(event);
-    if (gone.size > 0) this.removeEverywhere(gone);
-    for (const post of event.posts) {
-      for (const { feed: other } of this.feeds.values()) {
-        if (other !== feed && other.source.accepts(post)) other.arrive([post]);
-      }
-    }
-    const fresh = event.posts.filter((post) => !before.has(post.uid) && post.author !== account);
+    if (gone.size > 0) this.conversation.remove(gone);
+    this.spread(event.posts, feed);
+    const fresh = event.posts.filter((post) => !before.has(post.uid) && post.by !== account);
     if (fresh.length > 0) this.arrivals.update((count) => count + fresh.length);
   }
 
-  private removeEverywhere(uids: ReadonlySet<string>): void {
-    for (const { feed } of this.feeds.values()) feed.removePosts(uids);
+  /** Shows posts in the other timelines that they belong to as well. */
+  private spread(posts: readonly Post[], from: Feed | undefined): void {
+    for (const { feed } of this.feeds.values()) {
+      const fitting = posts.filter((post) => feed !== from && feed.source.accepts(post));
+      if (fitting.length > 0) feed.arrive(fitting);
+    }
   }
 
   private keep(source: FeedSource): OpenFeed {
     const open = this.feeds.get(source.key) ?? {
-      feed: new Feed(source, this.around.clock),
+      feed: new Feed(source, this.around.clock, this.conversation.learn),
       users: 0,
     };
     this.feeds.delete(source.key);

@@ -14,6 +14,7 @@ import {
   addOlder,
   compare,
   emptyTimeline,
+  isAmong,
   LONGEST,
   reaches,
   remove,
@@ -57,6 +58,8 @@ export class Feed {
   constructor(
     readonly source: FeedSource,
     private readonly clock: Clock,
+    /** Told of every post that was read. */
+    private readonly learn: (posts: readonly Post[]) => void,
   ) {
     this.state = new Signal<FeedState>({
       phase: 'loading',
@@ -153,9 +156,9 @@ export class Feed {
     return uids;
   }
 
-  /** The identities of all posts that are here, shown or held. */
-  knownUids(): string[] {
-    return this.all().map((post) => post.uid);
+  /** All posts that are here, shown or held. */
+  posts(): readonly Post[] {
+    return this.all();
   }
 
   /** Takes posts of an event, of this node or of another one that they belong to as well. */
@@ -176,7 +179,16 @@ export class Feed {
 
   removePosts(uids: ReadonlySet<string>): void {
     this.change((timeline) => remove(timeline, uids));
-    this.patch({ held: this.state.value.held.filter((post) => !uids.has(post.uid)) });
+    this.patch({ held: this.state.value.held.filter((post) => !isAmong(uids, post)) });
+  }
+
+  /** Shows other words at once, before the event comes. */
+  reword(subject: string, change: Partial<Post>): void {
+    const apply = (posts: readonly Post[]) =>
+      posts.map((post) => (post.subject === subject ? { ...post, ...change } : post));
+    if (!this.all().some((post) => post.subject === subject)) return;
+    this.change((timeline) => ({ ...timeline, posts: apply(timeline.posts) }));
+    this.patch({ held: apply(this.state.value.held) });
   }
 
   /** A node that may be read but not subscribed to is shown as it is, without new posts. */
@@ -268,8 +280,10 @@ export class Feed {
     this.settled = newestOf(this.source.order, this.all()) ?? this.settled;
   }
 
-  private fetch(link: Link, before: string | undefined): Promise<Page> {
-    return fetchPage(link, this.source, before, PAGE, this.clock.now());
+  private async fetch(link: Link, before: string | undefined): Promise<Page> {
+    const page = await fetchPage(link, this.source, { before }, PAGE, this.clock.now());
+    this.learn(page.posts);
+    return page;
   }
 
   private fail(link: Link, error: unknown): void {

@@ -51,6 +51,11 @@ export class Names {
     return known.name;
   }
 
+  /** The name as far as it is known already; asks nobody. */
+  peek(jid: string): string | undefined {
+    return this.known.get(jid)?.name.value;
+  }
+
   /** A name that came with something else. */
   learn(jid: string, name: string | undefined): void {
     const { name: signal } = this.known.get(jid) ?? { name: this.of(jid) };

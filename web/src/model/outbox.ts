@@ -2,15 +2,34 @@
  * Posts on their way: kept on disk until the server has said that each is durable, and sent
  * again under the same item id, so that every post arrives exactly once.
  */
+import type { Origin } from '../xmpp/atom';
+import { writeEntry } from '../xmpp/entry';
 import { isTemporary, LinkLost } from '../xmpp/errors';
+import { bare } from '../xmpp/jid';
 import type { Link } from '../xmpp/link';
-import { publishPost } from '../xmpp/pubsub';
+import { commentsNode, NODE } from '../xmpp/ns';
+import { publishItem } from '../xmpp/pubsub';
 import type { Clock } from './clock';
 import { Signal } from './signal';
+
+/** What a post answers, and where that is done. */
+export interface ReplyTo {
+  /** The pubsub service that keeps the thread. */
+  service: string;
+  /** The number of the thread's first post. */
+  root: string;
+  /** The post that is answered. */
+  parent: Origin;
+  /** Its number, its identity, and who wrote it. */
+  number: string;
+  subject: string;
+  author: string;
+}
 
 export interface Draft {
   /** The item id, chosen once. */
   id: string;
+  reply: ReplyTo | undefined;
   text: string;
   tags: string[];
   /** Unix milliseconds. */
@@ -44,14 +63,16 @@ export class Outbox {
     private readonly storage: Storage,
     private readonly clock: Clock,
     private readonly exclusive: Exclusive,
+    /** Told of each post that the server has stored. */
+    private readonly onSent: (draft: Draft) => void,
   ) {
     this.drafts = new Signal<readonly Draft[]>(this.load());
   }
 
   /** Keeps a post and sends it as soon as there is a connection. */
-  add(id: string, text: string, tags: string[]): void {
+  add(id: string, text: string, tags: string[], reply?: ReplyTo): void {
     const written = this.clock.now();
-    const draft: Draft = { id, text, tags, written, state: 'waiting', error: undefined };
+    const draft: Draft = { id, reply, text, tags, written, state: 'waiting', error: undefined };
     this.write([...this.read(), draft]);
     void this.flush();
   }
@@ -113,7 +134,8 @@ export class Outbox {
     this.sending = draft.id;
     this.edit(draft.id, { state: 'sending' });
     try {
-      await publishPost(link, draft.id, draft.text, draft.tags, PUBLISH_TIMEOUT);
+      const entry = writeEntry(draft.text, draft.tags, draft.reply?.parent);
+      await publishItem(link, placeOf(draft, bare(link.jid)), entry, PUBLISH_TIMEOUT);
       this.sending = undefined;
     } catch (error) {
       this.sending = undefined;
@@ -128,6 +150,7 @@ export class Outbox {
     }
     this.failures = 0;
     this.discard(draft.id);
+    this.onSent(draft);
     return true;
   }
 
@@ -182,6 +205,30 @@ export class Outbox {
   }
 }
 
+/** Where a draft will live. */
+export function placeOf({ id, reply }: Draft, account: string): Origin {
+  return reply
+    ? { service: reply.service, node: commentsNode(reply.root), item: id }
+    : { service: account, node: NODE.microblog, item: id };
+}
+
+function isReply(value: unknown): boolean {
+  const reply = value as Partial<ReplyTo> | null | undefined;
+  if (reply === undefined) return true;
+  const { service, root, parent, number, subject, author } = reply ?? {};
+  const texts = [
+    service,
+    root,
+    number,
+    subject,
+    author,
+    parent?.service,
+    parent?.node,
+    parent?.item,
+  ];
+  return texts.every((text) => typeof text === 'string');
+}
+
 function isDraft(value: unknown): value is Draft {
   const draft = value as Partial<Draft> | null;
   return (
@@ -190,6 +237,7 @@ function isDraft(value: unknown): value is Draft {
     typeof draft.id === 'string' &&
     typeof draft.text === 'string' &&
     typeof draft.written === 'number' &&
-    Array.isArray(draft.tags)
+    Array.isArray(draft.tags) &&
+    isReply(draft.reply)
   );
 }

@@ -6,11 +6,22 @@ export type Route =
   | { page: 'public' }
   | { page: 'people' }
   | { page: 'tag'; tag: string }
-  | { page: 'profile'; handle: string }
+  | { page: 'profile'; handle: string; tab: 'posts' | 'replies' }
+  /** A post and what was answered to it; `number` as the server numbers posts. */
+  | { page: 'thread'; handle: string; number: string }
+  | { page: 'notifications' }
+  | { page: 'contacts' }
+  | { page: 'requests' }
+  | { page: 'invitations' }
+  /** `handle` undefined: the list of conversations. */
+  | { page: 'messages'; handle: string | undefined }
+  | { page: 'console' }
   | { page: 'settings' }
+  /** Somebody's invitation. */
+  | { page: 'invite'; token: string }
   | { page: 'sign-in' }
-  /** `token` from an invitation or from the administrator's first link. */
-  | { page: 'sign-up'; token: string | undefined; kind: 'open' | 'invite' | 'welcome' }
+  /** `token` from the administrator's first link. */
+  | { page: 'sign-up'; token: string | undefined; kind: 'open' | 'welcome' }
   | { page: 'missing' };
 
 export function parseRoute(path: string): Route {
@@ -30,8 +41,9 @@ export function parseRoute(path: string): Route {
     case 'signup':
       return { page: 'sign-up', token: undefined, kind: 'open' };
     case 'invite':
+      return second ? { page: 'invite', token: second } : { page: 'missing' };
     case 'welcome':
-      return { page: 'sign-up', token: second, kind: first };
+      return { page: 'sign-up', token: second, kind: 'welcome' };
     case 'app':
       return parseApp(second, third);
   }
@@ -41,12 +53,31 @@ export function parseRoute(path: string): Route {
 function parseApp(name: string | undefined, rest: string | undefined): Route {
   if (name === undefined) return { page: 'home' };
   if (name === 'public') return { page: 'public' };
+  if (name === 'notifications') return { page: 'notifications' };
   if (name === 'people') return { page: 'people' };
+  if (name === 'contacts') return { page: 'contacts' };
+  if (name === 'requests') return { page: 'requests' };
+  if (name === 'invitations') return { page: 'invitations' };
+  if (name === 'console') return { page: 'console' };
+  if (name === 'messages') {
+    return { page: 'messages', handle: rest?.replace(/^@/, '').toLowerCase() };
+  }
   if (name === 'tag' && rest) return { page: 'tag', tag: foldTag(rest) };
   if (name.length > 1 && name.startsWith('@')) {
-    return { page: 'profile', handle: name.slice(1).toLowerCase() };
+    return parsePerson(name.slice(1).toLowerCase(), rest);
   }
   return { page: 'missing' };
+}
+
+function parsePerson(handle: string, rest: string | undefined): Route {
+  if (rest === undefined) return { page: 'profile', handle, tab: 'posts' };
+  if (rest === 'replies') return { page: 'profile', handle, tab: 'replies' };
+  return /^\d{1,16}$/.test(rest) ? { page: 'thread', handle, number: rest } : { page: 'missing' };
+}
+
+/** How somebody stands in an address, behind its `@`. */
+function person(handle: string): string {
+  return `@${encodeURIComponent(handle).replace(/%40/g, '@')}`;
 }
 
 function decode(part: string): string {
@@ -61,11 +92,20 @@ export const paths = {
   home: '/',
   public: '/app/public',
   people: '/app/people',
+  contacts: '/app/contacts',
+  requests: '/app/requests',
+  invitations: '/app/invitations',
+  messages: '/app/messages',
+  conversation: (handle: string) => `/app/messages/${person(handle)}`,
+  console: '/app/console',
   settings: '/settings',
   signIn: '/signin',
   signUp: '/signup',
   tag: (tag: string) => `/app/tag/${encodeURIComponent(tag)}`,
-  profile: (handle: string) => `/app/@${encodeURIComponent(handle).replace(/%40/g, '@')}`,
+  notifications: '/app/notifications',
+  profile: (handle: string) => `/app/${person(handle)}`,
+  replies: (handle: string) => `/app/${person(handle)}/replies`,
+  thread: (handle: string, number: string) => `/app/${person(handle)}/${number}`,
 };
 
 /** The server's own page of the same thing, which everybody can read; undefined where there is none. */
@@ -76,7 +116,9 @@ export function publicPage(route: Route): string | undefined {
     case 'tag':
       return `/tag/${encodeURIComponent(route.tag)}`;
     case 'profile':
-      return route.handle.includes('@') ? undefined : `/@${encodeURIComponent(route.handle)}`;
+      return route.handle.includes('@') ? undefined : `/${person(route.handle)}`;
+    case 'thread':
+      return route.handle.includes('@') ? undefined : `/${person(route.handle)}/${route.number}`;
     default:
       return undefined;
   }

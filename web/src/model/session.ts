@@ -30,6 +30,7 @@ export interface SessionEvents {
   onOnline(link: Link): void;
   onOffline(): void;
   onStanza(stanza: Element, link: Link): void;
+  onTraffic(direction: 'in' | 'out', stanza: Element): void;
   /** The credentials do not hold any more. */
   onRefused(): void;
 }
@@ -105,6 +106,7 @@ export class Session {
         this.heardAt = this.clock.now();
         if (this.link) this.events.onStanza(stanza, this.link);
       },
+      onTraffic: (direction, stanza) => this.events.onTraffic(direction, stanza),
       onEnd: (failure) => this.onEnd(failure),
     });
   }

@@ -35,14 +35,38 @@ export function tagSource(pubsub: string, tag: string): FeedSource {
   };
 }
 
-/** Somebody's own node; its ids are the publisher's, so time gives the order. */
+/** What somebody of this server posted and boosted. */
 export function profileSource(jid: string): FeedSource {
   return {
     key: `profile/${jid}`,
     service: jid,
+    node: NODE.posts,
+    order: 'post-id',
+    live: 'events',
+    accepts: (post) => post.by === jid && post.place === undefined,
+  };
+}
+
+/** What somebody of this server answered, wherever the one who reads may read it. */
+export function repliesSource(jid: string): FeedSource {
+  return {
+    key: `replies/${jid}`,
+    service: jid,
+    node: NODE.replies,
+    order: 'post-id',
+    live: 'events',
+    accepts: (post) => post.by === jid && post.place !== undefined,
+  };
+}
+
+/** The own node of somebody elsewhere; its ids are the publisher's, so time gives the order. */
+export function remoteSource(jid: string): FeedSource {
+  return {
+    key: `remote/${jid}`,
+    service: jid,
     node: NODE.microblog,
     order: 'published',
     live: 'events',
-    accepts: (post) => post.author === jid,
+    accepts: (post) => post.by === jid && post.place === undefined,
   };
 }

@@ -83,9 +83,14 @@ function trimOldest(timeline: Timeline, incoming: readonly Post[]): Timeline {
   return { ...timeline, posts: kept, cursor: kept.at(-1)?.id, complete: false };
 }
 
-/** Takes out posts by their identity. */
+/** Whether a post is one of these, or a boost of one of them. */
+export function isAmong(uids: ReadonlySet<string>, post: Post): boolean {
+  return uids.has(post.uid) || uids.has(post.subject);
+}
+
+/** Takes out posts by their identity, and every boost of them. */
 export function remove(timeline: Timeline, uids: ReadonlySet<string>): Timeline {
-  const posts = timeline.posts.filter((post) => !uids.has(post.uid));
+  const posts = timeline.posts.filter((post) => !isAmong(uids, post));
   return posts.length === timeline.posts.length ? timeline : { ...timeline, posts };
 }
 

@@ -4,20 +4,31 @@ import { t } from '../i18n';
 import type { Client } from '../model/client';
 import { paths, type Route } from '../model/route';
 import type { SessionState } from '../model/session';
+import { lazy } from './lazy';
 import { ClientContext, useClient, useSignal } from './hooks';
 import { Logo } from './Logo';
 import { Home } from './pages/Home';
 import { Landing } from './pages/Landing';
 import { Missing } from './pages/Missing';
+import { NotificationsPage } from './pages/NotificationsPage';
 import { PeoplePage } from './pages/PeoplePage';
 import { Profile } from './pages/Profile';
-import { Settings } from './pages/Settings';
+import { RequestsPage } from './pages/RequestsPage';
 import { SignIn } from './pages/SignIn';
 import { SignUp } from './pages/SignUp';
 import { PublicStream, TagStream } from './pages/Streams';
+import { ThreadPage } from './pages/ThreadPage';
 import { navigate, useRoute, useScroll } from './router';
 import { Shell } from './Shell';
 import { Toasts } from './toasts';
+
+// What most visits do not need is fetched when it is wanted.
+const Settings = lazy(async () => (await import('./pages/Settings')).Settings);
+const ContactsPage = lazy(async () => (await import('./pages/ContactsPage')).ContactsPage);
+const MessagesPage = lazy(async () => (await import('./pages/MessagesPage')).MessagesPage);
+const InvitationsPage = lazy(async () => (await import('./pages/InvitationsPage')).InvitationsPage);
+const InvitePage = lazy(async () => (await import('./pages/InvitePage')).InvitePage);
+const ConsolePage = lazy(async () => (await import('./pages/ConsolePage')).ConsolePage);
 
 export function App({ client }: { client: Client }) {
   return (
@@ -54,6 +65,8 @@ function Outside({ route, state }: { route: Route; state: SessionState }) {
       return hasExpired ? <SignIn /> : <Landing />;
     case 'sign-up':
       return <SignUp route={route} />;
+    case 'invite':
+      return <InvitePage token={route.token} />;
     default:
       return <SignIn wanted={route} />;
   }
@@ -67,11 +80,18 @@ function Inside({ account }: { account: string }) {
     if (isLeft) navigate(paths.home, 'replace');
   }, [isLeft]);
   if (route.page === 'sign-up' && route.token) return <SignUp route={route} />;
+  if (route.page === 'invite') return <InvitePage token={route.token} />;
   return (
     <Shell key={account}>
-      <Page key={path} route={route} />
+      <Page key={keyOf(route, path)} route={route} />
     </Shell>
   );
+}
+
+/** What stays on the screen while the address changes: a profile between its tabs, the list of conversations. */
+function keyOf(route: Route, path: string): string {
+  if (route.page === 'messages') return 'messages';
+  return route.page === 'profile' ? `profile/${route.handle}` : path;
 }
 
 function Page({ route }: { route: Route }) {
@@ -79,15 +99,30 @@ function Page({ route }: { route: Route }) {
     case 'home':
     case 'sign-in':
     case 'sign-up':
+    case 'invite':
       return <Home />;
     case 'public':
       return <PublicStream />;
     case 'people':
       return <PeoplePage />;
+    case 'contacts':
+      return <ContactsPage />;
+    case 'requests':
+      return <RequestsPage />;
+    case 'invitations':
+      return <InvitationsPage />;
+    case 'messages':
+      return <MessagesPage handle={route.handle} />;
+    case 'console':
+      return <ConsolePage />;
     case 'tag':
       return <TagStream tag={route.tag} />;
     case 'profile':
-      return <Profile handle={route.handle} />;
+      return <Profile handle={route.handle} tab={route.tab} />;
+    case 'thread':
+      return <ThreadPage handle={route.handle} number={route.number} />;
+    case 'notifications':
+      return <NotificationsPage />;
     case 'settings':
       return <Settings />;
     case 'missing':

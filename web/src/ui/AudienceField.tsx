@@ -3,7 +3,8 @@ import { t } from '../i18n';
 import type { Audience } from '../model/site';
 
 interface AudienceProps {
-  audience: Audience;
+  /** `other`: none of these. */
+  audience: Audience | 'other';
   onChange: (audience: Audience) => void;
 }
 

@@ -1,95 +1,122 @@
-/** Where a post is written; what was begun survives a change of page. */
-import { useEffect, useRef } from 'preact/hooks';
+/** Where a post, an answer or an edit is written; what was begun survives a change of page. */
+import { useEffect, useId, useRef } from 'preact/hooks';
+import { errorText } from '../i18n/errors';
 import { plural, t } from '../i18n';
-import { Signal } from '../model/signal';
 import { lengthOf } from '../model/text';
+import { localpart } from '../xmpp/jid';
+import type { Post } from '../xmpp/atom';
 import { Avatar } from './Avatar';
+import { composing, draftOf, startOf, type Composing } from './composing';
 import { Dialog } from './Dialog';
-import { useAccount, useClient, useSignal } from './hooks';
+import { useAccount, useClient, useName, useSignal, useTask } from './hooks';
 import { Icon } from './icons';
+import { MentionField } from './MentionField';
+import { PostText } from './PostText';
+import { toast } from './toasts';
 
 const LONGEST = 2_000;
 /** From here on the number of characters left is said and not only drawn. */
 const WARN_AT = 100;
 
-const draft = new Signal('');
-const isDialogOpen = new Signal(false);
-
-export function openComposer(): void {
-  isDialogOpen.set(true);
-}
-
-/** Puts text back into the composer, for instance that of a post which was refused. */
-export function putBack(text: string): void {
-  draft.update((before) => (before.trim() === '' ? text : `${before}\n${text}`));
-}
-
 interface Props {
-  /** Inline on a page, or in a window of its own that closes after posting. */
-  place: 'page' | 'dialog';
-  onPosted?: () => void;
+  what: Composing;
+  /** Inline on a page, below a post of a thread, or in a window of its own. */
+  place: 'page' | 'thread' | 'dialog';
+  isFocused?: boolean;
+  onDone?: () => void;
 }
 
-export function Composer({ place, onPosted }: Props) {
+export function Composer({ what, place, isFocused, onDone }: Props) {
   const client = useClient();
   const account = useAccount();
+  const draft = draftOf(account, what);
   const text = useSignal(draft);
+  const id = useId();
   const field = useRef<HTMLTextAreaElement>(null);
+  const { busy, error, run } = useTask();
   const length = lengthOf(text.trim());
-  const canPost = length > 0 && length <= LONGEST;
+  const isBegun = text.trim() !== startOf(what).trim();
+  const canPost = isBegun && length > 0 && length <= LONGEST && !busy;
 
   useEffect(() => {
-    if (place === 'dialog') field.current?.focus();
-  }, [place]);
-  useEffect(() => {
     const area = field.current;
-    if (!area) return;
-    area.style.height = 'auto';
-    area.style.height = `${area.scrollHeight}px`;
-  }, [text]);
+    if (!area || (place !== 'dialog' && !isFocused)) return;
+    area.focus();
+    area.setSelectionRange(area.value.length, area.value.length);
+  }, [place, isFocused]);
 
   const submit = () => {
     if (!canPost) return;
-    client.post(text.trim());
-    draft.set('');
-    onPosted?.();
+    const words = text.trim();
+    if (what.kind === 'edit') {
+      void run(async () => {
+        await client.conversation.reword(what.post, words);
+        draft.set(words);
+        toast(t('edit.done'));
+        onDone?.();
+      });
+      return;
+    }
+    client.post(words, what.kind === 'reply' ? what.to : undefined);
+    draft.set(startOf(what));
+    onDone?.();
   };
+  const words = wordsFor(what);
   return (
     <form
-      class={`composer in-${place}`}
+      class={`composer in-${place}${isBegun ? ' is-begun' : ''}`}
       onSubmit={(event) => {
         event.preventDefault();
         submit();
       }}
     >
-      <Avatar jid={account} size="normal" />
+      <Avatar jid={account} size={place === 'thread' ? 'small' : 'normal'} />
       <div class="composer-main">
-        <textarea
-          ref={field}
-          rows={place === 'dialog' ? 5 : 1}
-          dir="auto"
-          aria-label={t('compose.label')}
-          aria-describedby={`compose-count-${place}`}
-          placeholder={t('compose.placeholder')}
+        <MentionField
+          field={field}
+          id={id}
+          label={words.label}
+          placeholder={words.placeholder}
+          rows={place === 'dialog' ? 4 : 1}
+          describedBy={`${id}-count`}
           value={text}
-          onInput={(event) => draft.set(event.currentTarget.value)}
-          onKeyDown={(event) => {
-            if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
-              event.preventDefault();
-              submit();
-            }
-          }}
+          onChange={(value) => draft.set(value)}
+          onSubmit={submit}
         />
+        {error !== undefined && (
+          <p class="form-error" role="alert">
+            {errorText(error)}
+          </p>
+        )}
         <div class="composer-foot">
           <span class="hint">{t('compose.hint')}</span>
-          <Counter id={`compose-count-${place}`} length={length} />
+          <Counter id={`${id}-count`} length={length} />
           <button type="submit" class="primary" disabled={!canPost}>
-            {t('compose.submit')}
+            {words.submit}
           </button>
         </div>
       </div>
     </form>
   );
+}
+
+function wordsFor({ kind }: Composing): { label: string; placeholder: string; submit: string } {
+  switch (kind) {
+    case 'new':
+      return {
+        label: t('compose.label'),
+        placeholder: t('compose.placeholder'),
+        submit: t('compose.submit'),
+      };
+    case 'reply':
+      return {
+        label: t('reply.label'),
+        placeholder: t('reply.placeholder'),
+        submit: t('reply.submit'),
+      };
+    case 'edit':
+      return { label: t('edit.label'), placeholder: '', submit: t('edit.submit') };
+  }
 }
 
 const CIRCUMFERENCE = 2 * Math.PI * 9;
@@ -112,22 +139,21 @@ function Counter({ id, length }: { id: string; length: number }) {
           stroke-dasharray={`${filled} ${CIRCUMFERENCE}`}
         />
       </svg>
-      <span class={left <= WARN_AT ? 'count' : 'visually-hidden'}>
-        {left <= WARN_AT ? text : text}
-      </span>
+      <span class={left <= WARN_AT ? 'count' : 'visually-hidden'}>{text}</span>
     </span>
   );
 }
 
-/** The composer that the Write button opens on any page. */
+/** The window in which one writes on any page. */
 export function ComposerDialog() {
-  const isOpen = useSignal(isDialogOpen);
-  if (!isOpen) return null;
-  const close = () => isDialogOpen.set(false);
+  const what = useSignal(composing);
+  if (!what) return null;
+  const close = () => composing.set(undefined);
+  const { label } = wordsFor(what);
   return (
-    <Dialog label={t('compose.label')} kind="window" onClose={close}>
+    <Dialog label={label} kind="window" onClose={close}>
       <div class="dialog-head">
-        <h2>{t('compose.label')}</h2>
+        <h2>{label}</h2>
         <button
           type="button"
           class="quiet icon-button"
@@ -137,7 +163,24 @@ export function ComposerDialog() {
           <Icon name="close" />
         </button>
       </div>
-      <Composer place="dialog" onPosted={close} />
+      {what.kind === 'reply' && <Answered post={what.post} />}
+      <Composer what={what} place="dialog" onDone={close} />
     </Dialog>
+  );
+}
+
+/** What is answered, so that one need not remember it. */
+function Answered({ post }: { post: Post }) {
+  const name = useName(post.author, localpart(post.author));
+  return (
+    <div class="answered">
+      <Avatar jid={post.author} size="small" fallback={post.authorName} />
+      <div>
+        <bdi class="name">{name}</bdi>
+        <p class="post-text" dir="auto">
+          <PostText text={post.text} />
+        </p>
+      </div>
+    </div>
   );
 }

@@ -38,7 +38,12 @@ export function FeedView({ feed, state, empty }: Props) {
         aria-busy={phase === 'loading'}
       >
         {timeline.posts.map((post) => (
-          <PostItem key={post.uid} post={post} isNew={fresh.has(post.uid)} />
+          <PostItem
+            key={post.uid}
+            post={post}
+            isNew={fresh.has(post.uid)}
+            answers={post.place?.parentAuthor}
+          />
         ))}
       </div>
       <Older feed={feed} state={state} />

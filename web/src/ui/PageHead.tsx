@@ -1,12 +1,14 @@
 /** The head of a page: where one is, and what can be done here. */
 import type { ComponentChildren } from 'preact';
-import { useEffect } from 'preact/hooks';
 import { t } from '../i18n';
 import { Icon } from './icons';
 import { Logo } from './Logo';
+import { useTitle } from './title';
 
 interface Props {
   title: string;
+  /** What stands on the page itself, where that is shorter than the window's title. */
+  heading?: string;
   subtitle?: string | undefined;
   hasBack?: boolean;
   /** On phones, where no column beside the page does it, the first page carries the sign. */
@@ -14,10 +16,8 @@ interface Props {
   children?: ComponentChildren;
 }
 
-export function PageHead({ title, subtitle, hasBack, isHome, children }: Props) {
-  useEffect(() => {
-    document.title = `${title} · ${t('app.name')}`;
-  }, [title]);
+export function PageHead({ title, heading, subtitle, hasBack, isHome, children }: Props) {
+  useTitle(title);
   return (
     <header class="page-head">
       {hasBack && (
@@ -33,7 +33,7 @@ export function PageHead({ title, subtitle, hasBack, isHome, children }: Props) 
       {isHome && <Logo size={30} />}
       <div class="page-title">
         <h1>
-          <bdi>{title}</bdi>
+          <bdi>{heading ?? title}</bdi>
         </h1>
         {subtitle !== undefined && <p>{subtitle}</p>}
       </div>

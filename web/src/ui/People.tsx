@@ -5,11 +5,20 @@ import { paths } from '../model/route';
 import { handleOf, localpart } from '../xmpp/jid';
 import type { Person } from '../xmpp/social';
 import { Avatar } from './Avatar';
+import { ContactButton } from './ContactActions';
 import { FollowButton } from './FollowButton';
 import { useClient, useName, useSignal } from './hooks';
 import { A } from './router';
 
-export function PersonRow({ person, meta }: { person: Person; meta: boolean }) {
+interface RowProps {
+  person: Person;
+  /** Whether to say how much they post and how many follow. */
+  meta: boolean;
+  /** Whether to offer them as a contact too. */
+  contact?: boolean;
+}
+
+export function PersonRow({ person, meta, contact }: RowProps) {
   const { domain } = useClient().site;
   const name = useName(person.jid, person.name ?? localpart(person.jid));
   const handle = handleOf(person.jid, domain);
@@ -30,12 +39,19 @@ export function PersonRow({ person, meta }: { person: Person; meta: boolean }) {
           )}
         </span>
       </A>
+      {contact === true && <ContactButton jid={person.jid} name={name} />}
       <FollowButton jid={person.jid} name={name} />
     </li>
   );
 }
 
-export function PeopleList({ max, meta }: { max: number; meta: boolean }) {
+interface ListProps {
+  max: number;
+  meta: boolean;
+  contact?: boolean;
+}
+
+export function PeopleList({ max, meta, contact }: ListProps) {
   const { people, error } = useSignal(useClient().suggestions.state);
   if (!people) {
     return error === undefined ? <Skeleton /> : <p class="note">{errorText(error)}</p>;
@@ -44,7 +60,7 @@ export function PeopleList({ max, meta }: { max: number; meta: boolean }) {
   return (
     <ul class="people">
       {people.slice(0, max).map((person) => (
-        <PersonRow key={person.jid} person={person} meta={meta} />
+        <PersonRow key={person.jid} person={person} meta={meta} contact={contact === true} />
       ))}
     </ul>
   );

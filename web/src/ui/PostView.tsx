@@ -1,19 +1,18 @@
-/** One post in a timeline. */
+/** One post, in a timeline or in its thread. */
 import { Component } from 'preact';
 import { useState } from 'preact/hooks';
-import { errorText } from '../i18n/errors';
 import { ago, moment, t } from '../i18n';
+import { tidy } from '../model/names';
 import { paths } from '../model/route';
 import type { Post } from '../xmpp/atom';
 import { handleOf, localpart } from '../xmpp/jid';
-import { tidy } from '../model/names';
 import { Avatar } from './Avatar';
-import { Dialog } from './Dialog';
-import { useAccount, useClient, useName, useNow } from './hooks';
-import { Menu, type MenuItem } from './Menu';
+import type { Composing } from './composing';
+import { useClient, useName, useNow } from './hooks';
+import { Icon } from './icons';
+import { PostActions } from './PostActions';
 import { PostText } from './PostText';
-import { A } from './router';
-import { toast } from './toasts';
+import { A, navigate } from './router';
 
 /** Longer texts are folded, so that one post cannot fill the screen. */
 const FOLD_AT = 900;
@@ -22,22 +21,35 @@ const FOLD_LINES = 14;
 interface Props {
   post: Post;
   isNew: boolean;
+  /** The post that a page is about stands out, and its text is whole. */
+  isFocus?: boolean;
+  /** Bare JID of whom it answers, where the page does not show it. */
+  answers?: string | undefined;
+  onReply?: ((what: Composing) => void) | undefined;
 }
 
-function PostView({ post, isNew }: Props) {
+function PostView({ post, isNew, isFocus, answers, onReply }: Props) {
   const { site } = useClient();
   const fallback = tidy(post.authorName) ?? localpart(post.author);
   const name = useName(post.author, fallback);
   const handle = handleOf(post.author, site.domain);
-  const [isAsking, setAsking] = useState(false);
+  const page = post.number === undefined ? undefined : paths.thread(handle, post.number);
+  const open = isFocus || page === undefined ? undefined : () => navigate(page);
   return (
     <article
-      class={isNew ? 'post is-new' : 'post'}
+      class={`post${isNew ? ' is-new' : ''}${isFocus ? ' is-focus' : ''}${open ? ' is-link' : ''}`}
       tabIndex={0}
       aria-setsize={-1}
       aria-label={name}
+      onClick={(event) => {
+        if (open && isPlainClick(event)) open();
+      }}
+      onKeyDown={(event) => {
+        if (event.key === 'Enter' && event.target === event.currentTarget) open?.();
+      }}
     >
-      <A to={paths.profile(handle)} tabIndex={-1} aria-hidden="true">
+      {post.isBoost && <Booster by={post.by} />}
+      <A to={paths.profile(handle)} class="face" tabIndex={-1} aria-hidden="true">
         <Avatar jid={post.author} size="normal" fallback={post.authorName} />
       </A>
       <div class="post-main">
@@ -45,26 +57,33 @@ function PostView({ post, isNew }: Props) {
           <A to={paths.profile(handle)} class="author">
             <bdi class="name">{name}</bdi> <span class="handle">@{handle}</span>
           </A>
-          <PostTime post={post} />
-          <PostMenu post={post} onDelete={() => setAsking(true)} />
+          <PostTime post={post} page={page} />
         </header>
+        {answers !== undefined && <Answers jid={answers} />}
         {post.heading !== undefined && (
           <h3 class="post-heading" dir="auto">
             {post.heading}
           </h3>
         )}
-        <PostBody text={post.text} />
+        <PostBody text={post.text} isWhole={isFocus === true} />
+        {isFocus && <Exactly post={post} />}
+        <PostActions post={post} onReply={onReply} />
       </div>
-      {isAsking && <DeleteDialog post={post} onClose={() => setAsking(false)} />}
     </article>
   );
 }
 
-/** Draws a post again only when it or its novelty changes. */
+/** Draws a post again only when something about it changes. */
 export class PostItem extends Component<Props> {
   override shouldComponentUpdate(next: Props): boolean {
-    const { post, isNew } = this.props;
-    return next.post !== post || next.isNew !== isNew;
+    const { post, isNew, isFocus, answers, onReply } = this.props;
+    return (
+      next.post !== post ||
+      next.isNew !== isNew ||
+      next.isFocus !== isFocus ||
+      next.answers !== answers ||
+      next.onReply !== onReply
+    );
   }
 
   override render() {
@@ -72,26 +91,75 @@ export class PostItem extends Component<Props> {
   }
 }
 
-function PostTime({ post }: { post: Post }) {
+/** A click on nothing in particular, by somebody who is not marking text. */
+function isPlainClick(event: MouseEvent): boolean {
+  const target = event.target as Element;
+  if (event.defaultPrevented || event.button !== 0) return false;
+  if (target.closest('a, button, form, dialog, [role=menu]')) return false;
+  return (getSelection()?.toString() ?? '') === '';
+}
+
+function Booster({ by }: { by: string }) {
+  const { site } = useClient();
+  const name = useName(by, localpart(by));
+  return (
+    <p class="post-context">
+      <Icon name="boost" />
+      <A to={paths.profile(handleOf(by, site.domain))}>
+        <bdi>{t('react.boostedBy', { name })}</bdi>
+      </A>
+    </p>
+  );
+}
+
+function Answers({ jid }: { jid: string }) {
+  const { site } = useClient();
+  const name = useName(jid, localpart(jid));
+  return (
+    <p class="answers">
+      <A to={paths.profile(handleOf(jid, site.domain))}>
+        <bdi>{t('reply.to', { name })}</bdi>
+      </A>
+    </p>
+  );
+}
+
+function isEdited(post: Post): boolean {
+  return post.updated - post.published > 1_000;
+}
+
+function PostTime({ post, page }: { post: Post; page: string | undefined }) {
   const now = useNow();
-  const text = ago(post.published, now);
   const time = (
     <time dateTime={new Date(post.published).toISOString()} title={moment(post.published)}>
-      {text}
+      {ago(post.published, now)}
     </time>
   );
-  const isEdited = post.updated - post.published > 1_000;
   return (
     <span class="post-time">
-      {post.page === undefined ? time : <a href={post.page}>{time}</a>}
-      {isEdited && <span title={moment(post.updated)}> · {t('post.edited')}</span>}
+      {isEdited(post) && (
+        <span title={t('post.editedAt', { time: moment(post.updated) })}>
+          {t('post.edited')} ·{' '}
+        </span>
+      )}
+      {page === undefined ? time : <A to={page}>{time}</A>}
     </span>
   );
 }
 
-function PostBody({ text }: { text: string }) {
+/** When it was written and changed, to the second, where there is room for it. */
+function Exactly({ post }: { post: Post }) {
+  return (
+    <p class="post-exact">
+      {moment(post.published)}
+      {isEdited(post) && ` · ${t('post.editedAt', { time: moment(post.updated) })}`}
+    </p>
+  );
+}
+
+function PostBody({ text, isWhole }: { text: string; isWhole: boolean }) {
   const isLong = text.length > FOLD_AT || text.split('\n').length > FOLD_LINES;
-  const [isOpen, setOpen] = useState(false);
+  const [isOpen, setOpen] = useState(isWhole);
   const isFolded = isLong && !isOpen;
   return (
     <>
@@ -104,55 +172,5 @@ function PostBody({ text }: { text: string }) {
         </button>
       )}
     </>
-  );
-}
-
-function PostMenu({ post, onDelete }: { post: Post; onDelete: () => void }) {
-  const account = useAccount();
-  const { page } = post;
-  const items: MenuItem[] = [];
-  if (page !== undefined) {
-    items.push({ icon: 'open', text: t('post.open'), run: () => location.assign(page) });
-    items.push({ icon: 'link', text: t('post.copy'), run: () => void copy(page) });
-  }
-  if (post.author === account) {
-    items.push({ icon: 'trash', text: t('post.delete'), isDanger: true, run: onDelete });
-  }
-  return items.length === 0 ? null : <Menu label={t('post.menu')} items={items} />;
-}
-
-async function copy(text: string): Promise<void> {
-  try {
-    await navigator.clipboard.writeText(text);
-    toast(t('post.copied'));
-  } catch {
-    toast(t('error.generic'), 'error');
-  }
-}
-
-function DeleteDialog({ post, onClose }: { post: Post; onClose: () => void }) {
-  const client = useClient();
-  const remove = async () => {
-    onClose();
-    try {
-      await client.deletePost(post);
-      toast(t('post.deleted'));
-    } catch (error) {
-      toast(errorText(error), 'error');
-    }
-  };
-  return (
-    <Dialog label={t('post.delete.title')} kind="question" onClose={onClose}>
-      <h2>{t('post.delete.title')}</h2>
-      <p>{t('post.delete.text')}</p>
-      <div class="actions">
-        <button type="button" class="quiet" onClick={onClose}>
-          {t('dialog.cancel')}
-        </button>
-        <button type="button" class="danger" onClick={() => void remove()}>
-          {t('post.delete')}
-        </button>
-      </div>
-    </Dialog>
   );
 }

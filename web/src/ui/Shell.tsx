@@ -1,19 +1,27 @@
 /** The frame of the signed-in client: navigation, the page, and what stands beside it. */
 import type { ComponentChildren } from 'preact';
 import { t } from '../i18n';
-import { paths } from '../model/route';
+import { paths, type Route } from '../model/route';
 import { handleOf, localpart } from '../xmpp/jid';
 import { Avatar } from './Avatar';
-import { ComposerDialog, openComposer } from './Composer';
+import { ComposerDialog } from './Composer';
+import { openComposer } from './composing';
 import { ConnectionBanner } from './ConnectionBanner';
-import { useAccount, useClient, useName } from './hooks';
+import { ChatBadge } from './ChatBadge';
+import { lazy } from './lazy';
+import { StatusButton, StatusDialog } from './StatusForm';
+import { adding } from './adding';
+import { useAccount, useClient, useName, useSignal } from './hooks';
 import { Icon, type IconName } from './icons';
 import { Announcer } from './Announcer';
 import { useKeyboard } from './keyboard';
 import { Logo } from './Logo';
+import { NoticeBadge } from './NoticeBadge';
 import { PeopleList } from './People';
 import { RequestBadge } from './RequestList';
 import { A, useRoute } from './router';
+import { SentNotice } from './SentNotice';
+import { ShortcutSheet } from './ShortcutSheet';
 import { Tags } from './Tags';
 
 interface Destination {
@@ -22,16 +30,22 @@ interface Destination {
   text: string;
 }
 
-function useDestinations(): Record<'home' | 'public' | 'people' | 'profile', Destination> {
+type Place = 'home' | 'public' | 'notifications' | 'messages' | 'people' | 'profile';
+
+function useDestinations(): Record<Place, Destination> {
   const { domain } = useClient().site;
   const handle = handleOf(useAccount(), domain);
   return {
     home: { to: paths.home, icon: 'home', text: t('nav.home') },
     public: { to: paths.public, icon: 'public', text: t('nav.public') },
+    notifications: { to: paths.notifications, icon: 'bell', text: t('nav.notifications') },
+    messages: { to: paths.messages, icon: 'chat', text: t('nav.messages') },
     people: { to: paths.people, icon: 'people', text: t('nav.people') },
     profile: { to: paths.profile(handle), icon: 'person', text: t('nav.profile') },
   };
 }
+
+const AddContact = lazy(async () => (await import('./AddContact')).AddContact);
 
 export function Shell({ children }: { children: ComponentChildren }) {
   useKeyboard();
@@ -48,13 +62,21 @@ export function Shell({ children }: { children: ComponentChildren }) {
       <Aside />
       <BottomBar />
       <ComposerDialog />
+      <ShortcutSheet />
       <Announcer />
+      <AddContactWindow />
+      <StatusDialog />
+      <SentNotice />
     </div>
   );
 }
 
+function AddContactWindow() {
+  return useSignal(adding).kind === 'closed' ? null : <AddContact />;
+}
+
 function SideNavigation() {
-  const { home, public: everybody, people, profile } = useDestinations();
+  const { home, public: everybody, notifications, messages, people, profile } = useDestinations();
   const settings: Destination = { to: paths.settings, icon: 'settings', text: t('nav.settings') };
   return (
     <div class="side">
@@ -63,15 +85,19 @@ function SideNavigation() {
         <span class="label">{t('app.name')}</span>
       </A>
       <nav aria-label={t('nav.label')}>
-        {[home, everybody, people, profile, settings].map((destination) => (
-          <A key={destination.to} to={destination.to} class="nav-link">
-            <Icon name={destination.icon} />
-            <span class="label">{destination.text}</span>
-            {destination === people && <RequestBadge />}
-          </A>
-        ))}
+        {[home, everybody, notifications, messages, people, profile, settings].map(
+          (destination) => (
+            <A key={destination.to} to={destination.to} class="nav-link">
+              <Icon name={destination.icon} />
+              <span class="label">{destination.text}</span>
+              {destination === notifications && <NoticeBadge />}
+              {destination === messages && <ChatBadge />}
+              {destination === people && <RequestBadge />}
+            </A>
+          ),
+        )}
       </nav>
-      <button type="button" class="primary write" onClick={openComposer}>
+      <button type="button" class="primary write" onClick={() => openComposer()}>
         <Icon name="write" />
         <span class="label">{t('nav.write')}</span>
       </button>
@@ -86,21 +112,29 @@ function Self() {
   const name = useName(account, localpart(account));
   const handle = handleOf(account, domain);
   return (
-    <A to={paths.profile(handle)} class="self" aria-label={name}>
-      <Avatar jid={account} size="normal" />
-      <span class="self-text">
-        <bdi class="name">{name}</bdi>
-        <span class="handle">@{handle}</span>
-      </span>
-    </A>
+    <div class="self-row">
+      <A to={paths.profile(handle)} class="self" aria-label={name}>
+        <Avatar jid={account} size="normal" />
+        <span class="self-text">
+          <bdi class="name">{name}</bdi>
+          <span class="handle">@{handle}</span>
+        </span>
+      </A>
+      <StatusButton />
+    </div>
   );
+}
+
+/** Where people to follow would stand twice. */
+function isAboutPeople({ page }: Route): boolean {
+  return page === 'people' || page === 'contacts' || page === 'requests';
 }
 
 function Aside() {
   const { route } = useRoute();
   return (
     <aside class="aside">
-      {route.page !== 'people' && (
+      {!isAboutPeople(route) && (
         <section class="panel">
           <h2>{t('people.toFollow')}</h2>
           <PeopleList max={4} meta={false} />
@@ -116,18 +150,27 @@ function Aside() {
 }
 
 function BottomBar() {
-  const { home, public: everybody, people, profile } = useDestinations();
+  const { home, notifications, messages, people } = useDestinations();
   return (
     <nav class="bottom" aria-label={t('nav.label')}>
       <BottomLink destination={home} />
-      <BottomLink destination={everybody} />
-      <button type="button" class="write" aria-label={t('nav.write')} onClick={openComposer}>
-        <Icon name="write" />
-      </button>
+      <BottomLink destination={messages}>
+        <ChatBadge />
+      </BottomLink>
       <BottomLink destination={people}>
         <RequestBadge />
       </BottomLink>
-      <BottomLink destination={profile} />
+      <button
+        type="button"
+        class="write"
+        aria-label={t('nav.write')}
+        onClick={() => openComposer()}
+      >
+        <Icon name="write" />
+      </button>
+      <BottomLink destination={notifications}>
+        <NoticeBadge />
+      </BottomLink>
     </nav>
   );
 }

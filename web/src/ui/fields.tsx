@@ -16,6 +16,7 @@ interface FieldProps {
   isCode?: boolean;
   isFocused?: boolean;
   maxLength?: number;
+  placeholder?: string;
 }
 
 export function TextField(props: FieldProps) {
@@ -34,6 +35,7 @@ export function TextField(props: FieldProps) {
           spellcheck={isCode ? false : undefined}
           autofocus={props.isFocused}
           maxLength={props.maxLength}
+          placeholder={props.placeholder}
           aria-invalid={error !== undefined}
           aria-describedby={`${id}-note`}
           onInput={(event) => onInput(event.currentTarget.value)}

@@ -22,7 +22,15 @@ export function startRouter(): void {
   });
 }
 
+/** Whether the reader came here from another page of the client. */
+export function hasNavigated(): boolean {
+  return isElsewhere;
+}
+
+let isElsewhere = false;
+
 export function navigate(path: string, how: 'push' | 'replace' = 'push'): void {
+  isElsewhere = true;
   if (how === 'push') {
     history.replaceState({ scroll: scrollY }, '');
     history.pushState({}, '', path);

@@ -59,3 +59,8 @@ export async function changePassword(link: Link, password: string): Promise<void
   );
   await link.iq('set', domainpart(link.jid), query);
 }
+
+/** Ends the account (XEP-0077 §3.2); the server then ends the stream. */
+export async function deleteAccount(link: Link): Promise<void> {
+  await link.iq('set', domainpart(link.jid), x('query', { xmlns: NS.register }, x('remove')));
+}

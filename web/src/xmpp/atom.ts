@@ -1,23 +1,61 @@
 /**
- * Posts as Atom entries (XEP-0277, XEP-0472): reads what any publisher wrote into plain text,
- * and writes this client's own. Keeps no markup: what people wrote is shown as text.
+ * Posts as Atom entries (XEP-0277, XEP-0472): reads what any publisher wrote into plain text.
+ * What is written is in `entry.ts`.
  */
-import { bare, parseItemUri } from './jid';
-import { NS } from './ns';
-import { attribute, child, childrenNamed, children, childText, is, x, type Xml } from './xml';
+import { wordsOf } from './atom-text';
+import { bare, localpart, parseItemUri } from './jid';
+import { NODE, NS } from './ns';
+import { attribute, child, childrenNamed, children, childText, is, lastChild } from './xml';
 
-/** A post, whichever node it was read from. */
-export interface Post {
-  /** One identity in all nodes: the author's bare JID, a slash, the publisher's item id. */
-  uid: string;
+/** Where an item lives. */
+export interface Origin {
+  /** Bare JID of who keeps the node. */
+  service: string;
+  node: string;
+  item: string;
+}
+
+/** How much was made of a post. */
+export interface Counts {
+  replies: number;
+  likes: number;
+  boosts: number;
+}
+
+/** What the reader has made of a post. */
+export interface Mine {
+  liked: boolean;
+  /** The item id of the reader's own boost. */
+  boosted: string | undefined;
+}
+
+/** Where a reply stands, by the numbers of other posts. */
+export interface Place {
+  root: string;
+  parent: string;
   /** Bare JID. */
+  parentAuthor: string | undefined;
+}
+
+/** A post, a reply, or somebody's boost of one, whichever node it was read from. */
+export interface Post {
+  /** One identity in all nodes: that of the item which was read. */
+  uid: string;
+  /** The identity of what was written: a post and its boosts share it. */
+  subject: string;
+  /** Bare JID of who wrote it. */
   author: string;
   /** The name that the entry gives its author; the author's own nick counts more. */
   authorName: string | undefined;
-  /** The publisher's item id, by which the author retracts the post. */
-  item: string;
+  /** Bare JID of who published this item: the author, or who boosts. */
+  by: string;
+  isBoost: boolean;
+  /** Where what was written lives; of a boost, the original. */
+  origin: Origin;
   /** The item id in the node it was read from: there it is the cursor for paging. */
   id: string;
+  /** The decimal number that its server gave to what was written, where it is known. */
+  number: string | undefined;
   /** A heading, where the entry has both a title and a longer content. */
   heading: string | undefined;
   text: string;
@@ -26,12 +64,22 @@ export interface Post {
   /** Unix milliseconds. */
   published: number;
   updated: number;
-  /** The public page, where the server named one. */
-  page: string | undefined;
+  /** Of replies only. */
+  place: Place | undefined;
+  counts: Counts | undefined;
+  /** Whether only some may read it, so that it cannot be boosted. */
+  isClosed: boolean;
+  /** Only known where the node was read; an event is the same for all its readers. */
+  mine: Mine | undefined;
 }
 
 /** More than anybody reads in a timeline; the rest is on the post's own page. */
 const LONGEST_TEXT = 20_000;
+
+/** The identity of an item. */
+export function uidOf({ service, node, item }: Origin): string {
+  return node === NODE.microblog ? `${service}/${item}` : `${service}/${node}/${item}`;
+}
 
 /**
  * Reads one pubsub item. `service` is the bare JID of the node's owner, the author where the
@@ -42,99 +90,120 @@ export function readPost(item: Element, service: string, now: number): Post | un
   const entry = child(item, 'entry', NS.atom);
   if (!id || !entry || id === '0') return undefined;
 
-  const origin = parseItemUri(attribute(child(entry, 'origin', NS.origin), 'uri') ?? '');
-  const publisher = attribute(item, 'publisher');
-  const author = origin?.jid ?? bare(publisher ?? service);
-  const own = origin?.item ?? id;
+  const own = originOf(entry);
+  const by = whoPublished(item, own, service);
+  if (by === undefined) return undefined;
+  const here = own ?? { service, node: NODE.microblog, item: id };
+  const written = readWritten(entry, here, by, own ? id : linkedNumber(entry, by));
+  if (!written) return undefined;
   const published = time(childText(entry, 'published', NS.atom));
   const updated = time(childText(entry, 'updated', NS.atom));
-  const title = construct(entry, 'title');
-  const content = construct(entry, 'content') ?? construct(entry, 'summary');
-  const text = (content ?? title ?? '').slice(0, LONGEST_TEXT);
+  const { heading, text } = wordsOf(entry);
   return {
-    uid: `${author}/${own}`,
-    author,
+    ...written,
+    uid: uidOf(here),
+    subject: uidOf(written.origin),
     authorName: childText(child(entry, 'author', NS.atom), 'name', NS.atom),
-    item: own,
+    by,
     id,
-    heading: title !== undefined && title !== text ? headingOf(title, text) : undefined,
-    text,
+    heading,
+    text: text.slice(0, LONGEST_TEXT),
     tags: childrenNamed(entry, 'category', NS.atom)
       .map((category) => attribute(category, 'term')?.toLowerCase())
       .filter((term) => term !== undefined),
     published: published ?? updated ?? now,
     updated: updated ?? published ?? now,
-    page: alternate(entry),
+    place: readPlace(entry),
+    ...readCounts(entry),
   };
 }
 
-/** A title that only repeats the beginning of the content is no heading. */
-function headingOf(title: string, text: string): string | undefined {
-  const start = title.replace(/(\.\.\.|…)$/, '').trim();
-  return text.trim().startsWith(start) ? undefined : title;
+/** Where a virtual node's item comes from; undefined for an item of its author's own node. */
+function originOf(entry: Element): Origin | undefined {
+  const uri = parseItemUri(attribute(lastChild(entry, 'origin', NS.origin), 'uri') ?? '');
+  if (uri?.item === undefined) return undefined;
+  return { service: uri.jid, node: uri.node ?? NODE.microblog, item: uri.item };
+}
+
+/** Whoever keeps a microblog is the one who publishes there; comments say who did. */
+function whoPublished(item: Element, own: Origin | undefined, service: string) {
+  if (own?.node === NODE.microblog) return own.service;
+  const publisher = attribute(item, 'publisher');
+  if (publisher !== undefined) return bare(publisher);
+  return own ? undefined : service;
+}
+
+type Written = Pick<Post, 'author' | 'isBoost' | 'origin' | 'number'>;
+
+/** What was written, by whom: of a boost, the original, which the server vouches for. */
+function readWritten(
+  entry: Element,
+  here: Origin,
+  by: string,
+  number: string | undefined,
+): Written | undefined {
+  const of = attribute(lastChild(entry, 'boost', NS.boost), 'of');
+  if (of === undefined) return { author: by, isBoost: false, origin: here, number };
+  const via = parseItemUri(linkTo(entry, 'via') ?? '');
+  const author = childText(child(entry, 'author', NS.atom), 'uri', NS.atom);
+  if (via?.item === undefined || !author?.startsWith('xmpp:')) return undefined;
+  const origin = { service: via.jid, node: via.node ?? NODE.microblog, item: via.item };
+  return { author: bare(author.slice('xmpp:'.length)), isBoost: true, origin, number: of };
+}
+
+/**
+ * The number in the address of the post's own page. Only the number is taken: wherever the
+ * address leads, links here are made from the author and the number.
+ */
+function linkedNumber(entry: Element, author: string): string | undefined {
+  const name = localpart(author);
+  for (const link of childrenNamed(entry, 'link', NS.atom)) {
+    if (attribute(link, 'rel') !== 'alternate') continue;
+    const match = /\/@([^/?#]+)\/(\d{1,16})$/.exec(attribute(link, 'href') ?? '');
+    if (match?.[1]?.toLowerCase() === encodeURIComponent(name).toLowerCase()) return match[2];
+  }
+  return undefined;
+}
+
+function linkTo(entry: Element, rel: string): string | undefined {
+  const link = childrenNamed(entry, 'link', NS.atom).find(
+    (candidate) => attribute(candidate, 'rel') === rel,
+  );
+  return attribute(link, 'href');
+}
+
+function readPlace(entry: Element): Place | undefined {
+  const element = lastChild(entry, 'thread', NS.thread);
+  const root = attribute(element, 'root');
+  if (root === undefined) return undefined;
+  const parentAuthor = attribute(element, 'parent-author');
+  return {
+    root,
+    parent: attribute(element, 'parent') ?? root,
+    parentAuthor: parentAuthor === undefined ? undefined : bare(parentAuthor),
+  };
+}
+
+function readCounts(entry: Element): Pick<Post, 'counts' | 'mine' | 'isClosed'> {
+  const element = lastChild(entry, 'counts', NS.counts);
+  if (!element) return { counts: undefined, mine: undefined, isClosed: false };
+  const count = (name: string) => {
+    const value = Number.parseInt(attribute(element, name) ?? '', 10);
+    return Number.isSafeInteger(value) && value > 0 ? value : 0;
+  };
+  return {
+    counts: { replies: count('replies'), likes: count('likes'), boosts: count('boosts') },
+    isClosed: attribute(element, 'closed') === 'true',
+    mine: {
+      liked: attribute(element, 'liked') === 'true',
+      boosted: attribute(element, 'boosted'),
+    },
+  };
 }
 
 function time(text: string | undefined): number | undefined {
   const parsed = Date.parse(text ?? '');
   return Number.isNaN(parsed) ? undefined : parsed;
-}
-
-function alternate(entry: Element): string | undefined {
-  const link = childrenNamed(entry, 'link', NS.atom).find(
-    (candidate) =>
-      attribute(candidate, 'rel') === 'alternate' &&
-      /^https?:\/\//i.test(attribute(candidate, 'href') ?? ''),
-  );
-  return attribute(link, 'href');
-}
-
-/** The plain text of an Atom text construct (RFC 4287 §3.1), the plain twin before the rich one. */
-function construct(entry: Element, name: string): string | undefined {
-  const all = childrenNamed(entry, name, NS.atom);
-  const plain = all.find((element) => (attribute(element, 'type') ?? 'text') === 'text');
-  const chosen = plain ?? all[0];
-  if (!chosen) return undefined;
-  const type = attribute(chosen, 'type') ?? 'text';
-  const raw =
-    type === 'xhtml'
-      ? flatten(chosen)
-      : type === 'html'
-        ? withoutMarkup(chosen.textContent)
-        : chosen.textContent;
-  const text = raw.replace(/\r\n?/g, '\n').trim();
-  return text === '' ? undefined : text;
-}
-
-const BLOCKS = new Set(['p', 'div', 'li', 'ul', 'ol', 'blockquote', 'pre', 'h1', 'h2', 'h3']);
-
-/** The text of XHTML, with line breaks where its blocks end. */
-function flatten(element: Element): string {
-  let text = '';
-  for (const node of Array.from(element.childNodes)) {
-    if (node.nodeType === 3) text += (node.textContent ?? '').replace(/\s+/g, ' ');
-    else if (node.nodeType === 1) {
-      const inner = node as Element;
-      if (is(inner, 'br', NS.xhtml)) text += '\n';
-      else text += flatten(inner) + (BLOCKS.has(inner.localName) ? '\n' : '');
-    }
-  }
-  return text;
-}
-
-/** Escaped HTML as text; an inert document parses it, nothing is ever inserted into the page. */
-function withoutMarkup(html: string): string {
-  const parsed = new DOMParser().parseFromString(html, 'text/html') as Document | undefined;
-  return parsed?.documentElement.textContent ?? html;
-}
-
-/** The entry of a new post. The server adds ids, times, author and links. */
-export function writeEntry(text: string, tags: readonly string[]): Xml {
-  return x(
-    'entry',
-    { xmlns: NS.atom },
-    x('title', { type: 'text' }, text),
-    ...tags.map((term) => x('category', { term })),
-  );
 }
 
 /** What happened in a node: items published or changed, and ids retracted. */
@@ -159,7 +228,7 @@ export function readEvent(message: Element, account: string, now: number): NodeE
     const id = attribute(element, 'id');
     if (is(element, 'retract', NS.pubsubEvent) && id) retracted.push(id);
     const post = is(element, 'item', NS.pubsubEvent) ? readPost(element, from, now) : undefined;
-    if (post) posts.push(post);
+    if (post) posts.push({ ...post, mine: undefined });
   }
   return { from, node, posts, retracted };
 }

@@ -6,15 +6,15 @@ import { attribute, child, childrenNamed, childText, x } from './xml';
 
 const ACCESS = 'pubsub#access_model';
 
-/** The audience in force; undefined where it is one that this client does not offer. */
-export async function fetchAudience(link: Link): Promise<Audience | undefined> {
+/** The audience in force; `other` where it is one that this client does not offer. */
+export async function fetchAudience(link: Link): Promise<Audience | 'other'> {
   const request = x('pubsub', { xmlns: NS.pubsubOwner }, x('configure', { node: NODE.microblog }));
   const answer = child(await link.iq('get', undefined, request), 'pubsub', NS.pubsubOwner);
   const form = child(child(answer, 'configure', NS.pubsubOwner), 'x', NS.dataForms);
   const fields = form ? childrenNamed(form, 'field', NS.dataForms) : [];
   const field = fields.find((one) => attribute(one, 'var') === ACCESS);
   const value = childText(field, 'value', NS.dataForms);
-  return value === 'open' || value === 'presence' ? value : undefined;
+  return value === 'open' || value === 'presence' ? value : 'other';
 }
 
 /** Changes it; what was posted before follows. */

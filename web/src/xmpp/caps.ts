@@ -1,9 +1,11 @@
 /**
  * What this client can do, announced by its hash (XEP-0115) and told on demand (XEP-0030).
- * The `+notify` feature makes the server send the home timeline's events (XEP-0163 §4).
+ * The `+notify` features make the server send the events of the home timeline and of the
+ * notifications (XEP-0163 §4).
  */
 import { NODE, NS } from './ns';
 import { sha1 } from './sha1';
+import type { Show } from './presence';
 import { x, type Xml } from './xml';
 
 export const CAPS_NODE = 'urn:x-folkmoot:web';
@@ -19,10 +21,13 @@ export const IDENTITY: Identity = { category: 'client', type: 'web', name: 'Folk
 
 export const FEATURES: readonly string[] = [
   NS.caps,
+  NS.chatStates,
   NS.discoInfo,
   NS.nick,
   NS.ping,
+  NS.receipts,
   `${NODE.home}+notify`,
+  `${NODE.notifications}+notify`,
 ];
 
 /** The verification string, hashed (XEP-0115 §5.1). */
@@ -36,13 +41,13 @@ export function verification(identities: Identity[], features: readonly string[]
 
 const VER = verification([IDENTITY], FEATURES);
 
-/** The presence that makes this session known. */
-export function availablePresence(): Xml {
+/** The presence that makes this session known, and says how its user is there. */
+export function availablePresence(show: Show = 'available', status?: string): Xml {
   return x(
     'presence',
     { xmlns: NS.client },
-    // A negative priority (RFC 6121 §4.7.2.3): chat messages belong to clients that show them.
-    x('priority', {}, '-1'),
+    show === 'available' ? undefined : x('show', {}, show),
+    status ? x('status', {}, status) : undefined,
     x('c', { xmlns: NS.caps, hash: 'sha-1', node: CAPS_NODE, ver: VER }),
   );
 }

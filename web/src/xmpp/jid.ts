@@ -53,6 +53,11 @@ export function parseItemUri(uri: string): ItemUri | undefined {
   };
 }
 
+/** Writes what `parseItemUri` reads. */
+export function itemUri(jid: string, node: string, item: string): string {
+  return `xmpp:${jid}?;node=${encodeURIComponent(node)};item=${encodeURIComponent(item)}`;
+}
+
 function decode(text: string): string {
   try {
     return decodeURIComponent(text);

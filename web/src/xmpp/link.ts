@@ -24,6 +24,8 @@ export interface LinkEvents {
   onOnline(link: Link): void;
   /** A message, presence or iq request from outside; answers to our own requests never come here. */
   onStanza(stanza: Element): void;
+  /** Every stanza in both directions, once signed in; for those who want to look at them. */
+  onTraffic?(direction: 'in' | 'out', stanza: Element): void;
   /** Ends every connection exactly once, whether or not it ever was online. */
   onEnd(failure: LinkFailure): void;
 }

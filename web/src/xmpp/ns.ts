@@ -28,12 +28,29 @@ export const NS = {
   follow: 'urn:x-folkmoot:follow:0',
   people: 'urn:x-folkmoot:people:0',
   origin: 'urn:x-folkmoot:origin:0',
+  blocking: 'urn:xmpp:blocking',
+  chatStates: 'http://jabber.org/protocol/chatstates',
+  delay: 'urn:xmpp:delay',
+  invite: 'urn:x-folkmoot:invite:0',
+  receipts: 'urn:xmpp:receipts',
+  subscribeAuthorization: 'http://jabber.org/protocol/pubsub#subscribe_authorization',
+  counts: 'urn:x-folkmoot:counts:0',
+  thread: 'urn:x-folkmoot:thread:0',
+  boost: 'urn:x-folkmoot:boost:0',
+  notifications: 'urn:x-folkmoot:notifications:0',
+  attachments: 'urn:xmpp:pubsub-attachments:1',
+  /** Atom threading (RFC 4685). */
+  threading: 'http://purl.org/syndication/thread/1.0',
 } as const;
 
 /** The pubsub nodes that this client reads or writes. */
 export const NODE = {
   microblog: 'urn:xmpp:microblog:0',
   home: 'urn:x-folkmoot:home:0',
+  /** What somebody posted, and what they answered elsewhere, each with its counts. */
+  posts: 'urn:x-folkmoot:posts:0',
+  replies: 'urn:x-folkmoot:replies:0',
+  notifications: 'urn:x-folkmoot:notifications:0',
   nick: 'http://jabber.org/protocol/nick',
   vcard: 'urn:xmpp:vcard4',
 } as const;
@@ -41,4 +58,14 @@ export const NODE = {
 /** The pubsub service's node of one hash tag; `tag` is already case-folded. */
 export function tagNode(tag: string): string {
   return `tag/${tag}`;
+}
+
+/** The pubsub service's node of the thread that a post belongs to. */
+export function threadNode(number: string): string {
+  return `thread/${number}`;
+}
+
+/** The pubsub service's node of what is answered to a post, and to those answers. */
+export function commentsNode(number: string): string {
+  return `${NODE.microblog}:comments/${number}`;
 }

@@ -1,9 +1,9 @@
 /** Requests to pubsub nodes (XEP-0060, paged by XEP-0059). Keeps no state. */
-import { readPost, writeEntry, type Post } from './atom';
+import { readPost, type Origin, type Post } from './atom';
 import { StanzaError } from './errors';
 import { bare } from './jid';
 import type { Link } from './link';
-import { NODE, NS } from './ns';
+import { NS } from './ns';
 import { attribute, child, childrenNamed, childText, x, type Xml } from './xml';
 
 /** A node and who keeps it; `service` undefined means one's own account. */
@@ -17,34 +17,84 @@ export interface Page {
   posts: Post[];
   /** The cursor for the page before this one; undefined where this page is empty. */
   first: string | undefined;
+  /** The cursor for the page after this one; undefined where this page is empty. */
+  last: string | undefined;
+  /** Whether it holds as many items as were asked for; the end is a page without any. */
+  isFull: boolean;
 }
 
-/** The page before a cursor; without one, the newest. */
-export async function fetchPage(
+/** The items of a page, as they came, and its cursors. */
+export interface RawPage {
+  items: Element[];
+  first: string | undefined;
+  last: string | undefined;
+}
+
+/** Which page of a node: before a cursor (none: the newest), or after one (none: the oldest). */
+export type Towards = { before: string | undefined } | { after: string | undefined };
+
+/** One page of a node's items, whatever they are. */
+export async function fetchItems(
   link: Link,
   { service, node }: NodeAddress,
-  before: string | undefined,
+  towards: Towards,
   max: number,
-  now: number,
-): Promise<Page> {
+): Promise<RawPage> {
+  const cursor =
+    'before' in towards
+      ? x('before', {}, towards.before)
+      : towards.after === undefined
+        ? undefined
+        : x('after', {}, towards.after);
   const request = x(
     'pubsub',
     { xmlns: NS.pubsub },
     x('items', { node }),
-    x('set', { xmlns: NS.rsm }, x('max', {}, String(max)), x('before', {}, before)),
+    x('set', { xmlns: NS.rsm }, x('max', {}, String(max)), cursor),
   );
   const answer = child(await link.iq('get', service, request), 'pubsub', NS.pubsub);
   const list = child(answer, 'items', NS.pubsub);
-  const elements = list ? childrenNamed(list, 'item', NS.pubsub) : [];
-  const owner = service ?? bare(link.jid);
+  const items = list ? childrenNamed(list, 'item', NS.pubsub) : [];
+  const set = child(answer, 'set', NS.rsm);
+  const end = (name: string, item: Element | undefined) =>
+    item && (childText(set, name, NS.rsm) ?? attribute(item, 'id'));
+  return { items, first: end('first', items[0]), last: end('last', items.at(-1)) };
+}
+
+/** One page of a node's posts. */
+export async function fetchPage(
+  link: Link,
+  address: NodeAddress,
+  towards: Towards,
+  max: number,
+  now: number,
+): Promise<Page> {
+  const { items, first, last } = await fetchItems(link, address, towards, max);
+  const owner = address.service ?? bare(link.jid);
+  const posts = items.map((item) => readPost(item, owner, now));
   return {
-    posts: elements.map((item) => readPost(item, owner, now)).filter((post) => post !== undefined),
-    first:
-      elements.length === 0
-        ? undefined
-        : (childText(child(answer, 'set', NS.rsm), 'first', NS.rsm) ??
-          attribute(elements[0], 'id')),
+    posts: posts.filter((post) => post !== undefined),
+    first,
+    last,
+    isFull: items.length >= max,
   };
+}
+
+/** One item by its id; undefined where there is none. */
+export async function fetchItem(
+  link: Link,
+  { service, node }: NodeAddress,
+  id: string,
+): Promise<Element | undefined> {
+  const request = x('pubsub', { xmlns: NS.pubsub }, x('items', { node }, x('item', { id })));
+  try {
+    const answer = await link.iq('get', service, request);
+    const items = child(child(answer, 'pubsub', NS.pubsub), 'items', NS.pubsub);
+    return child(items, 'item', NS.pubsub);
+  } catch (error) {
+    if (error instanceof StanzaError && error.condition === 'item-not-found') return undefined;
+    throw error;
+  }
 }
 
 /** The payload of a node's newest item; undefined where there is none or it may not be read. */
@@ -63,17 +113,21 @@ export async function fetchLatest(
   }
 }
 
-/** Publishes a post under an id that the caller keeps for retries. */
-export async function publishPost(
+/** Publishes an item where `place` says, under an id that the caller keeps for retries. */
+export async function publishItem(
   link: Link,
-  id: string,
-  text: string,
-  tags: readonly string[],
-  timeout: number,
+  place: Origin,
+  payload: Xml,
+  timeout?: number,
 ): Promise<void> {
-  const item = x('item', { id }, writeEntry(text, tags));
-  const publishing = x('publish', { node: NODE.microblog }, item);
-  await link.iq('set', undefined, x('pubsub', { xmlns: NS.pubsub }, publishing), timeout);
+  const publishing = x('publish', { node: place.node }, x('item', { id: place.item }, payload));
+  const request = x('pubsub', { xmlns: NS.pubsub }, publishing);
+  await link.iq('set', addressee(link, place), request, timeout);
+}
+
+/** One's own account is asked without naming it. */
+function addressee(link: Link, { service }: Origin): string | undefined {
+  return service === bare(link.jid) ? undefined : service;
 }
 
 /** Publishes one item into a node of one's own account. */
@@ -102,10 +156,10 @@ function submitForm(type: string, values: Record<string, string>): Xml {
   );
 }
 
-/** Takes back one's own post, and tells those who saw it. */
-export async function retractPost(link: Link, id: string): Promise<void> {
-  const retract = x('retract', { node: NODE.microblog, notify: 'true' }, x('item', { id }));
-  await link.iq('set', undefined, x('pubsub', { xmlns: NS.pubsub }, retract));
+/** Takes back an item, and tells those who saw it. */
+export async function retractItem(link: Link, place: Origin): Promise<void> {
+  const retract = x('retract', { node: place.node, notify: 'true' }, x('item', { id: place.item }));
+  await link.iq('set', addressee(link, place), x('pubsub', { xmlns: NS.pubsub }, retract));
 }
 
 export type SubscriptionState = 'subscribed' | 'pending';

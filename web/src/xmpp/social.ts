@@ -43,8 +43,14 @@ export interface Person {
   followers: number;
 }
 
-export async function fetchPeople(link: Link, service: string, max: number): Promise<Person[]> {
-  const answer = await link.iq('get', service, x('people', { xmlns: NS.people, max }));
+/** People to follow; with `search`, those whose address or name has these words. */
+export async function fetchPeople(
+  link: Link,
+  service: string,
+  max: number,
+  search?: string,
+): Promise<Person[]> {
+  const answer = await link.iq('get', service, x('people', { xmlns: NS.people, search, max }));
   const people = child(answer, 'people', NS.people);
   if (!people) return [];
   return childrenNamed(people, 'person', NS.people).flatMap((person) => {

@@ -84,6 +84,7 @@ class StropheLink implements Link, Dialled {
     if (this.ended || !element) return;
     try {
       this.connection.send(element);
+      this.events.onTraffic?.('out', element);
     } catch {
       // A socket that closes under our hands; Strophe reports the end by itself.
     }
@@ -125,6 +126,7 @@ class StropheLink implements Link, Dialled {
   }
 
   private onStanza(stanza: Element): true {
+    this.events.onTraffic?.('in', stanza);
     const type = stanza.getAttribute('type');
     const id = stanza.getAttribute('id') ?? '';
     if (stanza.localName === 'iq' && (type === 'result' || type === 'error')) {

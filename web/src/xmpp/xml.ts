@@ -47,6 +47,21 @@ export function x(name: string, attributes: Attributes = {}, ...children: Child[
   return new Xml(inner === '' ? `${open}/>` : `${open}>${inner}</${name}>`);
 }
 
+/** An element as it was read, with everything in it, written so that it stands by itself. */
+export function copy(element: Element): Xml {
+  const attributes: Attributes = { xmlns: element.namespaceURI ?? '' };
+  for (const { name, value, prefix, namespaceURI } of Array.from(element.attributes)) {
+    if (name === 'xmlns' || prefix === 'xmlns') continue;
+    if (prefix && prefix !== 'xml') attributes[`xmlns:${prefix}`] = namespaceURI ?? '';
+    attributes[name] = value;
+  }
+  const inner = Array.from(element.childNodes).map((node) => {
+    if (node.nodeType === 1) return copy(node as Element);
+    return node.nodeType === 3 || node.nodeType === 4 ? (node.nodeValue ?? '') : undefined;
+  });
+  return x(element.localName, attributes, ...inner);
+}
+
 /** The root element of a document, or undefined where the text is not well-formed. */
 export function parse(text: string): Element | undefined {
   const root = new DOMParser().parseFromString(text, 'text/xml').documentElement as Element | null;
@@ -77,6 +92,14 @@ export function childrenNamed(parent: Element, name: string, ns: string): Elemen
 /** The first child with this local name, whatever its namespace. */
 export function anyChild(parent: Element | undefined, name: string): Element | undefined {
   return parent && children(parent).find((element) => element.localName === name);
+}
+
+/**
+ * The last child with this local name and namespace: what a server appends stands behind
+ * whatever the author may have written under the same name.
+ */
+export function lastChild(parent: Element, name: string, ns: string): Element | undefined {
+  return childrenNamed(parent, name, ns).at(-1);
 }
 
 /** The text of the named child, trimmed; undefined where there is none or it is empty. */

@@ -67,14 +67,47 @@ function fill(server: FakeServer): void {
   );
 }
 
+/** What is made of some of the posts, so that there is a thread, a boost and something to read. */
+function talk(server: FakeServer): void {
+  const balcony = server.posts.at(-1);
+  const words = server.posts.find(({ text }) => text.startsWith('Three words'));
+  if (!balcony || !words) return;
+  const first = server.reply('juliet', balcony, 'O Romeo, Romeo! Wherefore art thou Romeo?');
+  const second = server.reply('romeo', first, '@juliet I take thee at thy word.');
+  server.reply('nurse', balcony, 'Madam! Who is shouting in the orchard at this hour?');
+  const third = server.reply('juliet', second, 'How cam’st thou hither, tell me, and wherefore?');
+  const fourth = server.reply(
+    'romeo',
+    third,
+    'With love’s light wings did I o’erperch these walls.',
+  );
+  server.reply('mercutio', fourth, 'He jests at scars that never felt a wound.');
+  server.reply('benvolio', first, 'Come, he hath hid himself among these trees.');
+  server.reply('romeo', words, 'So thrive my soul!');
+  for (const name of ['romeo', 'nurse', 'mercutio', 'benvolio']) server.like(name, words);
+  for (const name of ['nurse', 'mercutio']) server.like(name, balcony);
+  const herbs = server.posts.find(({ text }) => text.startsWith('Within the infant'));
+  if (herbs) server.boost('nurse', herbs);
+  server.boost('romeo', words);
+  server.notice('juliet@localhost', 'follow', 'mercutio@localhost');
+}
+
 const server = new FakeServer();
 fill(server);
+talk(server);
 
 const http = createServer((request, response) => {
   const path = (request.url ?? '/').split('?')[0] ?? '/';
   if (request.method === 'POST' && path === '/fake/post') {
     const query = new URLSearchParams((request.url ?? '').split('?')[1]);
     server.post(query.get('from') ?? 'romeo', query.get('text') ?? 'Another one.');
+    response.end();
+    return;
+  }
+  if (request.method === 'POST' && path === '/fake/reply') {
+    const query = new URLSearchParams((request.url ?? '').split('?')[1]);
+    const parent = server.posts.find(({ postId }) => String(postId) === query.get('to'));
+    if (parent) server.reply(query.get('from') ?? 'romeo', parent, query.get('text') ?? 'Aye.');
     response.end();
     return;
   }

@@ -2,28 +2,15 @@
  * A small XMPP server in memory, as far as the client's tests need one: nodes with RSM, live
  * events, publishing under the client's own ids. Transports are in the files beside it.
  */
-import { NODE, NS } from '../../src/xmpp/ns';
-import { bare, localpart } from '../../src/xmpp/jid';
-import { attribute, child, childText, children, x, Xml } from '../../src/xmpp/xml';
+import { NODE, NS, threadNode } from '../../src/xmpp/ns';
+import { bare, itemUri, localpart } from '../../src/xmpp/jid';
+import { attribute, child, childText, children, parse, x, Xml } from '../../src/xmpp/xml';
+import { devices, paged, profileItem, type FakeAccount } from './answers';
+import { FakeConversation, noticeItem, type StoredNotice } from './conversation';
+import { DOMAIN, ownEntry, PUBSUB, virtualEntry, type StoredPost } from './entries';
 
-export const DOMAIN = 'localhost';
-export const PUBSUB = 'pubsub.localhost';
-
-export interface StoredPost {
-  author: string;
-  item: string;
-  postId: number;
-  text: string;
-  tags: string[];
-  published: number;
-  updated: number;
-}
-
-export interface FakeAccount {
-  nick: string | undefined;
-  about: string | undefined;
-  follows: Set<string>;
-}
+export type { FakeAccount } from './answers';
+export { DOMAIN, PUBSUB } from './entries';
 
 /** One session of one client. */
 export interface FakeSession {
@@ -36,6 +23,7 @@ export interface FakeSession {
 export class FakeServer {
   readonly accounts = new Map<string, FakeAccount>();
   readonly posts: StoredPost[] = [];
+  readonly conversation = new FakeConversation(this.posts);
   readonly sessions = new Set<FakeSession>();
   /** Every publish request that arrived, retries included. */
   readonly published: string[] = [];
@@ -56,6 +44,31 @@ export class FakeServer {
 
   /** Stores a post and tells whoever listens. */
   post(author: string, text: string, item?: string, published?: number): StoredPost {
+    return this.store(author, text, item, published === undefined ? {} : { published });
+  }
+
+  /** Stores an answer to a post. */
+  reply(author: string, parent: StoredPost, text: string, item?: string): StoredPost {
+    const place = { root: parent.place?.root ?? parent.postId, parent: parent.postId };
+    return this.store(author, text, item, { place });
+  }
+
+  boost(author: string, of: StoredPost, item?: string): StoredPost {
+    return this.store(author, of.text, item, { of });
+  }
+
+  like(name: string, post: StoredPost): void {
+    const jid = `${name}@${DOMAIN}`;
+    const root = x('attachments', { xmlns: NS.attachments }, x('noticed'));
+    this.attach(jid, post, parse(root.text));
+  }
+
+  private store(
+    author: string,
+    text: string,
+    item: string | undefined,
+    { published, place, of }: Partial<StoredPost>,
+  ): StoredPost {
     const at = published ?? this.now();
     this.lastId = Math.max(this.lastId + 1, at * 4096);
     const post: StoredPost = {
@@ -66,15 +79,101 @@ export class FakeServer {
       tags: [...text.matchAll(/#(\w+)/g)].map((match) => (match[1] ?? '').toLowerCase()),
       published: at,
       updated: at,
+      place,
+      of,
     };
     this.posts.push(post);
-    this.notify(post, (id) => x('item', { id, publisher: post.author }, entryOf(post)));
+    this.notify(post, (id) => this.itemOf(post, id, undefined));
+    this.recount(of ?? (place && this.conversation.byNumber(place.parent)));
+    this.noticeOf(post);
     return post;
   }
 
   retract(post: StoredPost): void {
-    this.posts.splice(this.posts.indexOf(post), 1);
-    this.notify(post, (id) => x('retract', { id }));
+    const gone = [post, ...this.posts.filter((other) => other.of === post)];
+    for (const each of gone) {
+      this.notify(each, (id) => x('retract', { id }));
+      this.posts.splice(this.posts.indexOf(each), 1);
+    }
+    this.recount(post.of ?? (post.place && this.conversation.byNumber(post.place.parent)));
+    this.withdraw(({ post: concerned, type, by }) => {
+      const isOfBoost = type === 'boost' && concerned === post.of && by === post.author;
+      return concerned === post || isOfBoost;
+    });
+  }
+
+  edit(post: StoredPost, text: string): void {
+    post.text = text;
+    post.updated = Math.max(this.now(), post.published + 2_000);
+    for (const each of [post, ...this.posts.filter((other) => other.of === post)]) {
+      this.notify(each, (id) => this.itemOf(each, id, undefined));
+    }
+  }
+
+  /** What `name` sees when told that somebody did something. */
+  notice(owner: string, type: StoredNotice['type'], by: string, post?: StoredPost): void {
+    if (owner === by) return;
+    const id = Math.max(this.lastId + 1, this.now() * 4096);
+    this.lastId = id;
+    const notice = { id, owner, type, by, at: this.now(), post };
+    this.conversation.notices.push(notice);
+    this.tellNotices(owner, noticeItem(notice));
+  }
+
+  private noticeOf(post: StoredPost): void {
+    const parent = post.place && this.conversation.byNumber(post.place.parent);
+    if (parent) this.notice(parent.author, 'reply', post.author, post);
+    if (post.of) this.notice(post.of.author, 'boost', post.author, post.of);
+    else {
+      for (const [, name = ''] of post.text.matchAll(/@(\w+)/g)) {
+        const jid = `${name}@${DOMAIN}`;
+        const isTold = jid === parent?.author || !this.accounts.has(jid);
+        if (!isTold) this.notice(jid, 'mention', post.author, post);
+      }
+    }
+  }
+
+  private withdraw(isGone: (notice: StoredNotice) => boolean): void {
+    const { notices } = this.conversation;
+    for (const notice of notices.filter(isGone)) {
+      notices.splice(notices.indexOf(notice), 1);
+      this.tellNotices(notice.owner, x('retract', { id: notice.id }));
+    }
+  }
+
+  private tellNotices(owner: string, content: Xml): void {
+    for (const session of this.sessions) {
+      if (bare(session.jid) === owner && session.isAvailable) {
+        this.event(session, owner, NODE.notifications, content);
+      }
+    }
+  }
+
+  private attach(jid: string, post: StoredPost, root: Element | undefined): void {
+    const kept = this.conversation.attached(post);
+    const before = this.conversation.counts(post, jid).liked;
+    if (root) kept.set(jid, root);
+    else kept.delete(jid);
+    const after = this.conversation.counts(post, jid).liked;
+    if (before === after) return;
+    this.recount(post);
+    if (after) this.notice(post.author, 'like', jid, post);
+    else {
+      this.withdraw(({ type, by, post: concerned }) => {
+        return type === 'like' && by === jid && concerned === post;
+      });
+    }
+  }
+
+  /** Whoever has the thread on the screen sees the counts change. */
+  private recount(post: StoredPost | undefined): void {
+    if (post) this.tellThread(post, this.itemOf(post, String(post.postId), undefined));
+  }
+
+  private itemOf(post: StoredPost, id: string, reader: string | undefined): Xml {
+    const parent = post.place && this.conversation.byNumber(post.place.parent);
+    const counts = this.conversation.counts(post, reader);
+    return x('item', { id, publisher: post.author }, virtualEntry(post, counts, parent?.author));
   }
 
   /** Handles one stanza of a client. */
@@ -134,7 +233,7 @@ export class FakeServer {
     const node = attribute(action, 'node') ?? '';
     switch (action?.localName) {
       case 'items':
-        return this.items(me, target, node, child(payload, 'set', NS.rsm));
+        return this.items(me, target, action, child(payload, 'set', NS.rsm));
       case 'subscribe':
         return this.subscribe(session, target, node);
       case 'unsubscribe':
@@ -142,10 +241,16 @@ export class FakeServer {
         this.account(localpart(me)).follows.delete(target);
         return 'done' as const;
       case 'publish':
-        return this.publish(me, node, action);
+        return this.publish(me, target, node, action);
       case 'retract': {
-        const id = attribute(child(action, 'item', NS.pubsub), 'id');
-        const post = this.posts.find((known) => known.author === me && known.item === id);
+        const id = attribute(child(action, 'item', NS.pubsub), 'id') ?? '';
+        if (node.startsWith(NS.attachments)) {
+          const post = this.conversation.target(node);
+          if (!post) return { condition: 'item-not-found' };
+          this.attach(id, post, undefined);
+          return 'done' as const;
+        }
+        const post = this.conversation.find(itemUri(target, node, id));
         if (!post) return { condition: 'item-not-found' };
         this.retract(post);
         return 'done' as const;
@@ -163,7 +268,7 @@ export class FakeServer {
     return x('pubsub', { xmlns: NS.pubsub }, subscription);
   }
 
-  private publish(me: string, node: string, action: Element) {
+  private publish(me: string, target: string, node: string, action: Element) {
     const item = child(action, 'item', NS.pubsub);
     const id = attribute(item, 'id') ?? '';
     const account = this.account(localpart(me));
@@ -174,9 +279,8 @@ export class FakeServer {
     } else {
       if (this.refusal) return { condition: this.refusal };
       this.published.push(id);
-      const text = childText(child(item, 'entry', NS.atom), 'title', NS.atom) ?? '';
-      const isKnown = this.posts.some((post) => post.author === me && post.item === id);
-      if (!isKnown) this.post(me, text, id);
+      const trouble = this.take(me, target, node, item, id);
+      if (trouble) return trouble;
       if (this.loseAnswers > 0) {
         this.loseAnswers--;
         return 'lost' as const;
@@ -185,45 +289,107 @@ export class FakeServer {
     return 'done' as const;
   }
 
-  private items(me: string, target: string, node: string, set: Element | undefined) {
+  /** Takes what is published into the nodes of posts and of what is made of them. */
+  private take(
+    me: string,
+    target: string,
+    node: string,
+    item: Element | undefined,
+    id: string,
+  ): { condition: string } | undefined {
+    const { conversation } = this;
+    if (node === NODE.notifications) {
+      if (!conversation.markRead(me, item)) return { condition: 'not-acceptable' };
+      this.tellNotices(me, conversation.readState(me));
+      return undefined;
+    }
+    if (node.startsWith(NS.attachments)) {
+      const post = conversation.target(node);
+      const root = child(item, 'attachments', NS.attachments);
+      if (!post || !root || id !== me) return { condition: 'item-not-found' };
+      this.attach(me, post, root);
+      return undefined;
+    }
+    const entry = child(item, 'entry', NS.atom);
+    const text = childText(entry, 'title', NS.atom) ?? '';
+    const known = conversation.find(itemUri(target, node, id));
+    const via = entry && children(entry).find((link) => attribute(link, 'rel') === 'via');
+    const of = conversation.find(attribute(via, 'href'));
+    if (known) {
+      if (known.text !== text) this.edit(known, text);
+    } else if (of) this.boost(me, of, id);
+    else if (node !== NODE.microblog) {
+      const answered = attribute(child(entry, 'in-reply-to', NS.threading), 'href');
+      const root = conversation.byNumber(node.slice(node.lastIndexOf('/') + 1));
+      const parent = conversation.find(answered) ?? root;
+      if (!parent) return { condition: 'item-not-found' };
+      this.reply(me, parent, text, id);
+    } else this.post(me, text, id);
+    return undefined;
+  }
+
+  private items(me: string, target: string, asked: Element, set: Element | undefined) {
+    const node = attribute(asked, 'node') ?? '';
+    const wanted = child(asked, 'item', NS.pubsub);
     const account = this.accounts.get(target);
     if (node === NODE.nick || node === NODE.vcard) return profileItem(node, account);
+    if (node.startsWith(NS.attachments)) return this.conversation.attachmentItems(node, wanted);
     if (target !== PUBSUB && !account) return { condition: 'item-not-found' };
+    if (node === NODE.notifications) return this.noticeItems(me, wanted, set);
+    if (node.startsWith('thread/') && !this.conversation.byNumber(node.slice('thread/'.length))) {
+      return { condition: 'item-not-found' };
+    }
     const isOwnNode = node === NODE.microblog && target !== PUBSUB;
+    if (wanted) return this.ownItem(target, node, attribute(wanted, 'id') ?? '');
     const all = this.posts
       .filter((post) => this.belongs(post, me, target, node))
       .sort((a, b) => a.postId - b.postId);
-    const idOf = (post: StoredPost) => (isOwnNode ? post.item : String(post.postId));
-    const max = Number(childText(set, 'max', NS.rsm) ?? 20);
-    const before = childText(set, 'before', NS.rsm);
-    const end = before === undefined ? all.length : all.findIndex((post) => idOf(post) === before);
-    const page = all.slice(Math.max(0, end - max), Math.max(0, end));
-    const [first] = page;
-    const last = page.at(-1);
-    return x(
-      'pubsub',
-      { xmlns: NS.pubsub },
-      x(
-        'items',
-        { node },
-        ...page.map((post) => x('item', { id: idOf(post), publisher: post.author }, entryOf(post))),
-      ),
-      x(
-        'set',
-        { xmlns: NS.rsm },
-        first && x('first', {}, idOf(first)),
-        last && x('last', {}, idOf(last)),
-      ),
+    return paged(
+      node,
+      set,
+      all.map((post) => {
+        const id = isOwnNode ? post.item : String(post.postId);
+        const own = x('item', { id, publisher: post.author }, ownEntry(post));
+        return { id, item: isOwnNode ? own : this.itemOf(post, id, me) };
+      }),
+    );
+  }
+
+  private ownItem(target: string, node: string, id: string) {
+    const post = this.conversation.find(itemUri(target, node, id));
+    if (!post) return { condition: 'item-not-found' };
+    const item = x('item', { id, publisher: post.author }, ownEntry(post));
+    return x('pubsub', { xmlns: NS.pubsub }, x('items', { node }, item));
+  }
+
+  private noticeItems(me: string, wanted: Element | undefined, set: Element | undefined) {
+    const node = NODE.notifications;
+    if (wanted) {
+      const state = this.conversation.readState(me);
+      return x('pubsub', { xmlns: NS.pubsub }, x('items', { node }, state));
+    }
+    const own = this.conversation.notices.filter(({ owner }) => owner === me);
+    return paged(
+      node,
+      set,
+      own.map((notice) => ({ id: String(notice.id), item: noticeItem(notice) })),
     );
   }
 
   private belongs(post: StoredPost, reader: string, target: string, node: string): boolean {
+    const follows = this.accounts.get(reader)?.follows;
+    const [, thread] = /^thread\/(\d+)$/.exec(node) ?? [];
+    if (thread !== undefined) {
+      const root = this.conversation.byNumber(thread)?.place?.root ?? Number(thread);
+      return !post.of && (post.postId === root || post.place?.root === root);
+    }
+    if (node === NODE.replies) return post.author === target && post.place !== undefined;
+    if (post.place) return false;
     if (node === NODE.home) {
-      return (
-        post.author === reader || (this.accounts.get(reader)?.follows.has(post.author) ?? false)
-      );
+      return post.author === reader || (follows?.has(post.author) ?? false);
     }
     if (target !== PUBSUB) return post.author === target;
+    if (post.of) return false;
     return node === NODE.microblog || post.tags.some((tag) => node === `tag/${tag}`);
   }
 
@@ -231,20 +397,36 @@ export class FakeServer {
     const id = String(post.postId);
     for (const session of this.sessions) {
       const me = bare(session.jid);
-      const event = (from: string, node: string) =>
-        session.send(
-          x(
-            'message',
-            { xmlns: NS.client, from, to: session.jid, type: 'headline' },
-            x('event', { xmlns: NS.pubsubEvent }, x('items', { node }, content(id))),
-          ),
-        );
-      if (session.isAvailable && this.belongs(post, me, me, NODE.home)) event(me, NODE.home);
+      if (session.isAvailable && this.belongs(post, me, me, NODE.home)) {
+        this.event(session, me, NODE.home, content(id));
+      }
       for (const subscription of session.subscriptions) {
         const [service = '', node = ''] = subscription.split(' ');
-        if (this.belongs(post, me, service, node)) event(service, node);
+        if (this.belongs(post, me, service, node)) this.event(session, service, node, content(id));
       }
     }
+  }
+
+  private tellThread(post: StoredPost, content: Xml): void {
+    for (const session of this.sessions) {
+      for (const subscription of session.subscriptions) {
+        const [service = '', node = ''] = subscription.split(' ');
+        const isThread = node.startsWith(threadNode(''));
+        if (isThread && this.belongs(post, bare(session.jid), service, node)) {
+          this.event(session, service, node, content);
+        }
+      }
+    }
+  }
+
+  private event(session: FakeSession, from: string, node: string, content: Xml): void {
+    session.send(
+      x(
+        'message',
+        { xmlns: NS.client, from, to: session.jid, type: 'headline' },
+        x('event', { xmlns: NS.pubsubEvent }, x('items', { node }, content)),
+      ),
+    );
   }
 
   private following(me: string, target: string): Xml {
@@ -278,52 +460,4 @@ export class FakeServer {
       ),
     );
   }
-}
-
-function entryOf(post: StoredPost): Xml {
-  const uri = `xmpp:${post.author}?;node=${encodeURIComponent(NODE.microblog)};item=${post.item}`;
-  return x(
-    'entry',
-    { xmlns: NS.atom },
-    x('title', { type: 'text' }, post.text),
-    x('published', {}, new Date(post.published).toISOString()),
-    x('updated', {}, new Date(post.updated).toISOString()),
-    ...post.tags.map((term) => x('category', { term })),
-    x('link', {
-      rel: 'alternate',
-      type: 'text/html',
-      href: `http://${DOMAIN}/@${localpart(post.author)}/${post.postId}`,
-    }),
-    x('origin', { xmlns: NS.origin, uri }),
-  );
-}
-
-function profileItem(node: string, account: FakeAccount | undefined) {
-  const nick = account?.nick;
-  const about = account?.about;
-  if (node === NODE.nick ? nick === undefined : about === undefined) {
-    return { condition: 'item-not-found' };
-  }
-  const payload =
-    node === NODE.nick
-      ? x('nick', { xmlns: NS.nick }, nick)
-      : x('vcard', { xmlns: NS.vcard }, x('note', {}, x('text', {}, about)));
-  const item = x('item', { id: 'current' }, payload);
-  return x('pubsub', { xmlns: NS.pubsub }, x('items', { node }, item));
-}
-
-function devices(payload: Element): Xml | 'done' {
-  if (payload.localName === 'revoke') return 'done';
-  if (payload.localName === 'device') {
-    return x('device', { xmlns: NS.devices, id: 17, token: 'token-of-a-device' });
-  }
-  const day = 86_400_000;
-  const ago = (days: number) => new Date(Date.now() - days * day).toISOString();
-  return x(
-    'devices',
-    { xmlns: NS.devices },
-    x('device', { id: 17, label: 'Chromium on Linux', created: ago(9), current: 'true' }),
-    x('device', { id: 12, label: 'Safari on iPhone', created: ago(40), 'last-used': ago(0.1) }),
-    x('device', { id: 9, label: 'Gajim on Linux', created: ago(80), 'last-used': ago(3) }),
-  );
 }

@@ -11,7 +11,7 @@ import { toast } from '../toasts';
 export function AudienceForm() {
   const link = useLink();
   const { busy, error, run } = useTask();
-  const [saved, setSaved] = useState<Audience | undefined>(undefined);
+  const [saved, setSaved] = useState<Audience | 'other' | undefined>(undefined);
   const [chosen, setChosen] = useState<Audience | undefined>(undefined);
   useEffect(() => {
     if (!link) return;
@@ -21,7 +21,7 @@ export function AudienceForm() {
   // Nothing is offered before it is known what holds now.
   if (audience === undefined) return null;
   const save = async () => {
-    if (!link) return;
+    if (!link || audience === 'other') return;
     await changeAudience(link, audience);
     setSaved(audience);
     toast(t('settings.saved'));
@@ -35,6 +35,7 @@ export function AudienceForm() {
           void run(save);
         }}
       >
+        {audience === 'other' && <p class="note">{t('settings.audience.other')}</p>}
         <AudienceField audience={audience} onChange={setChosen} />
         <p class="hint">{t('settings.audience.text')}</p>
         {error !== undefined && (

@@ -1,14 +1,21 @@
 /** One's own timeline; for a newcomer, the public one and people to follow. */
 import { useMemo } from 'preact/hooks';
 import { t } from '../../i18n';
+import { paths } from '../../model/route';
 import { homeSource, publicSource } from '../../model/sources';
-import { localpart } from '../../xmpp/jid';
+import { handleOf, localpart } from '../../xmpp/jid';
+import { Avatar } from '../Avatar';
 import { Composer } from '../Composer';
+import type { Composing } from '../composing';
 import { FeedView } from '../FeedView';
 import { useAccount, useClient, useFeed, useName, useSignal } from '../hooks';
-import { Outgoing } from '../Outgoing';
+import { Icon } from '../icons';
+import { isForTimeline, Outgoing } from '../Outgoing';
 import { PageHead } from '../PageHead';
 import { PeopleList } from '../People';
+import { A } from '../router';
+
+const NEW: Composing = { kind: 'new' };
 
 export function Home() {
   const [feed, state] = useFeed(homeSource());
@@ -19,9 +26,15 @@ export function Home() {
   );
   return (
     <>
-      <PageHead title={t('home.title')} isHome />
-      <Composer place="page" />
-      <Outgoing known={known} />
+      <PageHead title={t('home.title')} isHome>
+        {/* On phones the bar below has no room for it. */}
+        <A to={paths.public} class="quiet icon-button phone-only" aria-label={t('nav.public')}>
+          <Icon name="public" />
+        </A>
+        <SelfLink />
+      </PageHead>
+      <Composer what={NEW} place="page" />
+      <Outgoing known={known} accepts={isForTimeline} />
       <FeedView feed={feed} state={state} empty={<Newcomer followsNobody={followsNobody} />} />
       {followsNobody && state.timeline.posts.length > 0 && (
         <section class="welcome narrow-only">
@@ -30,6 +43,21 @@ export function Home() {
         </section>
       )}
     </>
+  );
+}
+
+/** On phones the way to one's own page. */
+function SelfLink() {
+  const account = useAccount();
+  const { domain } = useClient().site;
+  return (
+    <A
+      to={paths.profile(handleOf(account, domain))}
+      class="quiet icon-button phone-only"
+      aria-label={t('nav.profile')}
+    >
+      <Avatar jid={account} size="small" />
+    </A>
   );
 }
 

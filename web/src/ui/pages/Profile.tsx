@@ -2,11 +2,12 @@
 import { useEffect, useState } from 'preact/hooks';
 import { plural, t } from '../../i18n';
 import { paths } from '../../model/route';
-import { profileSource } from '../../model/sources';
+import { profileSource, remoteSource, repliesSource } from '../../model/sources';
 import { domainpart, handleOf, jidOf, localpart } from '../../xmpp/jid';
 import { fetchAbout, fetchFollowing, type Following } from '../../xmpp/social';
 import { StanzaError } from '../../xmpp/errors';
 import { Avatar } from '../Avatar';
+import { ContactButton, ContactMenu } from '../ContactActions';
 import { FeedView } from '../FeedView';
 import { FollowButton } from '../FollowButton';
 import { useAccount, useClient, useFeed, useLink, useName, useSignal } from '../hooks';
@@ -15,14 +16,22 @@ import { PageHead } from '../PageHead';
 import { PostText } from '../PostText';
 import { A } from '../router';
 
-export function Profile({ handle }: { handle: string }) {
+interface Props {
+  handle: string;
+  tab: 'posts' | 'replies';
+}
+
+export function Profile({ handle, tab }: Props) {
   const { domain } = useClient().site;
   const jid = jidOf(handle, domain);
+  const isLocal = domainpart(jid) === domain;
   const name = useName(jid, localpart(jid));
   const isOwn = useAccount() === jid;
-  const [feed, state] = useFeed(profileSource(jid));
+  const posts = isLocal ? profileSource(jid) : remoteSource(jid);
+  const [feed, state] = useFeed(isLocal && tab === 'replies' ? repliesSource(jid) : posts);
   const isMissing = state.phase === 'failed' && state.error instanceof StanzaError;
-  const empty = isOwn ? t('profile.emptyOwn') : t('profile.empty', { name });
+  const emptyPosts = isOwn ? t('profile.emptyOwn') : t('profile.empty', { name });
+  const empty = tab === 'replies' ? t('profile.emptyReplies') : emptyPosts;
   return (
     <>
       <PageHead title={name} hasBack={!isOwn}>
@@ -37,12 +46,22 @@ export function Profile({ handle }: { handle: string }) {
         )}
       </PageHead>
       <Card jid={jid} name={name} isOwn={isOwn} />
+      {isLocal && <Tabs handle={handle} />}
       {isMissing ? (
         <p class="empty">{t('profile.missing', { handle })}</p>
       ) : (
         <FeedView feed={feed} state={state} empty={<p class="empty">{empty}</p>} />
       )}
     </>
+  );
+}
+
+function Tabs({ handle }: { handle: string }) {
+  return (
+    <nav class="tabs" aria-label={t('profile.tabs')}>
+      <A to={paths.profile(handle)}>{t('profile.posts')}</A>
+      <A to={paths.replies(handle)}>{t('profile.replies')}</A>
+    </nav>
   );
 }
 
@@ -65,7 +84,11 @@ function Card({ jid, name, isOwn }: { jid: string; name: string; isOwn: boolean 
             {t('profile.edit')}
           </A>
         ) : (
-          <FollowButton jid={jid} name={name} />
+          <span class="profile-actions">
+            <ContactButton jid={jid} name={name} />
+            <FollowButton jid={jid} name={name} />
+            <ContactMenu jid={jid} name={name} label={t('contacts.menu', { name })} />
+          </span>
         )}
       </div>
       {about !== undefined && (

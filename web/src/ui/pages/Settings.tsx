@@ -2,29 +2,42 @@
 import { useEffect, useState } from 'preact/hooks';
 import { errorText } from '../../i18n/errors';
 import { t } from '../../i18n';
+import { paths } from '../../model/route';
 import { localpart } from '../../xmpp/jid';
 import { fetchAbout, fetchNick, publishAbout, publishNick } from '../../xmpp/social';
 import { TextField } from '../fields';
 import { useAccount, useClient, useLink, useTask } from '../hooks';
 import { PageHead } from '../PageHead';
-import { navigate } from '../router';
+import { Icon, type IconName } from '../icons';
+import { StatusButton } from '../StatusForm';
+import { A, navigate } from '../router';
+import { ShortcutTable } from '../ShortcutSheet';
 import { toast } from '../toasts';
+import { AppearanceForm } from './AppearanceForm';
 import { AudienceForm } from './AudienceForm';
+import { BlockedList } from './BlockedList';
+import { DeleteAccount } from './DeleteAccount';
 import { Devices } from './Devices';
 import { PasswordForm } from './PasswordForm';
 
 export function Settings() {
   return (
     <>
-      <PageHead title={t('settings.title')} />
+      <PageHead title={t('settings.title')}>
+        <StatusButton />
+      </PageHead>
       <div class="settings">
         <ProfileForm />
         <AudienceForm />
+        <AppearanceForm />
         <Address />
         <Devices />
         <PasswordForm />
+        <BlockedList />
+        <More />
         <Keyboard />
         <SignOut />
+        <DeleteAccount />
       </div>
     </>
   );
@@ -113,26 +126,34 @@ function Address() {
   );
 }
 
-function Keyboard() {
-  const keys: [string, string][] = [
-    ['N', t('settings.keys.write')],
-    ['J', t('settings.keys.next')],
-    ['K', t('settings.keys.previous')],
-    ['.', t('settings.keys.new')],
+function More() {
+  const places: [string, IconName, string, string][] = [
+    [paths.invitations, 'invite', t('more.invitations'), t('more.invitations.text')],
+    [paths.console, 'console', t('more.console'), t('more.console.text')],
   ];
   return (
-    <section class="wide-only">
-      <h2>{t('settings.keys')}</h2>
-      <dl class="keys">
-        {keys.map(([key, text]) => (
-          <div key={key}>
-            <dt>
-              <kbd>{key}</kbd>
-            </dt>
-            <dd>{text}</dd>
-          </div>
+    <section>
+      <h2>{t('more.title')}</h2>
+      <ul class="devices">
+        {places.map(([to, icon, title, text]) => (
+          <li key={to}>
+            <Icon name={icon} />
+            <A to={to} class="device-text">
+              <strong>{title}</strong>
+              <span class="hint">{text}</span>
+            </A>
+          </li>
         ))}
-      </dl>
+      </ul>
+    </section>
+  );
+}
+
+function Keyboard() {
+  return (
+    <section class="wide-only">
+      <h2>{t('keys.title')}</h2>
+      <ShortcutTable />
     </section>
   );
 }

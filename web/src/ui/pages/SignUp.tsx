@@ -56,7 +56,7 @@ export function SignUp({ route }: { route: SignUpRoute }) {
 }
 
 /** The account exists; signing in follows by itself, unless somebody has yet to agree. */
-function Made({ title }: { title: string }) {
+export function Made({ title }: { title: string }) {
   const { session, site } = useClient();
   const state = useSignal(session.state);
   const failure = state.kind === 'signed-out' ? state.failure : undefined;
@@ -82,7 +82,6 @@ function Made({ title }: { title: string }) {
 function Introduction({ route }: { route: SignUpRoute }) {
   const { domain, registration } = useClient().site;
   if (route.kind === 'welcome') return <p>{t('signUp.text.welcome', { domain })}</p>;
-  if (route.kind === 'invite') return <p>{t('signUp.text.invite', { domain })}</p>;
   return registration === 'approval' ? <p>{t('signUp.approval')}</p> : null;
 }
 
@@ -100,12 +99,16 @@ function findProblem(name: string, password: string): Problem | undefined {
 interface FormProps {
   token: string | undefined;
   onMade: () => void;
+  /** Name and password alone; who reads one's posts is as the server presets, and can be changed. */
+  isShort?: boolean;
+  /** A name to begin with. */
+  given?: string | undefined;
 }
 
-function SignUpForm({ token, onMade }: FormProps) {
+export function SignUpForm({ token, onMade, isShort, given }: FormProps) {
   const client = useClient();
   const { domain, audience: preset } = client.site;
-  const [name, setName] = useState('');
+  const [name, setName] = useState(given ?? '');
   const [password, setPassword] = useState('');
   const [audience, setAudience] = useState<Audience>(preset);
   const [problem, setProblem] = useState<Problem | undefined>(undefined);
@@ -175,7 +178,7 @@ function SignUpForm({ token, onMade }: FormProps) {
         error={problemOf('password')}
         hint={t('auth.password.hint', { count: SHORTEST_PASSWORD })}
       />
-      <AudienceField audience={audience} onChange={setAudience} />
+      {isShort !== true && <AudienceField audience={audience} onChange={setAudience} />}
       <button type="submit" class="primary wide" disabled={isBusy}>
         {isBusy ? t('signUp.busy') : t('signUp.submit')}
       </button>

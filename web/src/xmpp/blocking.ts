@@ -1,0 +1,42 @@
+/** The block list (XEP-0191). Keeps no state. */
+import type { Link } from './link';
+import { NS } from './ns';
+import { isFromAccount } from './roster';
+import { attribute, child, childrenNamed, x } from './xml';
+
+export async function fetchBlocked(link: Link): Promise<string[]> {
+  const answer = await link.iq('get', undefined, x('blocklist', { xmlns: NS.blocking }));
+  const list = child(answer, 'blocklist', NS.blocking);
+  return list ? addresses(list) : [];
+}
+
+export async function block(link: Link, jid: string): Promise<void> {
+  await link.iq('set', undefined, x('block', { xmlns: NS.blocking }, x('item', { jid })));
+}
+
+export async function unblock(link: Link, jid: string): Promise<void> {
+  await link.iq('set', undefined, x('unblock', { xmlns: NS.blocking }, x('item', { jid })));
+}
+
+/** A change of the list; without addresses, `unblock` means everybody (§3.5). */
+export interface BlockPush {
+  change: 'block' | 'unblock';
+  jids: string[];
+}
+
+/** Reads a push; undefined for anything else, and for what others send as if it were one. */
+export function readBlockPush(stanza: Element, account: string): BlockPush | undefined {
+  if (stanza.localName !== 'iq' || attribute(stanza, 'type') !== 'set') return undefined;
+  if (!isFromAccount(stanza, account)) return undefined;
+  for (const change of ['block', 'unblock'] as const) {
+    const list = child(stanza, change, NS.blocking);
+    if (list) return { change, jids: addresses(list) };
+  }
+  return undefined;
+}
+
+function addresses(list: Element): string[] {
+  return childrenNamed(list, 'item', NS.blocking)
+    .map((item) => attribute(item, 'jid')?.toLowerCase())
+    .filter((jid) => jid !== undefined);
+}

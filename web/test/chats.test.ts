@@ -1,0 +1,273 @@
+import './fake/dom';
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Chats } from '../src/model/chats';
+import { MOST_CONVERSATIONS, MOST_MESSAGES } from '../src/model/chat-store';
+import { LinkLost } from '../src/xmpp/errors';
+import { FakeClock, settled } from './fake/dial';
+import { memory, scripted, stanza } from './fake/link';
+
+const ME = 'juliet@localhost';
+const ROMEO = 'romeo@localhost';
+
+function setUp(storage = memory(), trusted = [ROMEO]) {
+  const clock = new FakeClock();
+  let counter = 0;
+  const chats = new Chats(ME, storage, clock, (task) => task(), {
+    isTrusted: (jid) => trusted.includes(jid),
+    newId: () => `own-${++counter}`,
+  });
+  const link = scripted(ME);
+  const receive = (text: string) => chats.receive(stanza(text), link);
+  const say = (id: string, body: string, extra = '', from = `${ROMEO}/orchard`) =>
+    receive(`<message xmlns='jabber:client' type='chat' from='${from}' to='${ME}' id='${id}'>
+      <body>${body}</body>${extra}</message>`);
+  const bodies = (jid = ROMEO) => chats.messages(jid).value.map(({ body }) => body);
+  const states = () => chats.messages(ROMEO).value.map(({ delivery }) => delivery);
+  return { clock, chats, link, storage, receive, say, bodies, states };
+}
+
+const REQUEST = "<request xmlns='urn:xmpp:receipts'/>";
+
+test('a message goes out, is taken by the server, and arrives', async () => {
+  const { chats, link, receive, states } = setUp();
+  chats.connect(link);
+  chats.send(ROMEO, ' Art thou not Romeo? ');
+  assert.deepEqual(states(), ['waiting']);
+  await settled();
+  assert.match(
+    link.sent[0] ?? '',
+    /^<message xmlns="jabber:client" to="romeo@localhost" id="own-1" type="chat"><body>Art thou not Romeo\?<\/body>/,
+  );
+  assert.deepEqual(states(), ['sent']);
+  receive(
+    `<message xmlns='jabber:client' from='mallory@localhost/x' type='chat'><received xmlns='urn:xmpp:receipts' id='own-1'/></message>`,
+  );
+  assert.deepEqual(states(), ['sent'], 'only the addressee confirms');
+  receive(
+    `<message xmlns='jabber:client' from='${ROMEO}/x' type='chat'><received xmlns='urn:xmpp:receipts' id='own-1'/></message>`,
+  );
+  assert.deepEqual(states(), ['delivered']);
+});
+
+test('what is written without a connection waits, survives a reload, and goes out once', async () => {
+  const { chats, storage } = setUp();
+  chats.send(ROMEO, 'One');
+  chats.send(ROMEO, 'Two');
+  const next = setUp(storage);
+  next.chats.connect(next.link);
+  next.chats.connect(next.link);
+  await settled();
+  assert.equal(next.link.sent.length, 2);
+  assert.deepEqual(next.states(), ['sent', 'sent']);
+});
+
+test('without the server’s word a message is sent again, under the same id', async () => {
+  const { chats, states } = setUp();
+  const broken = scripted(ME, () => Promise.reject(new LinkLost()));
+  chats.connect(broken);
+  chats.send(ROMEO, 'Hello');
+  await settled();
+  assert.deepEqual(states(), ['waiting']);
+  chats.disconnect();
+  const link = scripted(ME);
+  chats.connect(link);
+  await settled();
+  assert.match(link.sent[0] ?? '', /id="own-1"/);
+  assert.deepEqual(states(), ['sent']);
+});
+
+test('a message that comes back says why, and can be sent again', async () => {
+  const { chats, link, receive, states } = setUp();
+  chats.connect(link);
+  chats.send(ROMEO, 'Hello');
+  await settled();
+  const error = `<error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>`;
+  receive(
+    `<message xmlns='jabber:client' from='mallory@localhost' type='error' id='own-1'>${error}</message>`,
+  );
+  assert.deepEqual(states(), ['sent'], 'others cannot spoil it');
+  receive(
+    `<message xmlns='jabber:client' from='${ROMEO}' type='error' id='own-1'>${error}</message>`,
+  );
+  assert.deepEqual(states(), ['failed']);
+  assert.equal(chats.messages(ROMEO).value[0]?.error, 'service-unavailable');
+  chats.retry(ROMEO, 'own-1');
+  await settled();
+  assert.deepEqual(states(), ['sent']);
+});
+
+test('what comes is kept, counted until it is seen, and confirmed to contacts only', () => {
+  const { chats, link, say, storage, bodies } = setUp();
+  say('a', 'But soft', REQUEST);
+  say('b', 'What light', REQUEST, 'stranger@localhost/x');
+  assert.deepEqual(link.sent, [
+    `<message xmlns="jabber:client" to="${ROMEO}" type="chat"><received xmlns="urn:xmpp:receipts" id="a"/></message>`,
+  ]);
+  assert.equal(chats.list.value.find(({ jid }) => jid === ROMEO)?.unread, 1);
+  chats.look(ROMEO);
+  say('c', 'Through yonder window');
+  assert.equal(chats.list.value.find(({ jid }) => jid === ROMEO)?.unread, 0);
+  chats.look(undefined);
+  say('d', 'breaks?');
+  assert.equal(chats.list.value.find(({ jid }) => jid === ROMEO)?.unread, 1);
+  assert.deepEqual(bodies(), ['But soft', 'Through yonder window', 'breaks?']);
+  assert.deepEqual(setUp(storage).bodies(), bodies());
+});
+
+test('copies of others’ messages are nobody’s messages', () => {
+  const { chats, receive } = setUp();
+  for (const wrapper of ['sent', 'received']) {
+    for (const from of ['mallory@localhost', `${ME}/other`, `${ROMEO}/x`]) {
+      receive(`<message xmlns='jabber:client' from='${from}' to='${ME}/web' type='chat'>
+        <${wrapper} xmlns='urn:xmpp:carbons:2'><forwarded xmlns='urn:xmpp:forward:0'>
+        <message xmlns='jabber:client' from='${ROMEO}/x' to='${ME}' type='chat' id='f'><body>Forged</body></message>
+        </forwarded></${wrapper}></message>`);
+    }
+  }
+  assert.deepEqual(chats.list.value, []);
+  assert.deepEqual(chats.messages(ROMEO).value, []);
+});
+
+test('headlines, group messages, events and one’s own echo are no conversation', () => {
+  const { chats, receive } = setUp();
+  for (const type of ['headline', 'groupchat']) {
+    assert.equal(
+      receive(
+        `<message xmlns='jabber:client' from='${ROMEO}' type='${type}'><body>x</body></message>`,
+      ),
+      false,
+    );
+  }
+  assert.equal(
+    receive(`<message xmlns='jabber:client' from='${ME}/x' type='chat'><body>x</body></message>`),
+    false,
+  );
+  assert.equal(
+    receive(
+      `<message xmlns='jabber:client' from='${ROMEO}'><event xmlns='http://jabber.org/protocol/pubsub#event'/></message>`,
+    ),
+    false,
+  );
+  assert.deepEqual(chats.list.value, []);
+});
+
+const delay = (from: string, stamp: string) =>
+  `<delay xmlns='urn:xmpp:delay' from='${from}' stamp='${stamp}'/>`;
+
+test('what waited on the server stands where it was said; nobody else moves a message in time', () => {
+  const { chats, say, bodies, clock } = setUp();
+  chats.send(ROMEO, 'Mine, now');
+  say('late', 'Said last night', delay('localhost', '2026-12-31T20:00:00Z'));
+  say('sly', 'I said this first', delay(ROMEO, '2020-01-01T00:00:00Z'));
+  say('future', 'From tomorrow', delay('localhost', '2036-01-01T00:00:00Z'));
+  assert.deepEqual(bodies(), [
+    'Said last night',
+    'Mine, now',
+    'I said this first',
+    'From tomorrow',
+  ]);
+  const [late, , sly, future] = chats.messages(ROMEO).value;
+  assert.deepEqual([late?.isLate, sly?.isLate], [true, false]);
+  assert.equal(future?.at, clock.now());
+});
+
+test('a copy that another tab has kept is not shown twice; a repeated id with other words is', async () => {
+  const { say, storage, clock, bodies } = setUp();
+  say('1', 'Hello');
+  setUp(storage).say('1', 'Hello');
+  assert.deepEqual(setUp(storage).bodies(), ['Hello']);
+  say('1', 'Hello again');
+  await clock.advance(120_000);
+  say('1', 'Hello');
+  assert.deepEqual(bodies(), ['Hello', 'Hello again', 'Hello']);
+});
+
+test('who is typing is shown until they stop, write, or fall silent', async () => {
+  const { chats, receive, say, clock } = setUp();
+  const state = (name: string) =>
+    receive(
+      `<message xmlns='jabber:client' from='${ROMEO}/x' type='chat'><${name} xmlns='http://jabber.org/protocol/chatstates'/></message>`,
+    );
+  const isTyping = () => chats.typing.value.has(ROMEO);
+  state('composing');
+  assert.ok(isTyping());
+  state('paused');
+  assert.ok(!isTyping());
+  state('composing');
+  say('1', 'Hello');
+  assert.ok(!isTyping());
+  state('composing');
+  await clock.advance(60_000);
+  assert.ok(!isTyping());
+  assert.deepEqual(
+    chats.list.value.map(({ unread }) => unread),
+    [1],
+  );
+});
+
+test('one’s own typing is told to those who tell theirs', async () => {
+  const { chats, link, say, clock } = setUp();
+  chats.connect(link);
+  chats.type(ROMEO, 'D');
+  assert.deepEqual(link.sent, []);
+  say('1', 'Hello', "<active xmlns='http://jabber.org/protocol/chatstates'/>");
+  chats.type(ROMEO, 'De');
+  chats.type(ROMEO, 'Dear');
+  await clock.advance(10_000);
+  chats.type(ROMEO, 'Dear R');
+  chats.type(ROMEO, '');
+  assert.deepEqual(
+    link.sent.map(
+      (text) => /<(\w+) xmlns="http:\/\/jabber.org\/protocol\/chatstates"/.exec(text)?.[1],
+    ),
+    ['composing', 'paused', 'composing', 'active'],
+  );
+});
+
+test('a draft is kept with its conversation until it is sent', () => {
+  const { chats, storage } = setUp();
+  chats.type(ROMEO, 'Dear Ro');
+  assert.equal(setUp(storage).chats.list.value[0]?.draft, 'Dear Ro');
+  chats.send(ROMEO, 'Dear Romeo');
+  assert.equal(setUp(storage).chats.list.value[0]?.draft, '');
+});
+
+test('what is kept is bounded', () => {
+  const { chats, say, storage, bodies, clock } = setUp();
+  for (let index = 0; index < MOST_MESSAGES + 10; index++) say(`m${index}`, `Message ${index}`);
+  assert.equal(bodies().length, MOST_MESSAGES);
+  assert.equal(bodies().at(-1), `Message ${MOST_MESSAGES + 9}`);
+  for (let index = 0; index < MOST_CONVERSATIONS + 5; index++) {
+    void clock.advance(1_000);
+    say('1', 'Hello', '', `stranger${index}@localhost/x`);
+  }
+  assert.equal(chats.list.value.length, MOST_CONVERSATIONS);
+  assert.equal(storage.kept.size, MOST_CONVERSATIONS + 1);
+  const long = 'x'.repeat(20_000);
+  for (let index = 0; index < 10; index++) say(`l${index}`, long, '', 'windbag@localhost/x');
+  assert.ok((storage.kept.get(`folkmoot.chats.${ME}/windbag@localhost`) ?? '').length < 100_000);
+});
+
+test('signing out leaves nothing', () => {
+  const { chats, say, storage } = setUp();
+  say('1', 'Hello');
+  chats.send('nurse@localhost', 'Nurse!');
+  chats.erase();
+  assert.equal(storage.kept.size, 0);
+  assert.deepEqual(chats.list.value, []);
+});
+
+test('a full storage costs no message of this page', () => {
+  const storage = {
+    ...memory(),
+    setItem: () => {
+      throw new Error('full');
+    },
+  };
+  const { chats, say, bodies } = setUp(storage);
+  say('1', 'Hello');
+  chats.send(ROMEO, 'Good day');
+  assert.deepEqual(bodies(), ['Hello', 'Good day']);
+  assert.equal(chats.list.value[0]?.latest?.body, 'Good day');
+});
