@@ -1,12 +1,36 @@
-import { defineConfig } from 'vite';
+import { defineConfig, type Plugin } from 'vite';
 
 /** A server started by hand during development; the built client needs no such setting. */
 const devServer = process.env.DEV_SERVER ?? 'http://127.0.0.1:5280';
 
 const proxy = { '/xmpp-websocket': { target: devServer, ws: true } };
 
+/**
+ * Parts of Strophe that this client never makes: connections by polling or in a worker, and
+ * resumption. One file holds everything, so that no bundler can leave them out by itself.
+ */
+const UNUSED = ['Bosh', 'WorkerWebsocket', 'StreamManagement', 'StreamManagementMirror'];
+
+function leanStrophe(): Plugin {
+  return {
+    name: 'lean-strophe',
+    transform(code, id) {
+      if (!id.endsWith('/strophe.esm.js')) return undefined;
+      let lean = code;
+      for (const name of UNUSED) {
+        const before = lean.length;
+        // A class at the top of a file ends with the first brace that begins a line.
+        lean = lean.replace(new RegExp(`^class ${name}\\b[^]*?^}$`, 'm'), `class ${name} {}`);
+        if (lean.length === before) throw new Error(`Strophe has no class ${name} any more`);
+      }
+      return { code: lean, map: null };
+    },
+  };
+}
+
 export default defineConfig({
   base: '/',
+  plugins: [leanStrophe()],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
     target: 'es2022',
