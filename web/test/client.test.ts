@@ -1,57 +1,17 @@
 import './fake/dom';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Client } from '../src/model/client';
 import type { Feed } from '../src/model/feed';
 import { homeSource, profileSource, publicSource, tagSource } from '../src/model/sources';
 import { LONGEST } from '../src/model/timeline';
-import { FakeClock, FakeNetwork, settled } from './fake/dial';
-import { FakeServer, PUBSUB } from './fake/server';
-
-function setUp(posts = 0) {
-  const clock = new FakeClock();
-  const server = new FakeServer(() => clock.now());
-  server.account('juliet');
-  server.account('romeo', 'Romeo M.');
-  for (let index = 1; index <= posts; index++) {
-    server.post('romeo', `post ${index}`, undefined, clock.now() - 1_000_000 + index);
-  }
-  const network = new FakeNetwork(server, clock);
-  const kept = new Map<string, string>();
-  let ids = 0;
-  const client = new Client(
-    {
-      domain: 'localhost',
-      pubsub: PUBSUB,
-      registration: 'open',
-      audience: 'open',
-      socket: 'ws://localhost/xmpp-websocket',
-    },
-    {
-      dial: network.dial,
-      clock,
-      storage: {
-        getItem: (key) => kept.get(key) ?? null,
-        setItem: (key, value) => void kept.set(key, value),
-        removeItem: (key) => void kept.delete(key),
-      },
-      exclusive: (task) => task(),
-      newId: () => `own-${++ids}`,
-      deviceLabel: 'Test',
-    },
-  );
-  return { clock, server, network, kept, client };
-}
+import { settled } from './fake/dial';
+import { PUBSUB } from './fake/server';
+import { setUp, signIn, type World } from './fake/world';
 
 const texts = (feed: Feed) => feed.state.value.timeline.posts.map((post) => post.text);
 const held = (feed: Feed) => feed.state.value.held.map((post) => post.text);
 
-async function signIn(world: ReturnType<typeof setUp>): Promise<void> {
-  world.client.signIn('juliet@localhost', 'secret');
-  await settled();
-}
-
-async function openPublic(world: ReturnType<typeof setUp>): Promise<Feed> {
+async function openPublic(world: World): Promise<Feed> {
   const feed = world.client.open(publicSource(PUBSUB));
   await settled();
   return feed;

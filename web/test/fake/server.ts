@@ -2,7 +2,7 @@
  * A small XMPP server in memory, as far as the client's tests need one: nodes with RSM, live
  * events, publishing under the client's own ids. Transports are in the files beside it.
  */
-import { NODE, NS, threadNode } from '../../src/xmpp/ns';
+import { commentsNode, NODE, NS, threadNode } from '../../src/xmpp/ns';
 import { bare, itemUri, localpart } from '../../src/xmpp/jid';
 import { attribute, child, childText, children, parse, x, Xml } from '../../src/xmpp/xml';
 import { devices, paged, profileItem, type FakeAccount } from './answers';
@@ -11,6 +11,8 @@ import { DOMAIN, ownEntry, PUBSUB, virtualEntry, type StoredPost } from './entri
 
 export type { FakeAccount } from './answers';
 export { DOMAIN, PUBSUB } from './entries';
+
+const COMMENTS = commentsNode('');
 
 /** One session of one client. */
 export interface FakeSession {
@@ -339,7 +341,8 @@ export class FakeServer {
     if (node.startsWith('thread/') && !this.conversation.byNumber(node.slice('thread/'.length))) {
       return { condition: 'item-not-found' };
     }
-    const isOwnNode = node === NODE.microblog && target !== PUBSUB;
+    const isComments = node.startsWith(COMMENTS);
+    const isOwnNode = isComments || (node === NODE.microblog && target !== PUBSUB);
     if (wanted) return this.ownItem(target, node, attribute(wanted, 'id') ?? '');
     const all = this.posts
       .filter((post) => this.belongs(post, me, target, node))
@@ -382,6 +385,9 @@ export class FakeServer {
     if (thread !== undefined) {
       const root = this.conversation.byNumber(thread)?.place?.root ?? Number(thread);
       return !post.of && (post.postId === root || post.place?.root === root);
+    }
+    if (node.startsWith(COMMENTS)) {
+      return String(post.place?.root) === node.slice(COMMENTS.length);
     }
     if (node === NODE.replies) return post.author === target && post.place !== undefined;
     if (post.place) return false;
