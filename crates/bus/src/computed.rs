@@ -18,6 +18,9 @@ pub const ATTACHMENTS: &str = "urn:xmpp:pubsub-attachments:1";
 /// The namespace of summaries, and how the names of their nodes begin; a slash and the node's name follow.
 pub const SUMMARY: &str = "urn:xmpp:pubsub-attachments:summary:1";
 
+/// The type of a node that is a social feed (XEP-0472 §5.1), comments among them.
+pub const SOCIAL_FEED: &str = "urn:xmpp:pubsub-social-feed:1";
+
 /// What a computed node holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum What {

@@ -5,7 +5,9 @@
 //! `pubsub` and `social`; how it is written stands in `message`.
 
 mod message;
+pub(crate) mod notices;
 mod plan;
+pub(crate) mod threads;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, OnceLock, Weak};
@@ -80,8 +82,9 @@ impl EventSink for Notifier {
             return;
         }
         // Few recipients and everything in memory: now, and the event is out before the publisher's result.
-        let roster = server.rosters.cached(owner);
-        let (first, queue) = if roster.is_some() || !Plan::needs_roster(event) {
+        let of = Plan::roster_of(event);
+        let roster = of.and_then(|of| server.rosters.cached(of));
+        let (first, queue) = if roster.is_some() || of.is_none() {
             let Some(mut plan) = Plan::new(&server, event, roster) else {
                 return;
             };
@@ -111,10 +114,9 @@ async fn fan_out(server: &Arc<Server>, owner: JidNo, first: Option<Plan>) {
         let Some(event) = server.notifier.next(owner) else {
             return;
         };
-        let roster = if Plan::needs_roster(&event) {
-            server.rosters.of(owner).await.ok()
-        } else {
-            None
+        let roster = match Plan::roster_of(&event) {
+            Some(of) => server.rosters.of(of).await.ok(),
+            None => None,
         };
         planned = Plan::new(server, &event, roster);
     }

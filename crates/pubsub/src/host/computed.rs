@@ -25,9 +25,6 @@ use crate::profile::microblog::FEED_ITEM;
 /// The number of a node without a row.
 pub(super) const UNWRITTEN: NodeNo = NodeNo(0);
 
-/// The type of a node with comments (XEP-0472 §5.1): a feed whose profile it has.
-const SOCIAL_FEED: &str = "urn:xmpp:pubsub-social-feed:1";
-
 /// A node as somebody addresses it.
 #[derive(Clone)]
 pub(super) struct Spot {
@@ -322,7 +319,7 @@ pub(super) fn computed_name(owner: &Owner, node: &str) -> Option<ComputedName> {
 fn config(what: What, access: Option<&NodeView>) -> Arc<NodeConfig> {
     Arc::new(NodeConfig {
         type_: Some(Arc::from(match what {
-            What::Comments => SOCIAL_FEED,
+            What::Comments => bus::computed::SOCIAL_FEED,
             What::Attachments => bus::computed::ATTACHMENTS,
             What::Summary => bus::computed::SUMMARY,
         })),

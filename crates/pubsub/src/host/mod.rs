@@ -11,6 +11,7 @@ mod computed;
 mod configs;
 mod conversation;
 mod disco;
+mod expiry;
 mod follow_up;
 mod items;
 mod last;

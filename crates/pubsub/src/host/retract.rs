@@ -18,9 +18,10 @@ use crate::error::PubsubError;
 /// Items that one request may retract.
 const MAX_BATCH: usize = 100;
 
-type Asked = HashMap<String, (u64, Option<(PostId, Marks)>)>;
+pub(super) type Asked = HashMap<String, (u64, Option<(PostId, Marks)>)>;
 
-enum Tried {
+/// What came of a try.
+pub(super) enum Tried {
     Done(Accepted<()>),
     Ask {
         view: Arc<NodeView>,
@@ -97,7 +98,7 @@ impl Host {
     }
 
     #[expect(clippy::too_many_arguments, reason = "one step, in one place")]
-    fn try_retract(
+    pub(super) fn try_retract(
         &self,
         owner: &Arc<Owner>,
         state: &mut OwnerState,

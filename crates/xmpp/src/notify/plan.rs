@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-use bus::{AccessModel, Affiliation, Event, HOME, NodeKind, NodeView, SubscriptionState};
+use bus::{AccessModel, Affiliation, Event, HOME, NodeKind, NodeView, SubscriptionState, What};
 use pubsub::{Reader, Relation, access};
 use social::{HomeRoute, Routes};
 use store::JidNo;
@@ -28,6 +28,10 @@ pub(super) struct Plan {
     /// Subscribers of virtual nodes, each with what is sent.
     streams: Vec<(JidNo, Option<Arc<str>>, Arc<SharedOut>)>,
     audience: Audience,
+    /// Who said it, where that need not be the node's owner.
+    speaker: Option<(JidNo, Jid)>,
+    /// Whether the node is gone, so that whoever followed it is told, whatever it belonged to.
+    is_deletion: bool,
     roster: Option<Arc<Held>>,
     kinds: Kinds,
 }
@@ -69,10 +73,11 @@ impl Kinds {
 }
 
 impl Plan {
-    /// Whether the owner's roster decides who is concerned.
-    pub(super) fn needs_roster(event: &Event) -> bool {
+    /// Whose roster decides who is concerned, if one does.
+    pub(super) fn roster_of(event: &Event) -> Option<JidNo> {
         let view = event.view();
-        view.kind == NodeKind::Pep || access::needs_relation(view)
+        let decides = has_contacts(view) || access::needs_relation(view);
+        view.access_node().filter(|_| decides).map(|node| node.owner)
     }
 
     /// Nothing when nobody is to be told of such an event.
@@ -120,6 +125,8 @@ impl Plan {
             accounts,
             streams,
             audience,
+            speaker: speaker(event),
+            is_deletion: matches!(event, Event::NodeDeleted { .. }),
             roster,
             kinds: Kinds::default(),
         })
@@ -155,7 +162,7 @@ impl Plan {
     fn serve(&mut self, server: &Server, no: JidNo) {
         let view = self.view.clone();
         let subscriptions = view.subscriptions_of(no);
-        let is_owner = no == view.owner && view.kind == NodeKind::Pep;
+        let is_owner = no == view.owner && has_contacts(&view);
         let (is_contact, may_read) = self.standing(&view, no, is_owner);
         if !may_read {
             return;
@@ -168,9 +175,18 @@ impl Plan {
         // XEP-0191 §3.3, for events too, and whatever the reason for sending them.
         let between = server.blocks.between(view.owner, no);
         let owner = between.as_ref().map(|_| Jid::from(view.owner_jid.clone()));
+        let spoken = self
+            .speaker
+            .as_ref()
+            .and_then(|(speaker, jid)| Some((server.blocks.between(*speaker, no)?, jid)));
         for session in server.registry.sessions(no).iter() {
             if let (Some(between), Some(owner)) = (&between, &owner)
                 && between.parts(owner, &session.jid)
+            {
+                continue;
+            }
+            if let Some((between, speaker)) = &spoken
+                && between.parts(speaker, &session.jid)
             {
                 continue;
             }
@@ -219,21 +235,46 @@ impl Plan {
         if is_owner {
             return (true, true);
         }
-        let roster = self.roster.as_ref().filter(|_| view.kind == NodeKind::Pep);
-        let is_contact = roster.is_some_and(|held| {
+        let sees_presence = self.roster.as_ref().is_some_and(|held| {
             held.with(|roster| roster.contact(no).is_some_and(|contact| contact.sees_us))
         });
         let relation = match (&view.config.access, &self.roster) {
             (AccessModel::Roster(_), Some(held)) => held.with(|roster| rosters::relation(roster, no)),
             _ => Relation {
-                has_presence: is_contact,
+                has_presence: sees_presence,
                 groups: Vec::new(),
             },
         };
+        let is_orphan = self.is_deletion && view.access_node().is_none();
         (
-            is_contact,
-            access::may_read(&Reader { no, relation }, view).is_ok(),
+            sees_presence && has_contacts(view),
+            is_orphan || access::may_read(&Reader { no, relation }, view).is_ok(),
         )
+    }
+}
+
+/// Whether contacts of its owner are told of a node without subscribing (XEP-0163): a person's, and the summaries of what
+/// is attached there.
+fn has_contacts(view: &NodeView) -> bool {
+    match &view.kind {
+        NodeKind::Pep => true,
+        NodeKind::Computed(computed) => {
+            computed.what == What::Summary
+                && view
+                    .access_node()
+                    .is_some_and(|node| node.kind == NodeKind::Pep && node.owner == view.owner)
+        }
+        NodeKind::Service | NodeKind::Virtual(_) => false,
+    }
+}
+
+/// Who published an item in a node that many publish to.
+fn speaker(event: &Event) -> Option<(JidNo, Jid)> {
+    match event {
+        Event::Published { view, item, .. } if matches!(view.kind, NodeKind::Computed(_)) => {
+            Some((item.publisher, item.publisher_jid.clone().into()))
+        }
+        _ => None,
     }
 }
 
@@ -244,7 +285,7 @@ fn concerned(server: &Server, view: &NodeView, roster: Option<&Held>) -> Vec<Jid
         view.subscribers.iter().map(|subscriber| subscriber.no),
         &mut online,
     );
-    if view.kind == NodeKind::Pep {
+    if has_contacts(view) {
         if let Some(held) = roster {
             held.with(|roster| {
                 let seeing = roster
@@ -289,7 +330,7 @@ fn at_home(event: &Event, routes: &Routes, payload: &OnceCell<Vec<u8>>) -> Optio
 }
 
 /// A subscriber of a virtual node: every available session, or the one that subscribed.
-fn to_subscriber(server: &Server, no: JidNo, resource: Option<&str>, out: &Arc<SharedOut>) {
+pub(super) fn to_subscriber(server: &Server, no: JidNo, resource: Option<&str>, out: &Arc<SharedOut>) {
     for session in server.registry.sessions(no).iter() {
         let is_meant = match resource {
             None => session.routing.priority().is_some_and(|priority| priority >= 0),

@@ -71,6 +71,7 @@ pub(super) fn register(xeps: &mut Xeps) {
         .xep(163, "Personal Eventing Protocol", "1.2.2")
         .xep(59, "Result Set Management", "1.0")
         .xep(277, "Microblogging over XMPP", "0.6.5")
+        .xep(470, "Pubsub Attachments", "0.2.0")
         .xep(472, "Pubsub Social Feed", "0.2.1");
     for target in [Target::OwnAccount, Target::Account, Target::Pubsub] {
         xeps.get(target, ns::PUBSUB, "pubsub", ask)
@@ -88,6 +89,9 @@ pub(super) fn register(xeps: &mut Xeps) {
         }
         // XEP-0004 §6: forms come in messages to and from owners who approve subscriptions.
         xeps.feature(target, ns::RSM).feature(target, ns::DATA_FORMS);
+        // XEP-0470 §6: everything of §4.2. XEP-0472 §3.
+        xeps.feature(target, bus::computed::ATTACHMENTS)
+            .feature(target, bus::computed::SOCIAL_FEED);
     }
     for feature in PEP_FEATURES {
         xeps.feature(Target::OwnAccount, feature);
