@@ -2,7 +2,7 @@
 # Installs the Debian packages that are missing. Says what, and asks before it
 # uses sudo; as root or with CI=true it does not ask.
 #   scripts/setup.sh run    what building and running needs
-#   scripts/setup.sh test   that, and what the tests drive (a browser, a stock XMPP client)
+#   scripts/setup.sh test   that, and what the tests drive (a browser, stock XMPP clients)
 #   scripts/setup.sh node   only checks Node.js
 set -euo pipefail
 
@@ -23,7 +23,7 @@ fi
 
 wanted=(gcc:gcc make:make)
 if [ "${1:-run}" = test ]; then
-  wanted+=(chromium:chromium python3:python3 curl:curl)
+  wanted+=(chromium:chromium python3:python3 curl:curl profanity:profanity tmux:tmux)
   # The throw-away machines of the documents' commands have systemd as their first process.
   wanted+=(unshare:util-linux systemctl:systemd ps:procps)
 fi
@@ -36,6 +36,9 @@ done
 [ -e /usr/include/stdio.h ] || missing+=(libc6-dev)
 if [ "${1:-run}" = test ] && ! /usr/bin/python3 -c 'import slixmpp' 2>/dev/null; then
   missing+=(python3 python3-slixmpp)
+fi
+if [ "${1:-run}" = test ] && ! /usr/bin/python3 -c 'import aioxmpp' 2>/dev/null; then
+  missing+=(python3 python3-aioxmpp)
 fi
 [ ${#missing[@]} -eq 0 ] && exit 0
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { once } from 'node:events';
 
-const BINARY = resolve(import.meta.dirname, '../../../', process.env.FOLKMOOT_BINARY ?? 'target/debug/folkmoot');
+export const BINARY = resolve(import.meta.dirname, '../../../', process.env.FOLKMOOT_BINARY ?? 'target/debug/folkmoot');
 let used = 0;
 
 export class Server {
@@ -25,7 +25,8 @@ export class Server {
     this.process = spawn(
       BINARY,
       ['serve', '--domain', 'localhost', '--bind', this.address, '--data', this.data, ...this.args],
-      { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, FOLKMOOT_SITE_URL: this.site } },
+      { stdio: ['ignore', 'pipe', 'pipe'], // The server takes every FOLKMOOT_ variable for a setting.
+      env: { ...process.env, FOLKMOOT_BINARY: undefined, FOLKMOOT_SITE_URL: this.site } },
     );
     const gather = (chunk) => (this.output += chunk);
     this.process.stdout.on('data', gather);
