@@ -12,3 +12,4 @@ pub mod form;
 pub mod hashtag;
 pub mod rsm;
 pub mod uri;
+pub mod words;
