@@ -24,4 +24,5 @@ pub mod server;
 pub mod session;
 pub mod settings;
 pub mod transport;
+mod upkeep;
 pub mod xep;
