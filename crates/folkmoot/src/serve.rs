@@ -175,6 +175,7 @@ fn site(house: &Arc<House>) -> Arc<Site> {
     let content = Content {
         store: server.store.clone(),
         host: server.host.clone(),
+        timelines: server.timelines.clone(),
         metrics: metrics::page(server),
     };
     Site::new(settings::web(&house.config, &server.settings), content)

@@ -26,6 +26,26 @@ pub struct Catalogue {
     pub tags: &'static str,
     /// Names the list of posts.
     pub posts: &'static str,
+    /// Names a person's page without what they answer to others.
+    pub posts_only: &'static str,
+    /// Names a person's page with what they answer to others.
+    pub posts_and_replies: &'static str,
+    /// Names the two together.
+    pub kinds_of_posts: &'static str,
+    /// Names the list of replies to a post.
+    pub thread: &'static str,
+    /// Leads to the part of a thread before this one.
+    pub earlier_replies: &'static str,
+    /// Leads to the part of a thread after this one.
+    pub more_replies: &'static str,
+    /// Above a post that somebody repeats; takes their name.
+    pub boosted_by: &'static str,
+    /// One reply, and several; take the number.
+    pub replies: [&'static str; 2],
+    /// One like, and several; take the number.
+    pub likes: [&'static str; 2],
+    /// One boost, and several; take the number.
+    pub boosts: [&'static str; 2],
     /// Names the links to other pages of a list.
     pub pages: &'static str,
     /// Leads to newer posts.
@@ -98,6 +118,16 @@ impl Catalogue {
         in_reply_to: "In reply to",
         tags: "Tags",
         posts: "Posts",
+        posts_only: "Posts",
+        posts_and_replies: "Posts and replies",
+        kinds_of_posts: "What is shown",
+        thread: "Replies",
+        earlier_replies: "Earlier replies",
+        more_replies: "More replies",
+        boosted_by: "Boosted by {}",
+        replies: ["{} reply", "{} replies"],
+        likes: ["{} like", "{} likes"],
+        boosts: ["{} boost", "{} boosts"],
         pages: "Pages",
         newer: "Newer",
         older: "Older",
@@ -132,7 +162,20 @@ impl Catalogue {
     };
 }
 
+impl Catalogue {
+    /// That somebody repeats a post.
+    pub fn boosted(&self, name: &str) -> String {
+        fill(self.boosted_by, name)
+    }
+}
+
 /// Puts a name where the text has its `{}`.
 pub fn fill(text: &str, name: &str) -> String {
     text.replacen("{}", name, 1)
+}
+
+/// A number and what it counts, in the word for one or for several.
+pub fn counted(count: u64, words: &[&str; 2]) -> String {
+    let [one, several] = words;
+    fill(if count == 1 { one } else { several }, &count.to_string())
 }

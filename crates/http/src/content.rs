@@ -1,19 +1,24 @@
 //! Reads what is public: as nobody in particular, so that every rule of access holds.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use bus::{MICROBLOG, NodeView};
-use format::atom::{Entry, Feed};
+use bus::{MICROBLOG, NodeView, Virtual};
+use format::atom::Entry;
+use format::rsm;
 use pubsub::access::{Reader, Relation, may_read};
+use pubsub::{Actor, ItemsQuery, PubsubError};
+use social::{About, TimelineItem};
 use store::accounts::AccountState;
-use store::items::Item;
-use store::{JidNo, NodeNo, PostId};
-use wire::{BareJid, Document};
+use store::{JidNo, PostId, Timestamp};
+use wire::{BareJid, Document, Jid};
 
 use crate::site::Site;
 
 /// Posts on a page.
 const PAGE: u32 = 20;
+/// Numbers are given from 1 on.
+const NOBODY: JidNo = JidNo(0);
 /// XEP-0172: where somebody's name is.
 const NICK: &str = "http://jabber.org/protocol/nick";
 /// XEP-0292: where what they say of themselves is.
@@ -51,8 +56,10 @@ pub(crate) enum Part {
 /// Whose or which posts.
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
-    /// A person's.
+    /// A person's posts and boosts.
     Person(BareJid),
+    /// The same and their replies to others.
+    WithReplies(BareJid),
     /// Everybody's.
     Public,
     /// Those with this tag, folded.
@@ -62,10 +69,22 @@ pub(crate) enum Source {
 /// A public post.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
-    pub(crate) item: Item,
+    /// Its number in the list that it was found in.
+    pub(crate) post_id: PostId,
+    /// The number of the post that it shows: another one's for a boost.
+    pub(crate) page_id: PostId,
     pub(crate) entry: Entry,
-    /// Whose blog it is in.
-    pub(crate) owner: BareJid,
+    /// Who wrote it.
+    pub(crate) author: BareJid,
+    /// Who repeats it.
+    pub(crate) boosted_by: Option<BareJid>,
+    /// When it was published, as this server saw it.
+    pub(crate) created: Timestamp,
+    pub(crate) modified: Timestamp,
+    /// Its XMPP URI.
+    pub(crate) uri: String,
+    /// Its place in a thread, and what is counted of it.
+    pub(crate) about: About,
 }
 
 /// One page, the newest first.
@@ -87,75 +106,165 @@ pub(crate) struct Profile {
 
 /// Reads a page of posts.
 pub(crate) async fn page(site: &Site, source: &Source, part: Part) -> Result<Page, ContentError> {
-    let node = match source {
-        Source::Person(jid) => Some(blog(site, jid).await?.no),
-        Source::Public | Source::Tag(_) => None,
-    };
-    let source = source.clone();
     let limit = PAGE + 1;
-    let rows = site.content.store.read(move |reader| match (source, part) {
-        (Source::Public, Part::Newest) => reader.newest_public(limit, None),
-        (Source::Public, Part::Before(id)) => reader.newest_public(limit, Some(id)),
-        (Source::Public, Part::After(id)) => reader.oldest_public(limit, Some(id)),
-        (Source::Tag(tag), Part::Newest) => reader.newest_tagged(&tag, limit, None),
-        (Source::Tag(tag), Part::Before(id)) => reader.newest_tagged(&tag, limit, Some(id)),
-        (Source::Tag(tag), Part::After(id)) => reader.oldest_tagged(&tag, limit, Some(id)),
-        (Source::Person(_), part) => match (node, part) {
-            (None, _) => Ok(Vec::new()),
-            (Some(node), Part::Newest) => reader.newest_items(node, limit, None),
-            (Some(node), Part::Before(id)) => reader.newest_items(node, limit, Some(id)),
-            (Some(node), Part::After(id)) => reader.oldest_items(node, limit, Some(id)),
-        },
-    });
-    let mut rows = rows.await?;
+    let page = match part {
+        Part::Newest => rsm::Page::Last,
+        Part::Before(id) => rsm::Page::Before(id.0.to_string()),
+        Part::After(id) => rsm::Page::After(id.0.to_string()),
+    };
+    let request = rsm::Request {
+        max: Some(limit),
+        page,
+    };
+    let mut items = match source {
+        Source::Public => {
+            items(
+                site,
+                &service(site, site.domain())?,
+                Virtual::PublicStream,
+                &request,
+            )
+            .await?
+        }
+        Source::Tag(tag) => {
+            let which = Virtual::Tag(tag.as_str().into());
+            items(site, &service(site, site.domain())?, which, &request).await?
+        }
+        Source::Person(jid) => {
+            blog(site, jid).await?;
+            items(site, jid, Virtual::Posts, &request).await?
+        }
+        Source::WithReplies(jid) => {
+            blog(site, jid).await?;
+            let mut both = items(site, jid, Virtual::Posts, &request).await?;
+            both.extend(items(site, jid, Virtual::Replies, &request).await?);
+            both.sort_unstable_by_key(|item| item.post_id);
+            both
+        }
+    };
     // A page also ends where it holds enough.
-    let bytes: usize = rows.iter().map(|row| row.payload.len()).sum();
-    let is_more = rows.len() > PAGE as usize || bytes >= store::PAGE_BYTES;
-    rows.truncate(PAGE as usize);
+    let bytes: usize = items.iter().map(|item| item.payload.len()).sum();
+    let is_more = items.len() > PAGE as usize || bytes >= store::PAGE_BYTES;
     let is_forward = matches!(part, Part::After(_));
+    let surplus = items.len().saturating_sub(PAGE as usize);
     if is_forward {
-        rows.reverse();
+        items.truncate(PAGE as usize);
+    } else {
+        items.drain(..surplus);
     }
+    items.reverse();
     let (first, last) = (
-        rows.first().map(|row| row.post_id),
-        rows.last().map(|row| row.post_id),
+        items.first().map(|item| item.post_id),
+        items.last().map(|item| item.post_id),
     );
     // A link back is shown where somebody came from; whether it leads anywhere, that page says.
     let newer = first.filter(|_| if is_forward { is_more } else { part != Part::Newest });
     let older = last.filter(|_| is_forward || is_more);
     Ok(Page {
-        posts: readable(site, rows).await?,
+        posts: People::default().found(site, &items).await?,
         older,
         newer,
     })
 }
 
-/// One post of a person.
-pub(crate) async fn post(site: &Site, jid: &BareJid, post_id: PostId) -> Result<Found, ContentError> {
-    let node = blog(site, jid).await?.no;
-    let row = site
+/// Items of a virtual node, as nobody in particular.
+pub(crate) async fn items(
+    site: &Site,
+    at: &BareJid,
+    which: Virtual,
+    request: &rsm::Request,
+) -> Result<Vec<Arc<TimelineItem>>, ContentError> {
+    let query = ItemsQuery::Rsm(request.clone());
+    let page = site
         .content
-        .store
-        .read(move |reader| reader.post(post_id))
-        .await?;
-    let row = row.filter(|row| row.node == node).ok_or(ContentError::NotFound)?;
-    readable(site, vec![row])
-        .await?
-        .pop()
-        .ok_or(ContentError::NotFound)
+        .timelines
+        .items(at, &nobody(site)?, &which, query)
+        .await;
+    match page {
+        Ok(page) => Ok(page.items),
+        Err(PubsubError::NodeNotFound | PubsubError::ItemNotFound) => Err(ContentError::NotFound),
+        Err(error) => Err(error.into()),
+    }
 }
 
-/// The number of the post that an item is, if it is a public post of somebody here.
-pub(crate) async fn post_id_of(site: &Site, jid: &BareJid, item_id: &str) -> Option<PostId> {
-    let node = blog(site, jid).await.ok()?.no;
-    let item_id = item_id.to_owned();
-    let row = site
+/// The pubsub service of a domain.
+pub(crate) fn service(site: &Site, domain: &str) -> Result<BareJid, ContentError> {
+    BareJid::parse(&format!("{}{domain}", site.settings.pubsub_prefix)).map_err(|_| ContentError::NotFound)
+}
+
+/// Who reads the pages: somebody whom no account knows.
+pub(crate) fn nobody(site: &Site) -> Result<Actor, ContentError> {
+    let jid = Jid::parse(site.domain()).map_err(|_| ContentError::NotFound)?;
+    Ok(Actor { jid, no: NOBODY })
+}
+
+/// Whose account stands, asked once for each page.
+#[derive(Default)]
+pub(crate) struct People(HashMap<BareJid, bool>);
+
+impl People {
+    /// Those of the items that are posts of people who may be shown, in their order.
+    pub(crate) async fn found(
+        &mut self,
+        site: &Site,
+        items: &[Arc<TimelineItem>],
+    ) -> Result<Vec<Found>, ContentError> {
+        let mut found = Vec::with_capacity(items.len());
+        for item in items {
+            let entry = Document::parse(Arc::clone(&item.payload))
+                .ok()
+                .and_then(|document| Entry::parse(document.root()).ok());
+            let Some(entry) = entry else { continue };
+            let publisher = item.publisher.clone();
+            let (author, boosted_by) = match item.about.boost_of {
+                Some(_) => match entry.authors.iter().find_map(format::atom::Person::jid) {
+                    Some(author) => (author, Some(publisher)),
+                    None => continue,
+                },
+                None => (publisher, None),
+            };
+            // Who is closed out, or being deleted, has no page, and stands on no other either.
+            let mut is_shown = self.is_open(site, &author).await?;
+            if let Some(by) = &boosted_by {
+                is_shown &= self.is_open(site, by).await?;
+            }
+            if is_shown {
+                found.push(Found {
+                    post_id: item.post_id,
+                    page_id: item.about.boost_of.unwrap_or(item.post_id),
+                    entry,
+                    author,
+                    boosted_by,
+                    created: item.item.created,
+                    modified: item.item.modified,
+                    uri: item.origin.clone(),
+                    about: item.about.clone(),
+                });
+            }
+        }
+        Ok(found)
+    }
+
+    async fn is_open(&mut self, site: &Site, jid: &BareJid) -> Result<bool, ContentError> {
+        if let Some(known) = self.0.get(jid) {
+            return Ok(*known);
+        }
+        let is_open = is_open(site, jid).await?;
+        self.0.insert(jid.clone(), is_open);
+        Ok(is_open)
+    }
+}
+
+/// Whether an address is an account of ours that may do everything.
+async fn is_open(site: &Site, jid: &BareJid) -> Result<bool, ContentError> {
+    let (domain, name) = (jid.domain().to_owned(), jid.node().unwrap_or_default().to_owned());
+    let read = site
         .content
         .store
-        .read(move |reader| reader.item(node, &item_id))
-        .await
-        .ok()?;
-    row.map(|row| row.post_id)
+        .read(move |reader| reader.account_named(&domain, &name));
+    Ok(read
+        .await?
+        .is_some_and(|account| account.state == AccountState::Active))
 }
 
 /// What somebody says of themselves, as far as everybody may read it.
@@ -184,11 +293,7 @@ pub(crate) async fn profile(site: &Site, jid: &BareJid) -> Result<Profile, Conte
 }
 
 /// The newest item of a node that everybody may read.
-async fn newest_payload(
-    site: &Site,
-    jid: &BareJid,
-    node: &str,
-) -> Result<Option<std::sync::Arc<[u8]>>, ContentError> {
+async fn newest_payload(site: &Site, jid: &BareJid, node: &str) -> Result<Option<Arc<[u8]>>, ContentError> {
     let Some(view) = site.content.host.view(jid, node).await? else {
         return Ok(None);
     };
@@ -205,14 +310,8 @@ async fn newest_payload(
 }
 
 /// The node of a person's posts, if there is such a person and everybody may read it.
-async fn blog(site: &Site, jid: &BareJid) -> Result<std::sync::Arc<NodeView>, ContentError> {
-    let (domain, name) = (jid.domain().to_owned(), jid.node().unwrap_or_default().to_owned());
-    let account = site
-        .content
-        .store
-        .read(move |reader| reader.account_named(&domain, &name))
-        .await?;
-    if account.is_none_or(|account| account.state != AccountState::Active) {
+pub(crate) async fn blog(site: &Site, jid: &BareJid) -> Result<Arc<NodeView>, ContentError> {
+    if !is_open(site, jid).await? {
         return Err(ContentError::NotFound);
     }
     let view = site
@@ -230,64 +329,9 @@ async fn blog(site: &Site, jid: &BareJid) -> Result<std::sync::Arc<NodeView>, Co
 
 /// Whether somebody without an address may read a node's items.
 fn is_public(view: &NodeView) -> bool {
-    // Numbers are given from 1 on: nobody is 0.
     let nobody = Reader {
-        no: JidNo(0),
+        no: NOBODY,
         relation: Relation::default(),
     };
     may_read(&nobody, view).is_ok()
-}
-
-/// Those of the rows that everybody may read and that are posts, in their order.
-async fn readable(site: &Site, rows: Vec<Item>) -> Result<Vec<Found>, ContentError> {
-    let mut owners: HashMap<NodeNo, Option<BareJid>> = HashMap::new();
-    let mut found = Vec::with_capacity(rows.len());
-    for item in rows {
-        if item.item_id == Feed::ITEM_ID {
-            continue;
-        }
-        let owner = match owners.get(&item.node) {
-            Some(owner) => owner.clone(),
-            None => {
-                let owner = owner_of_public(site, item.node).await?;
-                owners.insert(item.node, owner.clone());
-                owner
-            }
-        };
-        let Some(owner) = owner else { continue };
-        let entry = Document::parse(item.payload.clone())
-            .ok()
-            .and_then(|document| Entry::parse(document.root()).ok());
-        if let Some(entry) = entry {
-            found.push(Found { item, entry, owner });
-        }
-    }
-    Ok(found)
-}
-
-/// Whose node this is, if everybody may read it.
-async fn owner_of_public(site: &Site, no: NodeNo) -> Result<Option<BareJid>, ContentError> {
-    let store = &site.content.store;
-    let found = store.read(move |reader| {
-        let node = reader.node_numbered(no)?;
-        // Who is closed out, or being deleted, has no page, and stands on no other either.
-        let account = match &node {
-            Some(node) => reader.account(node.owner)?,
-            None => None,
-        };
-        Ok(node.filter(|_| account.is_some_and(|account| account.state == AccountState::Active)))
-    });
-    let Some(node) = found.await? else {
-        return Ok(None);
-    };
-    let Some(name) = store.jids().name(node.owner).await? else {
-        return Ok(None);
-    };
-    let Ok(owner) = BareJid::parse(&name) else {
-        return Ok(None);
-    };
-    let view = site.content.host.view(&owner, &node.name).await?;
-    Ok(view
-        .filter(|view| view.no == no && is_public(view))
-        .map(|_| owner))
 }

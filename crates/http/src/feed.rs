@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use format::hashtag;
 use http::HeaderMap;
 use store::Timestamp;
+use wire::BareJid;
 
 use crate::answer;
 use crate::catalogue::{Catalogue, fill};
@@ -72,27 +73,46 @@ pub(crate) async fn person(
     Path(handle): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let Some(jid) = read_handle(&site, &handle) else {
-        return answer::not_found(&site);
+    feed_of(&site, &handle, &headers, "", Source::Person).await
+}
+
+/// `/@NAME/replies/feed.atom`
+pub(crate) async fn with_replies(
+    State(site): State<Arc<Site>>,
+    Path(handle): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    feed_of(&site, &handle, &headers, "/replies", Source::WithReplies).await
+}
+
+async fn feed_of(
+    site: &Site,
+    handle: &str,
+    headers: &HeaderMap,
+    page: &str,
+    source: fn(BareJid) -> Source,
+) -> Response {
+    let Some(jid) = read_handle(site, handle) else {
+        return answer::not_found(site);
     };
-    let profile = match content::profile(&site, &jid).await {
+    let profile = match content::profile(site, &jid).await {
         Ok(profile) => profile,
-        Err(error) => return refused(&site, &error),
+        Err(error) => return refused(site, &error),
     };
-    let person = Person::new(&site, &jid, profile.name.as_deref());
-    let path = path_of(&site, &jid).unwrap_or_default();
+    let person = Person::new(site, &jid, profile.name.as_deref());
+    let path = path_of(site, &jid).unwrap_or_default();
     let head = Head {
         title: fill(TEXT.posts_by, &person.address),
-        path,
+        path: format!("{path}{page}"),
         person: Some(person),
     };
-    answer(&site, &headers, &Source::Person(jid), head).await
+    answer(site, headers, &source(jid), head).await
 }
 
 async fn answer(site: &Site, headers: &HeaderMap, source: &Source, head: Head) -> Response {
     match content::page(site, source, Part::Newest).await {
         Ok(page) => {
-            let modified = page.posts.iter().map(|found| found.item.modified).max();
+            let modified = page.posts.iter().map(|found| found.modified).max();
             conditional::answer(
                 headers,
                 ATOM,
@@ -111,7 +131,8 @@ fn write(site: &Site, head: &Head, page: &Page, modified: Option<Timestamp>) -> 
     // §4.1.1: a feed has its time, also without entries.
     let updated = date::iso(modified.unwrap_or(Timestamp(0)));
     let mut out = format!(
-        "<?xml version='1.0' encoding='utf-8'?>\n<feed xmlns='http://www.w3.org/2005/Atom' xml:base='{}/'>\n\
+        "<?xml version='1.0' encoding='utf-8'?>\n<feed xmlns='http://www.w3.org/2005/Atom' \
+         xmlns:thr='http://purl.org/syndication/thread/1.0' xml:base='{}/'>\n\
          <id>{}</id>\n<title>{}</title>\n<updated>{updated}</updated>\n\
          <link rel='self' type='application/atom+xml' href='{}'/>\n<link rel='alternate' type='text/html' href='{}'/>\n\
          <generator version='{}'>Folkmoot</generator>\n",
@@ -161,12 +182,15 @@ fn entry(site: &Site, found: &Found, person: Option<&Person>, out: &mut String) 
         escaped(&id),
         escaped(&title),
         date::iso(post::published(found)),
-        date::iso(found.item.modified),
+        date::iso(found.modified),
         attribute(&url),
     ));
-    let own = Person::new(site, &found.owner, post::author_name(found));
-    let named = person.unwrap_or(&own);
-    author(out, &named.name, found.owner.as_str());
+    let own = Person::new(site, &found.author, post::author_name(found));
+    let named = person
+        .filter(|person| person.address == own.address)
+        .unwrap_or(&own);
+    author(out, &named.name, &own.address);
+    replies(site, found, out);
     for category in &found.entry.categories {
         out.push_str(&format!("<category term='{}'/>\n", attribute(&category.term)));
     }
@@ -174,4 +198,26 @@ fn entry(site: &Site, found: &Found, person: Option<&Person>, out: &mut String) 
         "<content type='html'>{}</content>\n</entry>\n",
         escaped(&html)
     ));
+}
+
+/// RFC 4685: what the entry answers to (§3), and how many answer to it (§5).
+fn replies(site: &Site, found: &Found, out: &mut String) {
+    let place = found.about.place.as_ref();
+    let page = place
+        .and_then(|place| place.parent.as_ref())
+        .and_then(|(number, author)| Some((number, path_of(site, author)?)))
+        .map(|(number, path)| absolute(site, &format!("{path}/{}", number.0)));
+    for parent in &found.entry.in_reply_to {
+        let Some(reference) = parent.reference.as_ref().or(parent.href.as_ref()) else {
+            continue;
+        };
+        out.push_str(&format!("<thr:in-reply-to ref='{}'", attribute(reference)));
+        if let Some(page) = &page {
+            out.push_str(&format!(" href='{}' type='text/html'", attribute(page)));
+        }
+        out.push_str("/>\n");
+    }
+    if let Some(counts) = &found.about.counts {
+        out.push_str(&format!("<thr:total>{}</thr:total>\n", counts.replies));
+    }
 }

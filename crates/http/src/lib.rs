@@ -19,6 +19,7 @@ mod post;
 mod render;
 mod router;
 mod site;
+mod thread;
 mod web_client;
 
 pub use network::{BadNetwork, Client, Network, bucket};

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use format::hashtag;
-use format::uri::XmppUri;
 use http::{HeaderMap, StatusCode};
 use store::PostId;
 use wire::BareJid;
@@ -16,8 +15,9 @@ use crate::conditional;
 use crate::content::{self, ContentError, Found, Page, Part, Source};
 use crate::person::{Person, path_of, read_handle};
 use crate::post::{self, Post, excerpt};
-use crate::render::{self, PostPage, TimelinePage};
+use crate::render::{self, PostPage, Reply, Tabs, TimelinePage};
 use crate::site::Site;
+use crate::thread::{self, There};
 
 /// Pages are asked for again soon: posts come, and go.
 const CACHE: &str = "public, max-age=10";
@@ -101,46 +101,74 @@ pub(crate) async fn person(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    let (jid, path) = match locate(&site, &handle) {
+    posts_of(&site, &handle, query.as_deref(), &headers, Source::Person).await
+}
+
+/// `/@NAME/replies`
+pub(crate) async fn with_replies(
+    State(site): State<Arc<Site>>,
+    Path(handle): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    posts_of(&site, &handle, query.as_deref(), &headers, Source::WithReplies).await
+}
+
+async fn posts_of(
+    site: &Site,
+    handle: &str,
+    query: Option<&str>,
+    headers: &HeaderMap,
+    source: fn(BareJid) -> Source,
+) -> Response {
+    let (jid, path) = match locate(site, handle) {
         Ok(found) => found,
         Err(response) => return *response,
     };
-    let Some(part) = part_of(query.as_deref()) else {
-        return answer::bad_request(&site);
+    let Some(part) = part_of(query) else {
+        return answer::bad_request(site);
     };
+    let source = source(jid.clone());
     let found = async {
-        let page = content::page(&site, &Source::Person(jid.clone()), part).await?;
-        Ok((page, content::profile(&site, &jid).await?))
+        let page = content::page(site, &source, part).await?;
+        Ok((page, content::profile(site, &jid).await?))
     };
     let (page, profile) = match found.await {
         Ok(found) => found,
-        Err(error) => return refused(&site, &error),
+        Err(error) => return refused(site, &error),
     };
-    let name = profile
-        .name
-        .or_else(|| name_in(&page, jid.node()).map(str::to_owned));
-    let person = Person::new(&site, &jid, name.as_deref());
+    let name = profile.name.or_else(|| name_in(&page, &jid).map(str::to_owned));
+    let person = Person::new(site, &jid, name.as_deref());
+    let tabs = Tabs {
+        posts: path.clone(),
+        with_replies: format!("{path}/replies"),
+        is_with_replies: matches!(source, Source::WithReplies(_)),
+    };
+    let here = if tabs.is_with_replies {
+        tabs.with_replies.clone()
+    } else {
+        tabs.posts.clone()
+    };
     let shown = TimelinePage {
         title: person.name.clone(),
         description: fill(TEXT.posts_by, &person.address),
-        canonical: absolute(&site, &path),
-        feed: format!("{path}/feed.atom"),
+        canonical: absolute(site, &here),
+        feed: format!("{here}/feed.atom"),
         app_path: path.trim_start_matches('/').to_owned(),
         address: jid.to_string(),
-        note: profile.note,
-        ..list(&site, &page, &path, name.as_deref())
-    };
-    let shown = TimelinePage {
         person: Some(person),
-        ..shown
+        note: profile.note,
+        tabs: Some(tabs),
+        ..list(site, &page, &here, Some((&jid, name.as_deref())))
     };
-    finish(&site, &headers, render::timeline(&site, &shown))
+    finish(site, headers, render::timeline(site, &shown))
 }
 
 /// `/@NAME/POSTID`
 pub(crate) async fn post(
     State(site): State<Arc<Site>>,
     Path((handle, post_id)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
     let (jid, path) = match locate(&site, &handle) {
@@ -150,49 +178,87 @@ pub(crate) async fn post(
     let Some(post_id) = read_post_id(&post_id) else {
         return answer::not_found(&site);
     };
-    let found = async {
-        let found = content::post(&site, &jid, post_id).await?;
-        Ok((found, content::profile(&site, &jid).await?))
+    let Some(part) = part_of(query.as_deref()) else {
+        return answer::bad_request(&site);
     };
-    let (found, profile) = match found.await {
+    let found = async {
+        let there = thread::read(&site, &jid, post_id, part).await?;
+        Ok((there, content::profile(&site, &jid).await?))
+    };
+    let (there, profile) = match found.await {
         Ok(found) => found,
         Err(error) => return refused(&site, &error),
     };
-    let mut post = Post::new(&site, &found, profile.name.as_deref());
-    if let Some(href) = parent_path(&site, &found).await {
-        post.reply_href = Some(href);
-    }
-    let shown = PostPage {
-        title: fill(TEXT.post_by, &post.author.name),
-        description: excerpt(&found.entry.text()),
-        canonical: absolute(&site, &post.href),
-        feed: format!("{path}/feed.atom"),
-        app_path: path.trim_start_matches('/').to_owned(),
-        uri: XmppUri::of_item(found.owner.clone(), bus::MICROBLOG, &found.item.item_id).to_string(),
-        post,
+    let ready = |found: &Found| {
+        let name = profile.name.as_deref().filter(|_| found.author == jid);
+        Post::new(&site, found, name)
+    };
+    let here = format!("{path}/{}", post_id.0);
+    let parts = |from: &str, number: Option<PostId>| number.map(|id| format!("{here}?{from}={}", id.0));
+    let shown = match there {
+        There::Boost(author, number) => {
+            return match path_of(&site, &author) {
+                Some(path) => Redirect::temporary(&format!("{path}/{}", number.0)).into_response(),
+                None => answer::not_found(&site),
+            };
+        }
+        There::Alone(found) => alone(&site, &path, &found, ready(&found)),
+        There::Thread(thread) => {
+            let is_about = |found: &&Found| found.post_id == post_id;
+            let about = std::iter::once(&thread.root)
+                .chain(&thread.replies)
+                .find(is_about);
+            let about = about.unwrap_or(&thread.root);
+            let is_first = about.post_id == thread.root.post_id;
+            let replies = thread.replies.iter().map(|found| {
+                let mut post = ready(found);
+                // What answers to the first post stands right below it.
+                let parent = found.about.place.as_ref().and_then(|place| place.parent.as_ref());
+                if parent.is_some_and(|(parent, _)| *parent == thread.root.post_id) {
+                    post.reply_to = None;
+                }
+                Reply {
+                    is_focus: found.post_id == post_id,
+                    post,
+                }
+            });
+            PostPage {
+                replies: replies.collect(),
+                first: (!is_first).then(|| ready(&thread.root)),
+                earlier: parts("before", thread.earlier),
+                later: parts("after", thread.later),
+                ..alone(&site, &path, about, ready(about))
+            }
+        }
     };
     finish(&site, &headers, render::post(&site, &shown))
 }
 
-/// What a person calls themselves in their posts: the newest name that is not only their address's first part, which
-/// the server writes where a client wrote none.
-fn name_in<'a>(page: &'a Page, local: Option<&str>) -> Option<&'a str> {
-    page.posts
-        .iter()
-        .filter_map(post::author_name)
-        .find(|name| Some(*name) != local)
+/// The page of a post by itself.
+fn alone(site: &Site, path: &str, found: &Found, post: Post) -> PostPage {
+    PostPage {
+        title: fill(TEXT.post_by, &post.author.name),
+        description: excerpt(&found.entry.text()),
+        canonical: absolute(site, &post.href),
+        feed: format!("{path}/feed.atom"),
+        app_path: post.href.trim_start_matches('/').to_owned(),
+        uri: found.uri.clone(),
+        post,
+        first: None,
+        replies: Vec::new(),
+        earlier: None,
+        later: None,
+    }
 }
 
-/// The page of the very post that is answered, if it is one of ours and public.
-async fn parent_path(site: &Site, found: &Found) -> Option<String> {
-    let uri = found.entry.parent()?;
-    let jid = uri.jid.bare();
-    let path = path_of(site, &jid)?;
-    if uri.node() != Some(bus::MICROBLOG) {
-        return None;
-    }
-    let post_id = content::post_id_of(site, &jid, uri.item()?).await?;
-    Some(format!("{path}/{}", post_id.0))
+/// What a person calls themselves in their posts: the newest name that is not only their address's first part, which
+/// the server writes where a client wrote none.
+fn name_in<'a>(page: &'a Page, jid: &BareJid) -> Option<&'a str> {
+    page.posts
+        .iter()
+        .filter(|found| found.author == *jid)
+        .filter_map(post::author_name)
+        .find(|name| Some(*name) != jid.node())
 }
 
 /// Whose page it is, and its one path; or the answer that leads elsewhere.
@@ -205,7 +271,19 @@ fn locate(site: &Site, handle: &str) -> Result<(BareJid, String), Box<Response>>
 }
 
 /// What the pages of all lists have in common.
-fn list(site: &Site, page: &Page, path: &str, name: Option<&str>) -> TimelinePage {
+fn list(site: &Site, page: &Page, path: &str, of: Option<(&BareJid, Option<&str>)>) -> TimelinePage {
+    let name = |found: &Found| {
+        of.filter(|(jid, _)| found.author == **jid)
+            .and_then(|(_, name)| name)
+    };
+    let post = |found: &Found| {
+        let mut post = Post::new(site, found, name(found));
+        if let (Some(by), Some((jid, name))) = (&found.boosted_by, of) {
+            post.boosted_by = Some(Person::new(site, by, name.filter(|_| by == jid)));
+        }
+        post
+    };
+
     TimelinePage {
         title: String::new(),
         description: String::new(),
@@ -215,11 +293,8 @@ fn list(site: &Site, page: &Page, path: &str, name: Option<&str>) -> TimelinePag
         address: String::new(),
         person: None,
         note: None,
-        posts: page
-            .posts
-            .iter()
-            .map(|found| Post::new(site, found, name))
-            .collect(),
+        posts: page.posts.iter().map(post).collect(),
+        tabs: None,
         newer: page.newer.map(|id| format!("{path}?after={}", id.0)),
         older: page.older.map(|id| format!("{path}?before={}", id.0)),
         empty: TEXT.nothing_yet,

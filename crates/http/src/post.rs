@@ -9,7 +9,7 @@ use format::hashtag;
 use format::uri::percent_encode;
 use store::Timestamp;
 
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, counted};
 use crate::content::Found;
 use crate::date;
 use crate::person::{Person, path_of};
@@ -33,6 +33,10 @@ pub(crate) struct Post {
     /// Clean HTML.
     pub(crate) body: String,
     pub(crate) tags: Vec<Tag>,
+    /// Who repeats it here.
+    pub(crate) boosted_by: Option<Person>,
+    /// How many replies, likes and boosts it has, in words; those that it has.
+    pub(crate) counts: Vec<String>,
 }
 
 /// A tag and its page.
@@ -49,19 +53,10 @@ impl Post {
         // A tag that stands in the text needs no second place.
         let mut tags = tags(entry);
         tags.retain(|tag| !body.contains(&format!("href=\"{}\"", attribute(&tag.href))));
-        let parent = entry.in_reply_to.first();
-        let reply_to = parent.map(|parent| match entry.parent() {
-            Some(uri) => uri.jid.bare().to_string(),
-            None => parent
-                .href
-                .clone()
-                .or_else(|| parent.reference.clone())
-                .unwrap_or_default(),
-        });
-        let reply_href = entry.parent().and_then(|uri| path_of(site, &uri.jid.bare()));
+        let (reply_to, reply_href) = reply(site, found);
         let text = &Catalogue::ENGLISH;
         Self {
-            author: Person::new(site, &found.owner, name.or_else(|| author_name(found))),
+            author: Person::new(site, &found.author, name.or_else(|| author_name(found))),
             href: path(site, found),
             published_iso: date::iso(published(found)),
             published_text: date::for_people(published(found), text),
@@ -71,19 +66,55 @@ impl Post {
             title,
             body,
             tags,
+            boosted_by: found.boosted_by.as_ref().map(|by| Person::new(site, by, None)),
+            counts: counts(found, text),
         }
     }
 }
 
+/// What a post answers to: an address, and its page here.
+fn reply(site: &Site, found: &Found) -> (Option<String>, Option<String>) {
+    if let Some((number, author)) = found.about.place.as_ref().and_then(|place| place.parent.as_ref()) {
+        let href = path_of(site, author).map(|path| format!("{path}/{}", number.0));
+        return (Some(author.to_string()), href);
+    }
+    let entry = &found.entry;
+    let reply_to = entry.in_reply_to.first().map(|parent| match entry.parent() {
+        Some(uri) => uri.jid.bare().to_string(),
+        None => parent
+            .href
+            .clone()
+            .or_else(|| parent.reference.clone())
+            .unwrap_or_default(),
+    });
+    (
+        reply_to,
+        entry.parent().and_then(|uri| path_of(site, &uri.jid.bare())),
+    )
+}
+
+fn counts(found: &Found, text: &Catalogue) -> Vec<String> {
+    let Some(counts) = &found.about.counts else {
+        return Vec::new();
+    };
+    let all = [
+        (counts.replies, &text.replies),
+        (counts.likes, &text.likes),
+        (counts.boosts, &text.boosts),
+    ];
+    let some = all.into_iter().filter(|(count, _)| *count > 0);
+    some.map(|(count, words)| counted(count, words)).collect()
+}
+
 /// The path of a post's page.
 pub(crate) fn path(site: &Site, found: &Found) -> String {
-    let person = path_of(site, &found.owner).unwrap_or_default();
-    format!("{person}/{}", found.item.post_id.0)
+    let person = path_of(site, &found.author).unwrap_or_default();
+    format!("{person}/{}", found.page_id.0)
 }
 
 /// When it was published: as this server saw it, whatever the author claims.
 pub(crate) fn published(found: &Found) -> Timestamp {
-    found.item.created
+    found.created
 }
 
 /// Whether the post says that it was changed after it was published. The author's client may date a post a moment before
@@ -98,7 +129,7 @@ fn is_edited(found: &Found) -> bool {
 
 /// What the author calls themselves in the post, unless the post names somebody else.
 pub(crate) fn author_name(found: &Found) -> Option<&str> {
-    if found.entry.author_match(&found.owner) == AuthorMatch::Other {
+    if found.entry.author_match(&found.author) == AuthorMatch::Other {
         return None;
     }
     found

@@ -44,13 +44,22 @@ pub(crate) struct TimelinePage {
     pub(crate) person: Option<Person>,
     pub(crate) note: Option<String>,
     pub(crate) posts: Vec<Post>,
+    /// A person's two lists: their addresses, and which of them this is.
+    pub(crate) tabs: Option<Tabs>,
     pub(crate) newer: Option<String>,
     pub(crate) older: Option<String>,
     pub(crate) empty: &'static str,
     pub(crate) is_public_stream: bool,
 }
 
-/// One post.
+/// What a person's page shows.
+pub(crate) struct Tabs {
+    pub(crate) posts: String,
+    pub(crate) with_replies: String,
+    pub(crate) is_with_replies: bool,
+}
+
+/// One post, and the thread that it belongs to.
 pub(crate) struct PostPage {
     pub(crate) title: String,
     pub(crate) description: String,
@@ -60,6 +69,19 @@ pub(crate) struct PostPage {
     /// The post's XMPP URI.
     pub(crate) uri: String,
     pub(crate) post: Post,
+    /// The first post of the thread, where that is another one.
+    pub(crate) first: Option<Post>,
+    /// Replies; the post itself may be among them.
+    pub(crate) replies: Vec<Reply>,
+    pub(crate) earlier: Option<String>,
+    pub(crate) later: Option<String>,
+}
+
+/// A post in a thread.
+pub(crate) struct Reply {
+    pub(crate) post: Post,
+    /// Whether it is the one that the page is about.
+    pub(crate) is_focus: bool,
 }
 
 /// A page that only says something.

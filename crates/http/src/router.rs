@@ -27,6 +27,8 @@ pub fn router(site: Arc<Site>) -> Router {
         .route("/tag/{tag}/feed.atom", get(feed::tag))
         .route("/{handle}", get(person_or_file))
         .route("/{handle}/feed.atom", get(feed::person))
+        .route("/{handle}/replies", get(pages::with_replies))
+        .route("/{handle}/replies/feed.atom", get(feed::with_replies))
         .route("/{handle}/{post}", get(pages::post))
         .route("/assets/{*path}", get(web_client::file));
     let client = [

@@ -37,6 +37,8 @@ pub struct Content {
     pub store: store::Store,
     /// The nodes and their rules.
     pub host: pubsub::Host,
+    /// Timelines and threads.
+    pub timelines: social::Timelines,
     /// Writes the whole text of `/metrics` (OpenMetrics), the site's own lines not included.
     pub metrics: Box<dyn Fn() -> String + Send + Sync>,
 }

@@ -7,13 +7,20 @@
 mod caches;
 mod follows;
 mod heads;
+mod live;
+mod notifications;
+mod page;
 mod payload;
 mod people;
 mod posts;
 mod routes;
+mod search;
+mod threads;
 mod timelines;
 
-pub use payload::{origin, virtual_payload};
+pub use live::{Addressee, ThreadNews, ThreadSink};
+pub use notifications::{KEPT_MS, Marked, NotificationsPage, Notified, READ_ITEM, ReadState};
+pub use payload::{About, Place, origin, virtual_payload};
 pub use people::Person;
 pub use routes::{HomeRoute, Routes, StreamAct, StreamRoute};
 pub use timelines::{TimelineItem, TimelinePage, Timelines};

@@ -1,13 +1,14 @@
 //! People to follow: those with public posts, the most recently active first.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use bus::AccessModel;
-use pubsub::PubsubError;
+use bus::{AccessModel, Affiliation};
+use pubsub::access::may_read;
+use pubsub::{Actor, PubsubError};
 use store::{JidNo, PostId};
 use wire::{BareJid, Document};
 
-use crate::follows::followers;
 use crate::timelines::Timelines;
 
 /// Public posts looked at for each page of people.
@@ -15,19 +16,21 @@ const LOOK_BACK: u32 = 200;
 /// Pages of posts looked at.
 const ROUNDS: usize = 10;
 /// Where people say what they are called (XEP-0172).
-const NICK: &str = "http://jabber.org/protocol/nick";
+pub(crate) const NICK: &str = "http://jabber.org/protocol/nick";
 
 /// Somebody to follow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {
     /// Their address.
     pub jid: BareJid,
-    /// What they call themselves, where everybody may read that.
+    /// What they call themselves, where the asker may read that.
     pub name: Option<String>,
-    /// How many items they have published.
-    pub posts: u64,
-    /// How many follow them.
-    pub followers: u64,
+    /// How many items they have published, where the asker may read them.
+    pub posts: Option<u64>,
+    /// How many follow them, where the asker may read them.
+    pub followers: Option<u64>,
+    /// Whether the asker follows them.
+    pub is_followed: bool,
 }
 
 impl Timelines {
@@ -35,11 +38,11 @@ impl Timelines {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn people_to_follow(&self, no: JidNo, max: u32) -> Result<Vec<Person>, PubsubError> {
+    pub async fn people_to_follow(&self, actor: &Actor, max: u32) -> Result<Vec<Person>, PubsubError> {
         self.inner.store.wait(self.inner.host.last_write()).await;
-        let following = self.followed_by(no).await?;
-        let mut seen: Vec<JidNo> = following.iter().map(|followed| followed.author).collect();
-        seen.push(no);
+        let following = self.followed_by(actor.no).await?;
+        let mut seen: HashSet<JidNo> = following.iter().map(|followed| followed.author).collect();
+        seen.insert(actor.no);
         let mut people = Vec::new();
         let mut bound: Option<PostId> = None;
         for _ in 0..ROUNDS {
@@ -54,9 +57,8 @@ impl Timelines {
                 if people.len() >= max as usize {
                     return Ok(people);
                 }
-                if !seen.contains(owner) {
-                    seen.push(*owner);
-                    people.extend(self.person(*owner, no).await?);
+                if seen.insert(*owner) {
+                    people.extend(self.person(actor, *owner).await?);
                 }
             }
             if posts.len() < LOOK_BACK as usize {
@@ -66,35 +68,26 @@ impl Timelines {
         Ok(people)
     }
 
-    async fn person(&self, author: JidNo, reader: JidNo) -> Result<Option<Person>, PubsubError> {
+    async fn person(&self, actor: &Actor, author: JidNo) -> Result<Option<Person>, PubsubError> {
         let Some(view) = self.posts_of(author).await? else {
             return Ok(None);
         };
-        let is_cast_out = view.affiliation(reader) == bus::Affiliation::Outcast;
-        if view.config.access != AccessModel::Open || is_cast_out {
+        let is_cast_out = view.affiliation(actor.no) == Affiliation::Outcast;
+        let is_blocked = self.inner.host.blocking(actor, author, &view.owner_jid).parts();
+        if view.config.access != AccessModel::Open || is_cast_out || is_blocked {
             return Ok(None);
         }
-        let node = view.no;
-        let posts = self
-            .inner
-            .store
-            .read(move |reader| reader.item_count(node))
-            .await?;
-        let name = self.nick(&view.owner_jid).await?;
-        Ok(Some(Person {
-            jid: view.owner_jid.clone(),
-            name,
-            posts,
-            followers: followers(&view),
-        }))
+        let name = self.nick(actor, &view.owner_jid).await?;
+        Ok(Some(self.told(actor, &view, name).await?))
     }
 
-    /// A display name that everybody may read.
-    async fn nick(&self, jid: &BareJid) -> Result<Option<String>, PubsubError> {
-        let Some(view) = self.inner.host.view(jid, NICK).await? else {
+    /// A display name, where the asker may read it.
+    pub(crate) async fn nick(&self, actor: &Actor, jid: &BareJid) -> Result<Option<String>, PubsubError> {
+        let host = &self.inner.host;
+        let Some(view) = host.view(jid, NICK).await? else {
             return Ok(None);
         };
-        if view.config.access != AccessModel::Open {
+        if may_read(&host.reader(actor, &view).await, &view).is_err() {
             return Ok(None);
         }
         let node = view.no;
@@ -103,14 +96,14 @@ impl Timelines {
             .store
             .read(move |reader| reader.newest_items(node, 1, None))
             .await?;
-        let Some(payload) = newest.into_iter().next().map(|row| row.payload) else {
-            return Ok(None);
-        };
-        let Ok(document) = Document::parse(Arc::clone(&payload)) else {
-            return Ok(None);
-        };
-        let root = document.root();
-        let name = root.text().trim().to_owned();
-        Ok((root.is("nick", NICK) && !name.is_empty()).then_some(name))
+        Ok(newest.into_iter().next().and_then(|row| nick_of(row.payload)))
     }
+}
+
+/// The name in an item's payload.
+pub(crate) fn nick_of(payload: Arc<[u8]>) -> Option<String> {
+    let document = Document::parse(payload).ok()?;
+    let root = document.root();
+    let name = root.text().trim().to_owned();
+    (root.is("nick", NICK) && !name.is_empty()).then_some(name)
 }

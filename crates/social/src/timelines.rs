@@ -1,4 +1,4 @@
-//! Reading timelines: home, the public stream and hash tags, page by page.
+//! Reading timelines: home, the public stream, hash tags, threads, and what one person posts or replies, page by page.
 //!
 //! Chronological by post number; pages by [XEP-0059](https://xmpp.org/extensions/xep-0059.html), without count and
 //! index, which would tell of items that the reader may not read. A read waits until what was published before it is
@@ -9,16 +9,20 @@ use std::sync::Arc;
 use bus::{Event, EventSink, Item, MICROBLOG, NodeView, Virtual};
 use format::rsm;
 use parking_lot::Mutex;
+use pubsub::access::may_read;
 use pubsub::{Actor, Host, ItemsQuery, PubsubError};
 use store::{JidNo, NodeNo, PAGE_BYTES, PostId, Store};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 use wire::BareJid;
 
 use crate::caches::Caches;
 use crate::heads::{self, HEADS, Heads, Merged};
-use crate::payload::{origin, virtual_payload};
-use crate::posts::{Page, Post};
+use crate::live::Live;
+use crate::page::Page;
+use crate::payload::About;
+use crate::posts::{Post, placed};
 use crate::routes::{Routes, routes};
+use crate::threads::thread_rows;
 
 /// Items given where the reader does not say how many, and at most.
 const USUAL: usize = 50;
@@ -39,6 +43,9 @@ pub(crate) struct Inner {
     pub(crate) host: Host,
     pub(crate) caches: Mutex<Caches>,
     services: OnceCell<Vec<JidNo>>,
+    /// One search for people at a time, since each looks at many accounts.
+    pub(crate) searching: Semaphore,
+    pub(crate) live: Live,
 }
 
 /// An item of a timeline.
@@ -50,8 +57,10 @@ pub struct TimelineItem {
     pub publisher: BareJid,
     /// Where it comes from: an XMPP URI.
     pub origin: String,
-    /// Its payload there: its own, and its origin.
+    /// Its payload there: its own, its origin and what stands around it.
     pub payload: Arc<[u8]>,
+    /// What stands around it.
+    pub about: About,
     /// The item in its own node.
     pub item: Arc<Item>,
     /// Its own node.
@@ -65,6 +74,29 @@ pub struct TimelinePage {
     pub items: Vec<Arc<TimelineItem>>,
     /// The page's first and last item.
     pub rsm: rsm::Response,
+}
+
+/// What a virtual node is made of.
+#[derive(Clone, Debug)]
+enum Scope {
+    /// What these nodes hold.
+    Nodes(Vec<NodeNo>),
+    Public,
+    Tag(Arc<str>),
+    /// The thread that begins with this post.
+    Thread(PostId),
+    /// What this account replied.
+    Replies(JidNo),
+}
+
+impl Scope {
+    /// What is given to whoever does not say: a thread from its beginning, of all else the newest.
+    fn usual(&self) -> Direction {
+        match self {
+            Scope::Thread(_) => Direction::Oldest(None),
+            _ => Direction::Newest(None),
+        }
+    }
 }
 
 /// From where, and in which direction.
@@ -85,6 +117,8 @@ impl Timelines {
             host,
             caches: Mutex::default(),
             services: OnceCell::new(),
+            searching: Semaphore::new(1),
+            live: Live::default(),
         };
         Timelines {
             inner: Arc::new(inner),
@@ -94,8 +128,9 @@ impl Timelines {
     /// A page of a virtual node, at the address where it is.
     ///
     /// # Errors
-    /// `Forbidden` for somebody else's home; `ItemNotFound` for a page beside what is no post number; `NoIndex` for
-    /// a page by its index.
+    /// `Forbidden` for somebody else's home; `NodeNotFound` for a thread that the reader may not read; the refusals of a
+    /// person's node of posts for that in the form of a timeline; `ItemNotFound` for a page beside what is no post
+    /// number; `NoIndex` for a page by its index.
     pub async fn items(
         &self,
         owner: &BareJid,
@@ -103,16 +138,11 @@ impl Timelines {
         which: &Virtual,
         query: ItemsQuery,
     ) -> Result<TimelinePage, PubsubError> {
-        let nodes = match which {
-            Virtual::Home if owner.as_str() != actor.jid.bare_str() => return Err(PubsubError::Forbidden),
-            Virtual::Home => self.home_nodes(owner, actor.no).await?,
-            Virtual::PublicStream | Virtual::Tag(_) => Vec::new(),
-            Virtual::Thread(_) | Virtual::Posts | Virtual::Replies => return Err(PubsubError::NodeNotFound),
-        };
+        let scope = self.scope(owner, actor, which).await?;
         let (direction, limit) = match query {
-            ItemsQuery::All => (Direction::Newest(None), USUAL),
+            ItemsQuery::All => (scope.usual(), USUAL),
             ItemsQuery::Newest(count) => (Direction::Newest(None), count as usize),
-            ItemsQuery::Ids(ids) => return self.by_ids(actor, which, &nodes, &ids).await,
+            ItemsQuery::Ids(ids) => return self.by_ids(actor, which, &scope, &ids).await,
             ItemsQuery::Rsm(request) => {
                 let limit = request.max.map_or(USUAL, |max| max as usize);
                 (direction(&request.page)?, limit)
@@ -120,24 +150,19 @@ impl Timelines {
         };
         self.inner.store.wait(self.inner.host.last_write()).await;
         let limit = limit.min(MOST);
-        let mut page = Page::new(self, actor, limit);
+        let mut page = Page::new(self, actor, which, limit);
         let mut direction = direction;
         let mut batch = limit;
         for _ in 0..ROUNDS {
             if page.is_full() {
                 break;
             }
-            let found = match which {
-                Virtual::Home => self.home_posts(&nodes, direction, batch).await?,
-                Virtual::PublicStream => self.public_posts(direction, batch).await?,
-                Virtual::Tag(tag) => self.tagged_posts(tag, direction, batch).await?,
-                Virtual::Thread(_) | Virtual::Posts | Virtual::Replies => Vec::new(),
-            };
+            let found = self.found(&scope, direction, batch).await?;
             let Some(last) = found.last().map(|post| post.row.post_id) else {
                 break;
             };
             let is_end = is_end(&found, batch);
-            page.add(which, found).await?;
+            page.add(found, direction).await?;
             if is_end {
                 break;
             }
@@ -148,7 +173,102 @@ impl Timelines {
             // Where much may not be shown, look further at a time.
             batch = (4 * batch).min(LARGEST_BATCH);
         }
-        Ok(page.finish(direction))
+        page.finish(direction).await
+    }
+
+    /// One post or reply as it is shown outside of its thread, if the asker may read it.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn post(
+        &self,
+        actor: &Actor,
+        number: PostId,
+    ) -> Result<Option<Arc<TimelineItem>>, PubsubError> {
+        self.inner.store.wait(self.inner.host.last_write()).await;
+        let found = self.posts(vec![number]).await?;
+        let mut page = Page::new(self, actor, &Virtual::Home, 1);
+        page.add_asked(found).await?;
+        Ok(page.finish(Direction::Oldest(None)).await?.items.pop())
+    }
+
+    /// Whether an asker may look at a virtual node at all.
+    ///
+    /// # Errors
+    /// As for [`items`](Timelines::items).
+    pub async fn check(&self, owner: &BareJid, actor: &Actor, which: &Virtual) -> Result<(), PubsubError> {
+        self.scope(owner, actor, which).await.map(drop)
+    }
+
+    /// What a virtual node is made of, for an asker who may look at it.
+    async fn scope(&self, owner: &BareJid, actor: &Actor, which: &Virtual) -> Result<Scope, PubsubError> {
+        Ok(match which {
+            Virtual::Home if owner.as_str() != actor.jid.bare_str() => return Err(PubsubError::Forbidden),
+            Virtual::Home => Scope::Nodes(self.home_nodes(owner, actor.no).await?),
+            Virtual::PublicStream => Scope::Public,
+            Virtual::Tag(tag) => Scope::Tag(Arc::clone(tag)),
+            Virtual::Thread(number) => Scope::Thread(self.thread_of(actor, *number).await?),
+            Virtual::Posts => {
+                let host = &self.inner.host;
+                let view = host.view(owner, MICROBLOG).await?;
+                let view = view.ok_or(PubsubError::NodeNotFound)?;
+                may_read(&host.reader(actor, &view).await, &view)?;
+                Scope::Nodes(vec![view.no])
+            }
+            Virtual::Notifications if owner.as_str() != actor.jid.bare_str() => {
+                return Err(PubsubError::Forbidden);
+            }
+            // These are no posts: see `notifications.rs`.
+            Virtual::Notifications => Scope::Nodes(Vec::new()),
+            Virtual::Replies => {
+                let view = self.inner.host.view(owner, MICROBLOG).await?;
+                Scope::Replies(view.ok_or(PubsubError::NodeNotFound)?.owner)
+            }
+        })
+    }
+
+    /// What is there of a scope, in the direction of reading.
+    async fn found(
+        &self,
+        scope: &Scope,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<Post>, PubsubError> {
+        let scope = match scope {
+            Scope::Nodes(nodes) => return self.home_posts(nodes, direction, limit).await,
+            others => others.clone(),
+        };
+        let limit = limit as u32;
+        let read = self.inner.store.read(move |reader| {
+            let rows = match (&scope, direction) {
+                (Scope::Nodes(_), _) => Vec::new(),
+                (Scope::Public, Direction::Newest(bound)) => reader.newest_public(limit, bound)?,
+                (Scope::Public, Direction::Oldest(bound)) => reader.oldest_public(limit, bound)?,
+                (Scope::Tag(tag), Direction::Newest(bound)) => reader.newest_tagged(tag, limit, bound)?,
+                (Scope::Tag(tag), Direction::Oldest(bound)) => reader.oldest_tagged(tag, limit, bound)?,
+                (Scope::Thread(root), direction) => thread_rows(reader, *root, direction, limit)?,
+                (Scope::Replies(by), Direction::Newest(bound)) => {
+                    reader.newest_replies_of(*by, limit, bound)?
+                }
+                (Scope::Replies(by), Direction::Oldest(bound)) => {
+                    reader.oldest_replies_of(*by, limit, bound)?
+                }
+            };
+            placed(reader, rows)
+        });
+        Ok(read.await?)
+    }
+
+    /// Posts of these numbers, in their order.
+    async fn posts(&self, numbers: Vec<PostId>) -> Result<Vec<Post>, PubsubError> {
+        if numbers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let read = self
+            .inner
+            .store
+            .read(move |reader| placed(reader, reader.posts(&numbers)?));
+        Ok(read.await?)
     }
 
     /// Where an event goes besides its own node. For whoever delivers.
@@ -162,7 +282,7 @@ impl Timelines {
         &self,
         actor: &Actor,
         which: &Virtual,
-        nodes: &[NodeNo],
+        scope: &Scope,
         ids: &[String],
     ) -> Result<TimelinePage, PubsubError> {
         self.inner.store.wait(self.inner.host.last_write()).await;
@@ -170,26 +290,32 @@ impl Timelines {
         numbers.sort_unstable();
         numbers.dedup();
         let mut found = self.posts(numbers).await?;
-        if let Virtual::Tag(tag) = which {
-            let numbers: Vec<_> = found.iter().map(|post| post.row.post_id).collect();
-            let tags = self.inner.store.read(move |reader| {
-                numbers
-                    .into_iter()
-                    .map(|number| reader.tags(number))
-                    .collect::<Result<Vec<_>, _>>()
-            });
-            let mut tags = tags.await?.into_iter();
-            found.retain(|_| {
-                tags.next()
-                    .is_some_and(|tags| tags.iter().any(|one| **one == **tag))
-            });
+        match scope {
+            Scope::Public => {}
+            Scope::Nodes(nodes) => found.retain(|post| nodes.contains(&post.row.node)),
+            Scope::Tag(tag) => self.retain_tagged(&mut found, tag).await?,
+            Scope::Thread(root) => found.retain(|post| post.thread() == *root),
+            Scope::Replies(by) => found.retain(|post| post.row.publisher == *by),
         }
-        if *which == Virtual::Home {
-            found.retain(|post| nodes.contains(&post.row.node));
-        }
-        let mut page = Page::new(self, actor, MOST);
-        page.add(which, found).await?;
-        Ok(page.finish(Direction::Oldest(None)))
+        let mut page = Page::new(self, actor, which, MOST);
+        page.add_asked(found).await?;
+        page.finish(Direction::Oldest(None)).await
+    }
+
+    async fn retain_tagged(&self, found: &mut Vec<Post>, tag: &Arc<str>) -> Result<(), PubsubError> {
+        let numbers: Vec<_> = found.iter().map(|post| post.row.post_id).collect();
+        let tags = self.inner.store.read(move |reader| {
+            numbers
+                .into_iter()
+                .map(|number| reader.tags(number))
+                .collect::<Result<Vec<_>, _>>()
+        });
+        let mut tags = tags.await?.into_iter();
+        found.retain(|_| {
+            tags.next()
+                .is_some_and(|tags| tags.iter().any(|one| **one == **tag))
+        });
+        Ok(())
     }
 
     /// The nodes that make up somebody's home: those whom they follow, and their own.
@@ -303,6 +429,7 @@ impl Timelines {
 impl EventSink for Timelines {
     fn accept(&self, event: &Event) {
         self.inner.caches.lock().accept(event);
+        self.accept_live(event);
     }
 }
 
@@ -312,11 +439,11 @@ fn is_end(found: &[Post], asked: usize) -> bool {
     found.len() < asked && bytes < PAGE_BYTES
 }
 
-fn number(id: &str) -> Option<PostId> {
+pub(crate) fn number(id: &str) -> Option<PostId> {
     id.parse().ok().filter(|number| *number < 1 << 53).map(PostId)
 }
 
-fn direction(page: &rsm::Page) -> Result<Direction, PubsubError> {
+pub(crate) fn direction(page: &rsm::Page) -> Result<Direction, PubsubError> {
     let bound = |id: &str| number(id).ok_or(PubsubError::ItemNotFound);
     Ok(match page {
         rsm::Page::First | rsm::Page::Index(0) => Direction::Oldest(None),
@@ -325,17 +452,5 @@ fn direction(page: &rsm::Page) -> Result<Direction, PubsubError> {
         rsm::Page::Last => Direction::Newest(None),
         // An index would tell how many there are that the reader may not read.
         rsm::Page::Index(_) => return Err(PubsubError::NoIndex),
-    })
-}
-
-/// One item as a timeline shows it.
-pub(crate) fn timeline_item(view: &Arc<NodeView>, item: Item) -> Arc<TimelineItem> {
-    Arc::new(TimelineItem {
-        post_id: item.post_id,
-        publisher: item.publisher_jid.clone(),
-        origin: origin(view, &item).to_string(),
-        payload: virtual_payload(view, &item).into(),
-        item: Arc::new(item),
-        view: Arc::clone(view),
     })
 }

@@ -20,10 +20,11 @@ use crate::caps::CapsCache;
 use crate::listen::Connections;
 use crate::messages::offline::Flush;
 use crate::metrics::Metrics;
-use crate::notify::Notifier;
+use crate::notify::{self, Notifier};
 use crate::registry::Registry;
 use crate::rosters::Rosters;
 use crate::settings::Settings;
+use crate::upkeep;
 use crate::xep::{self, Xeps};
 
 /// One XMPP server: every domain, account and session of this process.
@@ -124,11 +125,14 @@ impl Server {
             ..pubsub::Settings::default()
         };
         let host = Host::new(store.clone(), clock.clone(), relations, nodes, tasks.clone());
+        let notices = store.notices();
         let timelines = Timelines::new(store.clone(), host.clone());
         let notifier = Arc::new(Notifier::default());
         let sinks: Vec<Arc<dyn EventSink>> = vec![Arc::new(timelines.clone()), notifier.clone()];
         host.set_sinks(sinks);
+        host.set_consequences(Arc::new(timelines.clone()));
         host.start().await?;
+        timelines.start().await?;
         let server = Arc::new(Server {
             settings,
             blocks,
@@ -150,6 +154,15 @@ impl Server {
             xeps: xep::all(),
         });
         server.notifier.serve(&server);
+        server
+            .timelines
+            .set_thread_sink(Arc::new(notify::threads::Threads::new(&server)));
+        if let Some(notices) = notices {
+            let server = Arc::clone(&server);
+            let tasks = server.tasks.clone();
+            tasks.spawn(notify::notices::deliver_all(server, notices));
+        }
+        server.tasks.spawn(upkeep::run(Arc::clone(&server)));
         server.resume_deletions().await.map_err(BuildError::Jobs)?;
         Ok(server)
     }

@@ -81,7 +81,7 @@ impl Model {
                 let bit = TAGS.iter().position(|one| *one == &**tag).unwrap();
                 is_public && post.tags & (1 << bit) != 0
             }
-            Virtual::Thread(_) | Virtual::Posts | Virtual::Replies => unreachable!(),
+            Virtual::Thread(_) | Virtual::Posts | Virtual::Replies | Virtual::Notifications => unreachable!(),
         }
     }
 

@@ -44,8 +44,10 @@ async fn unfollow(world: &World, reader: &Actor, author: &Actor) {
 
 async fn seen(timelines: &Timelines, reader: &Actor, which: &Virtual) -> Vec<String> {
     let owner = match which {
-        Virtual::Home | Virtual::Posts | Virtual::Replies => reader.jid.bare(),
-        Virtual::PublicStream | Virtual::Tag(_) | Virtual::Thread(_) => BareJid::parse("pubsub.localhost").unwrap(),
+        Virtual::Home | Virtual::Posts | Virtual::Replies | Virtual::Notifications => reader.jid.bare(),
+        Virtual::PublicStream | Virtual::Tag(_) | Virtual::Thread(_) => {
+            BareJid::parse("pubsub.localhost").unwrap()
+        }
     };
     let page = timelines
         .items(&owner, reader, which, ItemsQuery::All)
@@ -231,7 +233,8 @@ async fn items_say_where_they_come_from() {
     assert_eq!(item.origin, origin);
     let payload = String::from_utf8(item.payload.to_vec()).unwrap();
     assert!(payload.ends_with(&format!(
-        "<origin xmlns='urn:x-folkmoot:origin:0' uri='{origin}'/></entry>"
+        "<origin xmlns='urn:x-folkmoot:origin:0' uri='{origin}'/>\
+         <counts xmlns='urn:x-folkmoot:counts:0' replies='0' likes='0' boosts='0'/></entry>"
     )));
     assert!(payload.contains("rel='alternate'"));
     let number = item.post_id.0.to_string();
@@ -435,7 +438,7 @@ async fn following_and_people_to_follow() {
         .publish_with(&nurse, "http://jabber.org/protocol/nick", "n", nick, Some(&open))
         .await;
     named.unwrap().durable.await.unwrap();
-    let people = timelines.people_to_follow(juliet.no, 10).await.unwrap();
+    let people = timelines.people_to_follow(&juliet, 10).await.unwrap();
     let found: Vec<_> = people
         .iter()
         .map(|person| (person.jid.as_str(), person.name.as_deref()))
@@ -458,9 +461,9 @@ async fn following_and_people_to_follow() {
     assert_eq!(timelines.followers_count(romeo.no).await.unwrap(), 1);
     assert!(timelines.is_following(juliet.no, romeo.no).await.unwrap());
     assert!(!timelines.is_following(romeo.no, juliet.no).await.unwrap());
-    let people = timelines.people_to_follow(juliet.no, 10).await.unwrap();
+    let people = timelines.people_to_follow(&juliet, 10).await.unwrap();
     assert_eq!(people.len(), 1);
-    assert_eq!(people[0].posts, 1);
+    assert_eq!(people[0].posts, Some(1));
     // Who is gone is followed by nobody.
     world.host.delete_account(&romeo.jid.bare()).await.unwrap();
     assert!(timelines.following(juliet.no).await.unwrap().is_empty());

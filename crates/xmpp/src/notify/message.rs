@@ -130,17 +130,38 @@ pub(super) fn at_home(event: &Event, act: Act, payload: &OnceCell<Vec<u8>>) -> O
     Some(end(writer, Address::ToFullFromOwnBare))
 }
 
+/// An event for sessions of one account, from its own bare address.
+pub(super) fn from_own_bare(content: impl FnOnce(&mut Writer)) -> Arc<SharedOut> {
+    let mut writer = Writer::new();
+    writer
+        .open("message")
+        .attr("type", "headline")
+        .attr("id", &next_id());
+    open_event(&mut writer);
+    content(&mut writer);
+    writer.close();
+    end(writer, Address::ToFullFromOwnBare)
+}
+
+/// An event of a service's node.
+pub(super) fn of_service(view: &NodeView, content: impl FnOnce(&mut Writer)) -> Arc<SharedOut> {
+    let mut writer = begin(view.owner_jid.as_str(), NotificationType::Headline);
+    open_event(&mut writer);
+    content(&mut writer);
+    writer.close();
+    end(writer, Address::ToFull)
+}
+
 /// The event as it enters a stream: from the service that has it.
 pub(super) fn in_stream(event: &Event, stream: &StreamRoute, payload: &OnceCell<Vec<u8>>) -> Arc<SharedOut> {
     let act = match stream.act {
         StreamAct::Publish => Act::Publish,
         StreamAct::Retract => Act::Retract,
     };
-    let mut writer = begin(stream.view.owner_jid.as_str(), NotificationType::Headline);
-    open_event(&mut writer);
-    write_virtual(&mut writer, &stream.view.name, event, act, payload);
-    writer.close();
-    end(writer, Address::ToFull)
+    of_service(&stream.view, |writer| {
+        // Only what is published or retracted enters a stream.
+        let _ = write_virtual(writer, &stream.view.name, event, act, payload);
+    })
 }
 
 fn begin(from: &str, kind: NotificationType) -> Writer {
@@ -206,14 +227,19 @@ fn write_virtual(
 ) -> Option<()> {
     writer.open("items").attr("node", node);
     match (act, event) {
-        (Act::Publish, Event::Published { view, item, .. }) => {
+        (
+            Act::Publish,
+            Event::Published {
+                view, item, links, ..
+            },
+        ) => {
             let id = item.post_id.0.to_string();
             writer
                 .open("item")
                 .attr("id", &id)
                 .attr("publisher", item.publisher_jid.as_str());
             writer
-                .raw(payload.get_or_init(|| virtual_payload(view, item)))
+                .raw(payload.get_or_init(|| virtual_payload(view, item, links.boost_of)))
                 .close();
         }
         (_, Event::Published { item, .. }) => {

@@ -73,6 +73,10 @@ async fn info(cx: Cx) -> Answered {
         (Some(node), Target::Server) if caps::is_own_node(&cx.server, node) => server_info(&cx.server),
         (Some(_), Target::Server) => return Err(StanzaError::item_not_found()),
         (Some(node), Target::OwnAccount | Target::Account | Target::Pubsub) => {
+            if let Some(which) = cx.server.host.virtual_at(&cx.to, node) {
+                let checked = cx.server.timelines.check(&cx.to, &cx.actor(), &which).await;
+                checked.map_err(errors::on_the_wire)?;
+            }
             let found = cx
                 .server
                 .host

@@ -1,5 +1,6 @@
-//! People to follow: `urn:x-folkmoot:people:0`, asked of the pubsub service: accounts with public posts, the most recently
-//! active first, without those that the asker follows.
+//! People: `urn:x-folkmoot:people:0`, asked of the pubsub service. Without further words those to follow: accounts with
+//! public posts, the most recently active first, without those that the asker follows. With `search='…'` those whose
+//! address or name has words that begin so.
 
 use wire::{StanzaError, Writer};
 
@@ -11,6 +12,8 @@ const PEOPLE: &str = "urn:x-folkmoot:people:0";
 /// How many are told when the client does not say, and at most.
 const USUAL: u32 = 20;
 const MAX: u32 = 100;
+/// The longest search, in bytes.
+const SEARCH_MAX: usize = 256;
 
 pub(super) fn register(xeps: &mut Xeps) {
     xeps.feature(Target::Pubsub, PEOPLE)
@@ -25,12 +28,14 @@ async fn people(cx: Cx) -> Answered {
             .map_err(|_| StanzaError::bad_request())?
             .min(MAX),
     };
-    let people = cx
-        .server
-        .timelines
-        .people_to_follow(cx.session.no, max)
-        .await
-        .map_err(on_the_wire)?;
+    let (timelines, actor) = (&cx.server.timelines, cx.actor());
+    let search = cx.payload().attr("search");
+    let people = match search.as_deref() {
+        None => timelines.people_to_follow(&actor, max).await,
+        Some(search) if search.len() > SEARCH_MAX => return Err(StanzaError::bad_request()),
+        Some(search) => timelines.search_people(&actor, search, max).await,
+    };
+    let people = people.map_err(on_the_wire)?;
     let mut writer = Writer::new();
     writer.open("people").ns(PEOPLE);
     for person in people {
@@ -38,9 +43,11 @@ async fn people(cx: Cx) -> Answered {
             .open("person")
             .attr("jid", person.jid.as_str())
             .attr_opt("name", person.name.as_deref());
+        let number = |count: Option<u64>| count.map(|count| count.to_string());
         writer
-            .attr("posts", &person.posts.to_string())
-            .attr("followers", &person.followers.to_string())
+            .attr_opt("posts", number(person.posts).as_deref())
+            .attr_opt("followers", number(person.followers).as_deref())
+            .attr_opt("following", person.is_followed.then_some("true"))
             .close();
     }
     writer.close();
