@@ -17,7 +17,7 @@ use store::{BoxFuture, JidNo, PAGE_BYTES, PostId, ReadError, Reader, Timestamp};
 use wire::{BareJid, Document, Writer};
 
 use crate::payload::origin;
-use crate::posts::{Post, Sight, others, placed};
+use crate::posts::{Places, Post, Sight, placed};
 use crate::timelines::{Direction, Timelines, direction, number};
 
 /// The id of the item that says up to where the list was read.
@@ -311,14 +311,21 @@ impl Timelines {
         let read = self.inner.store.read(move |reader| {
             let upto = reader.notifications_read(owner)?;
             let rows = reader.newest_notifications(owner, KEPT, None)?;
-            let new: Vec<_> = rows.into_iter().take_while(|row| row.id > upto).collect();
-            let subjects: Vec<_> = new.iter().filter_map(|row| row.subject).collect();
-            let followers = new.len() - subjects.len();
-            Ok((upto, followers as u64, others(reader, &subjects)?))
+            let new = rows.into_iter().take_while(|row| row.id > upto);
+            let mut places = Places::default();
+            let (mut followers, mut subjects) = (0, Vec::new());
+            for row in new {
+                match row.subject {
+                    _ if places.is_closed(reader, row.by)? => {}
+                    Some(subject) => subjects.extend(places.other(reader, subject)?),
+                    None => followers += 1,
+                }
+            }
+            Ok((upto, followers, subjects))
         });
         let (upto, mut unread, subjects) = read.await?;
         let mut sight = Sight::new(self, actor);
-        for subject in subjects.into_iter().flatten() {
+        for subject in subjects {
             if sight.may_see(&Virtual::Notifications, &subject).await? {
                 unread += 1;
             }
@@ -345,10 +352,19 @@ impl Timelines {
 
 /// Notifications and the posts that they are about, in the direction of reading.
 struct Found {
-    rows: Vec<(Notification, Option<Post>)>,
+    rows: Vec<(Notification, Subject)>,
     upto: PostId,
     /// Whether there is nothing beyond them.
     is_end: bool,
+}
+
+/// What a notification is about.
+enum Subject {
+    /// No post: a new follower.
+    None,
+    Post(Box<Post>),
+    /// A post that is gone; or whoever did it is no more to be seen.
+    Gone,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -378,18 +394,25 @@ fn with_posts(
     is_end: IsEnd,
 ) -> Result<Found, ReadError> {
     let count = rows.len();
+    let mut places = Places::default();
     let mut with = Vec::with_capacity(count);
     let mut bytes = 0;
     for row in rows {
         if bytes >= PAGE_BYTES {
             break;
         }
-        let post = match row.subject {
-            Some(subject) => placed(reader, reader.post(subject)?.into_iter().collect())?.pop(),
-            None => None,
+        let subject = match row.subject {
+            _ if places.is_closed(reader, row.by)? => Subject::Gone,
+            None => Subject::None,
+            Some(subject) => match placed(reader, reader.post(subject)?.into_iter().collect())?.pop() {
+                Some(post) => {
+                    bytes += post.row.payload.len();
+                    Subject::Post(Box::new(post))
+                }
+                None => Subject::Gone,
+            },
         };
-        bytes += post.as_ref().map_or(0, |post| post.row.payload.len());
-        with.push((row, post));
+        with.push((row, subject));
     }
     Ok(Found {
         is_end: is_end == IsEnd::Yes && with.len() == count,
@@ -420,15 +443,15 @@ impl<'a> Page<'a> {
     async fn add(&mut self, found: Found) -> Result<(), PubsubError> {
         let people: Vec<_> = found.rows.iter().map(|(row, _)| row.by).collect();
         let names = self.timelines.inner.store.jids().names(&people).await?;
-        for ((row, post), by) in found.rows.into_iter().zip(names) {
+        for ((row, subject), by) in found.rows.into_iter().zip(names) {
             let Some(by) = by else { continue };
-            let about = match (row.subject, post) {
-                (None, _) => None,
-                (Some(_), Some(post)) => match self.about(&post).await? {
+            let about = match subject {
+                Subject::None => None,
+                Subject::Post(post) => match self.about(&post).await? {
                     Some(about) => Some(about),
                     None => continue,
                 },
-                (Some(_), None) => continue,
+                Subject::Gone => continue,
             };
             let payload = write(&row, &by, about.as_ref(), found.upto);
             self.bytes += payload.len();

@@ -57,7 +57,8 @@ impl Post {
     }
 }
 
-/// Adds to each row what is to be known about it. Of a node that is gone, nothing is shown.
+/// Adds to each row what is to be known about it. Of a node that is gone, and of people whose account is closed, nothing is
+/// shown.
 pub(crate) fn placed(reader: &Reader, rows: Vec<store::items::Item>) -> Result<Vec<Post>, ReadError> {
     let mut places = Places::default();
     let mut posts = Vec::with_capacity(rows.len());
@@ -65,6 +66,9 @@ pub(crate) fn placed(reader: &Reader, rows: Vec<store::items::Item>) -> Result<V
         let Some(home) = places.home(reader, row.node)? else {
             continue;
         };
+        if places.is_closed(reader, row.publisher)? || places.is_closed(reader, home.owner)? {
+            continue;
+        }
         let links = reader.links(row.post_id)?;
         let place = match links.parent {
             Some(_) => reader.place_in_thread(row.post_id)?,
@@ -90,22 +94,25 @@ pub(crate) fn placed(reader: &Reader, rows: Vec<store::items::Item>) -> Result<V
     Ok(posts)
 }
 
-/// Where items are, as far as they are there.
-pub(crate) fn others(reader: &Reader, numbers: &[PostId]) -> Result<Vec<Option<Other>>, ReadError> {
-    let mut places = Places::default();
-    numbers
-        .iter()
-        .map(|number| places.other(reader, *number))
-        .collect()
-}
-
+/// Where items are, as far as they are there, and whose accounts are closed; each looked up once.
 #[derive(Default)]
-struct Places {
+pub(crate) struct Places {
+    closed: HashMap<JidNo, bool>,
     nodes: HashMap<NodeNo, Option<Home>>,
     items: HashMap<PostId, Option<Other>>,
 }
 
 impl Places {
+    /// Whether somebody's account is closed.
+    pub(crate) fn is_closed(&mut self, reader: &Reader, no: JidNo) -> Result<bool, ReadError> {
+        if let Some(known) = self.closed.get(&no) {
+            return Ok(*known);
+        }
+        let is_closed = reader.is_closed(no)?;
+        self.closed.insert(no, is_closed);
+        Ok(is_closed)
+    }
+
     fn home(&mut self, reader: &Reader, no: NodeNo) -> Result<Option<Home>, ReadError> {
         if let Some(known) = self.nodes.get(&no) {
             return Ok(known.clone());
@@ -119,11 +126,12 @@ impl Places {
         Ok(home)
     }
 
-    fn other(&mut self, reader: &Reader, number: PostId) -> Result<Option<Other>, ReadError> {
+    pub(crate) fn other(&mut self, reader: &Reader, number: PostId) -> Result<Option<Other>, ReadError> {
         if let Some(known) = self.items.get(&number) {
             return Ok(known.clone());
         }
         let other = match reader.place_of(number)? {
+            Some((_, publisher)) if self.is_closed(reader, publisher)? => None,
             Some((node, publisher)) => self.home(reader, node)?.map(|home| Other {
                 number,
                 publisher,

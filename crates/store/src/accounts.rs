@@ -219,6 +219,16 @@ impl Reader {
         )
     }
 
+    /// Whether this is an account of ours that is not active: disabled for a while, or about to be gone.
+    pub fn is_closed(&self, no: JidNo) -> Result<bool, ReadError> {
+        let closed = self.first(
+            "SELECT 1 FROM accounts WHERE no = ?1 AND state <> 'active'",
+            [no],
+            |_| Ok(()),
+        )?;
+        Ok(closed.is_some())
+    }
+
     /// The account with this name.
     pub fn account_named(&self, domain: &str, localpart: &str) -> Result<Option<Account>, ReadError> {
         let sql = format!("SELECT {COLUMNS} FROM accounts WHERE domain = ?1 AND localpart = ?2");
