@@ -6,10 +6,24 @@ const devServer = process.env.DEV_SERVER ?? 'http://127.0.0.1:5280';
 const proxy = { '/xmpp-websocket': { target: devServer, ws: true } };
 
 /**
- * Parts of Strophe that this client never makes: connections by polling or in a worker, and
- * resumption. One file holds everything, so that no bundler can leave them out by itself.
+ * Parts of Strophe that this client never makes: connections by polling or in a worker, resumption,
+ * mechanisms that it does not offer, stanzas from text. One file holds everything, so that no bundler can leave them out by itself.
  */
-const UNUSED = ['Bosh', 'WorkerWebsocket', 'StreamManagement', 'StreamManagementMirror'];
+const UNUSED = [
+  'Bosh',
+  'Request',
+  'WorkerWebsocket',
+  'StreamManagement',
+  'StreamManagementMirror',
+  'MemoryStorageBackend',
+  'SessionStorageBackend',
+  'SASLAnonymous',
+  'SASLExternal',
+  'SASLPlain',
+  'SASLSHA384',
+  'SASLXOAuth2',
+  'Stanza',
+];
 
 function leanStrophe(): Plugin {
   return {
@@ -34,9 +48,19 @@ export default defineConfig({
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
     target: 'es2022',
-    modulePreload: { polyfill: false },
+    // One style sheet, and parts that need nothing else first: no code to see to either.
+    cssCodeSplit: false,
+    modulePreload: false,
     assetsInlineLimit: 0,
     reportCompressedSize: false,
+    rolldownOptions: {
+      output: {
+        // What several parts share is one file: many small ones compress badly.
+        codeSplitting: {
+          groups: [{ name: 'shared', test: /\/src\/|\/preact\//, minShareCount: 2 }],
+        },
+      },
+    },
   },
   server: { proxy },
   preview: { proxy },

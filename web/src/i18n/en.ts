@@ -95,7 +95,8 @@ export const en = {
   'people.subtitle': 'Who has been talking lately',
   'people.toFollow': 'People to follow',
   'people.more': 'More people',
-  'people.empty': 'Nobody new to follow right now. Invite somebody!',
+  'people.empty': 'Nobody new to follow right now.',
+  'people.empty.invite': 'Invite somebody',
   'people.meta': '{posts} · {followers}',
   'people.following': 'You follow',
 

@@ -56,7 +56,13 @@ export function PeopleList({ max, meta, contact }: ListProps) {
   if (!people) {
     return error === undefined ? <Skeleton /> : <p class="note">{errorText(error)}</p>;
   }
-  if (people.length === 0) return <p class="note">{t('people.empty')}</p>;
+  if (people.length === 0) {
+    return (
+      <p class="note">
+        {t('people.empty')} <A to={paths.invitations}>{t('people.empty.invite')}</A>
+      </p>
+    );
+  }
   return (
     <ul class="people">
       {people.slice(0, max).map((person) => (

@@ -154,11 +154,8 @@ function BottomBar() {
   return (
     <nav class="bottom" aria-label={t('nav.label')}>
       <BottomLink destination={home} />
-      <BottomLink destination={messages}>
-        <ChatBadge />
-      </BottomLink>
-      <BottomLink destination={people}>
-        <RequestBadge />
+      <BottomLink destination={notifications}>
+        <NoticeBadge />
       </BottomLink>
       <button
         type="button"
@@ -168,8 +165,11 @@ function BottomBar() {
       >
         <Icon name="write" />
       </button>
-      <BottomLink destination={notifications}>
-        <NoticeBadge />
+      <BottomLink destination={messages}>
+        <ChatBadge />
+      </BottomLink>
+      <BottomLink destination={people}>
+        <RequestBadge />
       </BottomLink>
     </nav>
   );

@@ -26,6 +26,7 @@ export const PLACES: Readonly<Record<string, string>> = {
   n: paths.notifications,
   p: paths.public,
   f: paths.people,
+  m: paths.messages,
   s: paths.settings,
 };
 
@@ -56,6 +57,7 @@ export function shortcutGroups(): ShortcutGroup[] {
         { keys: ['G', 'H'], text: t('nav.home') },
         { keys: ['G', 'N'], text: t('nav.notifications') },
         { keys: ['G', 'P'], text: t('nav.public') },
+        { keys: ['G', 'M'], text: t('nav.messages') },
         { keys: ['G', 'F'], text: t('nav.people') },
         { keys: ['G', 'U'], text: t('nav.profile') },
         { keys: ['G', 'S'], text: t('nav.settings') },
