@@ -114,6 +114,14 @@ pub enum PubsubError {
     Storage,
 }
 
+impl PubsubError {
+    /// Whether the same may succeed later.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self, PubsubError::Overloaded | PubsubError::Storage)
+    }
+}
+
 impl From<ReadError> for PubsubError {
     fn from(error: ReadError) -> Self {
         match error {

@@ -202,11 +202,12 @@ impl Host {
             .await;
         match retracted {
             Ok(accepted) => match accepted.durable.await {
-                Ok(()) | Err(PubsubError::NodeNotFound) => Ok(()),
-                Err(error) => Err(error),
+                Err(error) if error.is_passing() => Err(error),
+                // It is gone already.
+                Ok(()) | Err(_) => Ok(()),
             },
-            Err(PubsubError::NodeNotFound | PubsubError::ItemNotFound) => Ok(()),
-            Err(error) => Err(error),
+            Err(error) if error.is_passing() => Err(error),
+            Err(_) => Ok(()),
         }
     }
 
@@ -308,8 +309,10 @@ impl Host {
             .renew(&owner, &actor, &boost.name, &boost.item_id, content)
             .await
         {
-            // The post is gone by now, and so will be what repeats it.
-            Err(PubsubError::NodeNotFound | PubsubError::Forbidden) => Ok(()),
+            Err(error) if !error.is_passing() => {
+                tracing::debug!(%error, "a boost does not follow its post");
+                Ok(())
+            }
             done => done,
         }
     }

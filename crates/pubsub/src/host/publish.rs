@@ -221,10 +221,15 @@ impl Host {
             options: None,
             purpose: Purpose::Renew,
         };
+        let size = match &content.body {
+            Body::Boost(original, _) => original.payload.len(),
+            Body::Plain(payload) => payload.len(),
+            Body::Microblog(_) | Body::Comment(_) => 1,
+        };
         let checked = Checked {
             id: Some(id.into()),
             content,
-            size: 0,
+            size,
         };
         match self.submit(owner, submission, vec![checked]).await {
             Ok(accepted) => accepted.durable.await.map(drop),

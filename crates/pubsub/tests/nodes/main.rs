@@ -5,6 +5,7 @@
 mod access;
 mod basics;
 mod configuration;
+mod conversation;
 mod delivery;
 mod faults;
 mod hostile;

@@ -1,6 +1,6 @@
 //! A host over a real store in a folder that vanishes, with a clock that stands still and rosters of a few words.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +9,7 @@ use bus::{AccessModel, Event, EventSink, MICROBLOG, PublishKind};
 use format::form::{DataForm, Field, FormType};
 use parking_lot::Mutex;
 use pubsub::{
-    Accepted, Actor, Host, ItemsPage, ItemsQuery, NewItem, PubsubError, Relation, Relations, Settings,
+    Accepted, Actor, Blocking, Host, ItemsPage, ItemsQuery, NewItem, PubsubError, Relation, Relations, Settings,
 };
 use store::accounts::{self, Account, AccountState};
 use store::{BoxFuture, Clock, JidNo, Options, Store, Timestamp};
@@ -45,15 +45,26 @@ impl Clock for StoppedClock {
 
 /// Who sees whose presence, and in which groups they are.
 #[derive(Default)]
-pub struct Rosters(Mutex<HashMap<(JidNo, JidNo), Relation>>);
+pub struct Rosters {
+    relations: Mutex<HashMap<(JidNo, JidNo), Relation>>,
+    blocked: Mutex<HashSet<(JidNo, JidNo)>>,
+}
 
 impl Rosters {
     pub fn set(&self, owner: JidNo, actor: JidNo, relation: Relation) {
-        self.0.lock().insert((owner, actor), relation);
+        self.relations.lock().insert((owner, actor), relation);
     }
 
     pub fn get(&self, owner: JidNo, actor: JidNo) -> Relation {
-        self.0.lock().get(&(owner, actor)).cloned().unwrap_or_default()
+        self.relations
+            .lock()
+            .get(&(owner, actor))
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    pub fn block(&self, who: JidNo, whom: JidNo) {
+        self.blocked.lock().insert((who, whom));
     }
 }
 
@@ -61,6 +72,14 @@ impl Relations for Rosters {
     fn relation(&self, owner: JidNo, actor: JidNo) -> BoxFuture<'_, Relation> {
         assert_ne!(owner, actor, "never asked about oneself");
         Box::pin(std::future::ready(self.get(owner, actor)))
+    }
+
+    fn blocking(&self, actor: &Actor, other: JidNo, _: &BareJid) -> Blocking {
+        let blocked = self.blocked.lock();
+        Blocking {
+            blocks: blocked.contains(&(actor.no, other)),
+            is_blocked: blocked.contains(&(other, actor.no)),
+        }
     }
 }
 
