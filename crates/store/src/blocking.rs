@@ -39,11 +39,10 @@ pub fn change(no: JidNo, added: Vec<Blocked>, removed: Vec<Blocked>) -> Write {
                 (no, blocked.contact, &blocked.resource),
             )?;
         }
-        if added.is_empty() {
-            Ok(())
-        } else {
-            notifications::blocked(tx, no)
-        }
+        // Posts are of accounts: a full address blocks none.
+        let whole = added.iter().filter(|blocked| blocked.resource.is_empty());
+        let whole: Vec<_> = whole.map(|blocked| blocked.contact).collect();
+        notifications::blocked(tx, no, &whole)
     })
 }
 

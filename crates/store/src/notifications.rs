@@ -3,6 +3,7 @@
 //! Rows come and go with what brought them about, in its own transaction; what became of them is told to whoever takes
 //! the [`Notices`]. Whether an account may still read the post concerned is decided above this crate.
 
+use std::collections::HashSet;
 use std::sync::OnceLock;
 
 use rusqlite::Row;
@@ -286,24 +287,30 @@ fn are_parted(tx: &Tx<'_>, one: JidNo, other: JidNo) -> Result<bool, WriteError>
     Ok(blocks(one, other)? || blocks(other, one)?)
 }
 
-/// An account blocks more than before: what it was told of those people goes.
-pub(crate) fn blocked(tx: &mut Tx<'_>, owner: JidNo) -> Result<(), WriteError> {
-    let sql = format!("SELECT {COLUMNS} FROM notifications WHERE owner = ?1");
-    let mut gone = Vec::new();
-    let mut known: Vec<(JidNo, bool)> = Vec::new();
-    for row in tx.rows(&sql, [owner], found)? {
-        let is_parted = match known.iter().find(|(by, _)| *by == row.by) {
-            Some((_, is_parted)) => *is_parted,
-            None => {
-                let is_parted = are_parted(tx, owner, row.by)?;
-                known.push((row.by, is_parted));
-                is_parted
-            }
-        };
-        if is_parted {
-            gone.push(row);
-        }
+/// An account blocks these bare JIDs and domains: what it was told of them goes.
+pub(crate) fn blocked(tx: &mut Tx<'_>, owner: JidNo, contacts: &[JidNo]) -> Result<(), WriteError> {
+    let mut names = HashSet::with_capacity(contacts.len());
+    for contact in contacts {
+        let name: Option<String> =
+            tx.first("SELECT jid FROM jids WHERE no = ?1", [contact], |row| row.get(0))?;
+        names.extend(name);
     }
+    if names.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "SELECT {COLUMNS}, coalesce((SELECT jid FROM jids WHERE no = notifications.by), '') \
+         FROM notifications WHERE owner = ?1"
+    );
+    let all = tx.rows(&sql, [owner], |row| Ok((found(row)?, row.get::<_, String>(7)?)))?;
+    let gone: Vec<_> = all
+        .into_iter()
+        .filter(|(_, by)| {
+            let domain = by.split_once('@').map(|(_, domain)| domain);
+            names.contains(by) || domain.is_some_and(|domain| names.contains(domain))
+        })
+        .map(|(row, _)| row)
+        .collect();
     delete(tx, &gone)
 }
 

@@ -98,5 +98,6 @@ fn upto(payload: &[u8]) -> Option<PostId> {
     let root = document.root();
     let is_read = root.is("read", bus::NOTIFICATIONS);
     let upto = root.attr("upto").filter(|_| is_read)?;
-    upto.parse().ok().filter(|number| *number < 1 << 53).map(PostId)
+    let number = upto.parse().ok()?;
+    (0 < number && number < 1 << 53).then_some(PostId(number))
 }
