@@ -108,6 +108,17 @@ export const paths = {
   thread: (handle: string, number: string) => `/app/${person(handle)}/${number}`,
 };
 
+/** The client's own address of what a public page of this site shows; undefined for any other. */
+export function innerPath(href: string, origin: string): string | undefined {
+  if (!href.startsWith(`${origin}/`)) return undefined;
+  const [first = '', second, ...rest] = href.slice(origin.length + 1).split(/[/?#]/);
+  if (rest.length > 0) return undefined;
+  const isPerson = /^(@|%40)[^@]+$/.test(first) && (second === undefined || /^\d+$/.test(second));
+  const isTag = first === 'tag' && second !== undefined && second !== '';
+  if (!isPerson && !isTag) return undefined;
+  return `/app/${[first.replace('%40', '@'), second].filter((part) => part !== undefined).join('/')}`;
+}
+
 /** The server's own page of the same thing, which everybody can read; undefined where there is none. */
 export function publicPage(route: Route): string | undefined {
   switch (route.page) {

@@ -1,5 +1,5 @@
 /** Where a post, an answer or an edit is written; what was begun survives a change of page. */
-import { useEffect, useId, useRef } from 'preact/hooks';
+import { useEffect, useId, useRef, useState } from 'preact/hooks';
 import { errorText } from '../i18n/errors';
 import { plural, t } from '../i18n';
 import { lengthOf } from '../model/text';
@@ -34,6 +34,8 @@ export function Composer({ what, place, isFocused, onDone }: Props) {
   const id = useId();
   const field = useRef<HTMLTextAreaElement>(null);
   const { busy, error, run } = useTask();
+  // In a thread the mention of whom one answers comes with the focus; until then the field is empty.
+  const [isTouched, setTouched] = useState(place !== 'thread' || isFocused === true);
   const length = lengthOf(text.trim());
   const isBegun = text.trim() !== startOf(what).trim();
   const canPost = isBegun && length > 0 && length <= LONGEST && !busy;
@@ -44,6 +46,12 @@ export function Composer({ what, place, isFocused, onDone }: Props) {
     area.focus();
     area.setSelectionRange(area.value.length, area.value.length);
   }, [place, isFocused]);
+  useEffect(() => {
+    const area = field.current;
+    if (isTouched && area === document.activeElement) {
+      area?.setSelectionRange(area.value.length, area.value.length);
+    }
+  }, [isTouched]);
 
   const submit = () => {
     if (!canPost) return;
@@ -79,7 +87,8 @@ export function Composer({ what, place, isFocused, onDone }: Props) {
           placeholder={words.placeholder}
           rows={place === 'dialog' ? 4 : 1}
           describedBy={`${id}-count`}
-          value={text}
+          value={isTouched || isBegun ? text : ''}
+          onFocus={() => setTouched(true)}
           onChange={(value) => draft.set(value)}
           onSubmit={submit}
         />

@@ -12,7 +12,13 @@ interface Props {
 export function Dialog({ label, kind, onClose, children }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
+    const before = document.activeElement;
     dialog.current?.showModal();
+    // The browser gives the focus back only to whoever closes a dialog and leaves it where it is.
+    return () => {
+      if (before instanceof HTMLElement && before.isConnected)
+        before.focus({ preventScroll: true });
+    };
   }, []);
   return (
     <dialog

@@ -18,6 +18,7 @@ interface Props {
   value: string;
   onChange: (value: string) => void;
   onSubmit: () => void;
+  onFocus: () => void;
 }
 
 export function MentionField(props: Props) {
@@ -91,6 +92,7 @@ export function MentionField(props: Props) {
         onKeyUp={(event) => {
           if (/^(Arrow(Left|Right)|Home|End)$/.test(event.key)) look();
         }}
+        onFocus={props.onFocus}
         onBlur={() => setCaret(undefined)}
         onKeyDown={onKey}
       />

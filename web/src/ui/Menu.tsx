@@ -19,7 +19,9 @@ export function Menu({ label, items }: { label: string; items: MenuItem[] }) {
     if (!isOpen) return undefined;
     root.current?.querySelector<HTMLElement>('[role=menuitem]')?.focus();
     const onPointer = (event: PointerEvent) => {
-      if (!root.current?.contains(event.target as Node)) setOpen(false);
+      if (root.current?.contains(event.target as Node)) return;
+      setOpen(false);
+      swallowClick();
     };
     addEventListener('pointerdown', onPointer);
     return () => removeEventListener('pointerdown', onPointer);
@@ -73,6 +75,15 @@ export function Menu({ label, items }: { label: string; items: MenuItem[] }) {
       )}
     </div>
   );
+}
+
+/** The click that closes a menu does nothing else, unless it is on a control of its own. */
+function swallowClick(): void {
+  const onClick = (event: MouseEvent) => {
+    if (!(event.target as Element).closest('a, button, input, textarea')) event.stopPropagation();
+  };
+  addEventListener('click', onClick, { capture: true, once: true });
+  setTimeout(() => removeEventListener('click', onClick, { capture: true }), 500);
 }
 
 interface MenuButtonProps {

@@ -8,6 +8,7 @@ import { handleOf } from '../xmpp/jid';
 import { openComposer } from './composing';
 import { Dialog } from './Dialog';
 import { useAccount, useClient } from './hooks';
+import { holdPlace } from './keyboard';
 import { Menu, type MenuItem } from './Menu';
 import { useThreadRoot } from './thread-root';
 import { toast } from './toasts';
@@ -69,8 +70,10 @@ function DeleteDialog({ post, isOwn, onClose }: DeleteProps) {
   const client = useClient();
   const remove = async () => {
     onClose();
+    const settle = holdPlace();
     try {
       await client.conversation.delete(post);
+      requestAnimationFrame(() => requestAnimationFrame(settle));
       toast(t('post.deleted'));
     } catch (error) {
       toast(errorText(error), 'error');

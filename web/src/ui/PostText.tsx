@@ -1,5 +1,5 @@
 /** What somebody wrote, as text: links, tags and mentions become elements, nothing else does. */
-import { paths } from '../model/route';
+import { innerPath, paths } from '../model/route';
 import { split, type Piece } from '../model/text';
 import { localpart } from '../xmpp/jid';
 import { useClient } from './hooks';
@@ -20,12 +20,21 @@ function show(piece: Piece, key: number, domain: string) {
   switch (piece.kind) {
     case 'text':
       return piece.text;
-    case 'link':
+    case 'link': {
+      const inner = innerPath(piece.href, location.origin);
+      if (inner !== undefined) {
+        return (
+          <A key={key} to={inner}>
+            {shorten(piece.text)}
+          </A>
+        );
+      }
       return (
         <a key={key} href={piece.href} rel="noopener noreferrer nofollow" target="_blank">
           {shorten(piece.text)}
         </a>
       );
+    }
     case 'tag':
       return (
         <A key={key} to={paths.tag(piece.tag)} class="tag">

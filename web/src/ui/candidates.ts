@@ -32,6 +32,7 @@ function peopleAround(client: Client, account: string): string[] {
   const people = new Set([
     ...client.conversation.people(),
     ...(client.follows.state.value?.keys() ?? []),
+    ...(client.contacts.value?.roster.contacts.value?.keys() ?? []),
     ...client.people(),
   ]);
   people.delete(account);

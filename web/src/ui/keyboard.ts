@@ -60,6 +60,20 @@ function press(key: string): boolean {
   return true;
 }
 
+/** Keeps the place of the focus when the post that has it goes away: the next one gets it. */
+export function holdPlace(): () => void {
+  const here = document.activeElement?.closest('.post');
+  const row = here?.closest('li') ?? here;
+  const near = [row?.nextElementSibling, row?.previousElementSibling].map((other) =>
+    other?.matches('.post') ? other : other?.querySelector('.post'),
+  );
+  return () => {
+    if (here?.isConnected) return;
+    const next = near.find((other) => other?.isConnected);
+    if (next instanceof HTMLElement) next.focus({ preventScroll: true });
+  };
+}
+
 function isTyping(target: EventTarget | null): boolean {
   return target instanceof HTMLElement && target.closest('input, textarea, select') !== null;
 }
