@@ -7,7 +7,7 @@ const proxy = { '/xmpp-websocket': { target: devServer, ws: true } };
 
 /**
  * Parts of Strophe that this client never makes: connections by polling or in a worker, resumption,
- * mechanisms that it does not offer, stanzas from text. One file holds everything, so that no bundler can leave them out by itself.
+ * mechanisms that it does not offer, HTML, stanzas from text. One file holds everything, so that no bundler can leave them out by itself.
  */
 const UNUSED = [
   'Bosh',
@@ -23,6 +23,14 @@ const UNUSED = [
   'SASLSHA384',
   'SASLXOAuth2',
   'Stanza',
+  'toStanzaView',
+  'createHtml',
+  'createFromHtmlElement',
+  'validTag',
+  'validAttribute',
+  'validCSS',
+  'addCookies',
+  'stx',
 ];
 
 function leanStrophe(): Plugin {
@@ -33,9 +41,12 @@ function leanStrophe(): Plugin {
       let lean = code;
       for (const name of UNUSED) {
         const before = lean.length;
-        // A class at the top of a file ends with the first brace that begins a line.
-        lean = lean.replace(new RegExp(`^class ${name}\\b[^]*?^}$`, 'm'), `class ${name} {}`);
-        if (lean.length === before) throw new Error(`Strophe has no class ${name} any more`);
+        // What stands at the top of a file ends with the first brace that begins a line.
+        const whole = new RegExp(`^(class|function) (${name})\\b[^]*?^}$`, 'm');
+        lean = lean.replace(whole, (_, kind: string) =>
+          kind === 'class' ? `class ${name} {}` : `function ${name}() {}`,
+        );
+        if (lean.length === before) throw new Error(`Strophe has no ${name} any more`);
       }
       return { code: lean, map: null };
     },

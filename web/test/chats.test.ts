@@ -78,7 +78,7 @@ test('without the server’s word a message is sent again, under the same id', a
 });
 
 test('a message that comes back says why, and can be sent again', async () => {
-  const { chats, link, receive, states } = setUp();
+  const { chats, link, receive, states, storage } = setUp();
   chats.connect(link);
   chats.send(ROMEO, 'Hello');
   await settled();
@@ -87,6 +87,7 @@ test('a message that comes back says why, and can be sent again', async () => {
     `<message xmlns='jabber:client' from='mallory@localhost' type='error' id='own-1'>${error}</message>`,
   );
   assert.deepEqual(states(), ['sent'], 'others cannot spoil it');
+  assert.deepEqual([...storage.kept.keys()].filter((key) => key.includes('mallory')), []);
   receive(
     `<message xmlns='jabber:client' from='${ROMEO}' type='error' id='own-1'>${error}</message>`,
   );
