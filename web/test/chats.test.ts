@@ -87,7 +87,10 @@ test('a message that comes back says why, and can be sent again', async () => {
     `<message xmlns='jabber:client' from='mallory@localhost' type='error' id='own-1'>${error}</message>`,
   );
   assert.deepEqual(states(), ['sent'], 'others cannot spoil it');
-  assert.deepEqual([...storage.kept.keys()].filter((key) => key.includes('mallory')), []);
+  assert.deepEqual(
+    [...storage.kept.keys()].filter((key) => key.includes('mallory')),
+    [],
+  );
   receive(
     `<message xmlns='jabber:client' from='${ROMEO}' type='error' id='own-1'>${error}</message>`,
   );
