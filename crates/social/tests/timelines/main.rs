@@ -4,6 +4,7 @@
 
 mod model;
 mod stories;
+mod told;
 #[path = "../../../pubsub/tests/nodes/world.rs"]
 #[allow(dead_code)]
 mod world;
