@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use bus::{AccessModel, MICROBLOG};
+use bus::{AccessModel, MICROBLOG, Virtual};
 use format::uri::XmppUri;
 use proptest::prelude::*;
 use pubsub::form::NODE_CONFIG;
 use pubsub::{Actor, ItemsQuery, NewItem, Relation};
 use social::Timelines;
 use store::accounts::{AccountState, set_state};
-use wire::Document;
+use wire::{BareJid, Document};
 
 use crate::world::{World, entry, form};
 
@@ -53,6 +53,16 @@ async fn list(timelines: &Timelines, reader: &Actor) -> Vec<(String, String, Str
         list.push((attr("type"), attr("by"), uri.unwrap_or_default()));
     }
     list
+}
+
+/// The items of the public stream.
+async fn public(timelines: &Timelines, reader: &Actor) -> Vec<String> {
+    let service = BareJid::parse("pubsub.localhost").unwrap();
+    let page = timelines
+        .items(&service, reader, &Virtual::PublicStream, ItemsQuery::All)
+        .await
+        .unwrap();
+    page.items.iter().map(|item| item.item.id.to_string()).collect()
 }
 
 fn told(kind: &str, by: &Actor, item: &str) -> (String, String, String) {
@@ -124,8 +134,10 @@ async fn what_a_closed_account_did_is_told_again_once_it_is_open() {
     let state = |state| world.store.write(set_state(romeo.no, state));
     state(AccountState::Disabled).await.unwrap();
     assert_eq!(list(&timelines, juliet).await, all[2..]);
+    assert_eq!(public(&timelines, juliet).await, ["mine"]);
     state(AccountState::Active).await.unwrap();
     assert_eq!(list(&timelines, juliet).await, all);
+    assert_eq!(public(&timelines, juliet).await, ["mine", "p"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,8 @@
 //! What a person is told of, on their own bare address: `urn:x-folkmoot:notifications:0`. Read as any node; the one item that can
 //! be published there says up to where it was read.
 //!
-//! Who is told of what is decided in `social`; live delivery is `notify`'s.
+//! Who is told of what is decided in `social`; live delivery is `notify`'s. Mentions follow XEP-0372 and XEP-0513
+//! (<https://xmpp.org/extensions/xep-0513.html>).
 
 use std::sync::Arc;
 
@@ -15,6 +16,9 @@ use super::pubsub::errors::on_the_wire;
 use crate::iq::{Answer, Answered, Cx};
 
 pub(super) fn register(xeps: &mut Xeps) {
+    // Mentions in the entries of posts.
+    xeps.xep(372, "References", "0.5.0")
+        .xep(513, "Explicit Mentions", "0.1.0");
     xeps.own_feature(bus::NOTIFICATIONS);
 }
 
