@@ -496,3 +496,189 @@ async fn the_web_client_or_a_word_about_it_is_at_the_root() {
     );
     assert!(headers["cache-control"].to_str().unwrap().contains("immutable"));
 }
+
+/// The numbers of the posts that a page links to, in its order, each once.
+fn numbers(page: &str) -> Vec<String> {
+    let mut numbers: Vec<String> = Vec::new();
+    for href in links(page, "/@") {
+        let number = href.rsplit('/').next().unwrap();
+        if number.bytes().all(|byte| byte.is_ascii_digit()) && !numbers.iter().any(|one| one == number) {
+            numbers.push(number.to_owned());
+        }
+    }
+    numbers
+}
+
+impl Place {
+    async fn comment(&self, who: &Actor, post: &str, id: &str, text: &str, answers_to: Option<&str>) {
+        let node = format!("urn:xmpp:microblog:0:comments/{post}");
+        let answer = answers_to.map_or_else(String::new, |item| {
+            let uri = format!(
+                "xmpp:pubsub.example.org?;node=urn%3Axmpp%3Amicroblog%3A0%3Acomments%2F{post};item={item}"
+            );
+            format!("<in-reply-to xmlns='http://purl.org/syndication/thread/1.0' ref='{uri}' href='{uri}'/>")
+        });
+        let entry = format!(
+            "<entry xmlns='http://www.w3.org/2005/Atom'><title type='text'>{text}</title>{answer}</entry>"
+        );
+        let item = NewItem {
+            id: Some(id.into()),
+            payload: Some(entry.into_bytes()),
+        };
+        let service = BareJid::parse("pubsub.example.org").unwrap();
+        let published = self.host.publish(&service, who, &node, vec![item], None).await;
+        published.unwrap().durable.await.unwrap();
+    }
+
+    async fn configure(&self, who: &Actor, access: &str) {
+        use format::form::{DataForm, Field, FormType};
+        let form = DataForm::new(FormType::Submit)
+            .with_form_type(pubsub::form::NODE_CONFIG)
+            .with(Field::plain("pubsub#access_model", access));
+        let configured = self.host.configure(&who.jid.bare(), who, MICROBLOG, &form).await;
+        configured.unwrap().durable.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_post_stands_in_its_thread() {
+    let place = Place::new("thread", None).await;
+    let juliet = place.person("juliet@example.org", AccessModel::Open).await;
+    let romeo = place.person("romeo@example.org", AccessModel::Open).await;
+    place.post(&juliet, "one", "What is in a name?").await;
+    let post = numbers(&place.page("/@juliet").await).remove(0);
+    place.comment(&romeo, &post, "a", "A rose &lt;b&gt;", None).await;
+    place
+        .comment(&juliet, &post, "b", "By any other name", Some("a"))
+        .await;
+
+    let page = place.page(&format!("/@juliet/{post}")).await;
+    let shown = numbers(&page);
+    let [_, rose, name] = &shown[..] else {
+        panic!("{shown:?}")
+    };
+    assert!(page.contains("A rose &lt;b&gt;") && page.contains("By any other name"));
+    assert!(page.contains("1 reply") && !page.contains("<script"), "{page}");
+    assert_eq!(page.matches("aria-current=\"true\"").count(), 1);
+    // The comment has a page: the same thread with it marked, under the name of who wrote it and under no other.
+    let path = format!("/@romeo/{rose}");
+    let comment = place.page(&path).await;
+    assert!(comment.contains("What is in a name?") && comment.contains("By any other name"));
+    let marked = comment.split("aria-current=\"true\"").nth(1).unwrap();
+    assert!(marked.split("</article>").next().unwrap().contains("A rose"));
+    assert!(comment.contains(&format!(
+        "<link rel=\"canonical\" href=\"https://social.example.org{path}\">"
+    )));
+    assert!(comment.contains(&format!("/app/@romeo/{rose}")));
+    assert_eq!(place.get(&format!("/@juliet/{rose}")).await.0, 404);
+    assert!(
+        place
+            .page(&format!("/@juliet/{name}"))
+            .await
+            .contains(&format!("In reply to <a href=\"/@romeo/{rose}\">"))
+    );
+    // Replies are on a page of their own; that of the posts counts them.
+    let posts = place.page("/@juliet").await;
+    assert!(posts.contains("1 reply") && !posts.contains("By any other name"));
+    let replies = place.page("/@juliet/replies").await;
+    assert!(replies.contains("What is in a name?") && replies.contains("By any other name"));
+    let feed = place.page("/@juliet/replies/feed.atom").await;
+    let parent = format!("href='https://social.example.org/@romeo/{rose}' type='text/html'/>");
+    assert!(
+        feed.contains("<thr:in-reply-to ref='xmpp:") && feed.contains(&parent),
+        "{feed}"
+    );
+    assert!(feed.contains("<thr:total>1</thr:total>") && feed.contains("<thr:total>0</thr:total>"));
+    let bytes = feed
+        .trim_start_matches("<?xml version='1.0' encoding='utf-8'?>")
+        .trim()
+        .as_bytes()
+        .to_vec();
+    assert!(wire::Document::parse(bytes).is_ok());
+
+    // A boost stands in its author's name, and its address leads to the post.
+    let via = "<entry xmlns='http://www.w3.org/2005/Atom'><title>x</title><link rel='via' \
+               href='xmpp:juliet@example.org?;node=urn%3Axmpp%3Amicroblog%3A0;item=one'/></entry>";
+    place.publish(&romeo, MICROBLOG, "again", via).await;
+    let boosts = place.page("/@romeo").await;
+    assert!(boosts.contains("Boosted by romeo") && boosts.contains("What is in a name?"));
+    assert_eq!(numbers(&boosts), [post.as_str()]);
+    assert!(boosts.contains("1 reply · 1 boost"), "{boosts}");
+    let boost = place
+        .host
+        .items(&romeo.jid.bare(), &romeo, MICROBLOG, pubsub::ItemsQuery::All)
+        .await
+        .unwrap()
+        .items[0]
+        .post_id;
+    let (status, headers, _) = place.get(&format!("/@romeo/{}", boost.0)).await;
+    assert_eq!(
+        (status, headers["location"].to_str().unwrap()),
+        (307, format!("/@juliet/{post}").as_str())
+    );
+
+    // Once juliet's posts are for her contacts, no address shows a word of it, whoever said it.
+    place.configure(&juliet, "presence").await;
+    for path in [
+        format!("/@juliet/{post}"),
+        format!("/@romeo/{rose}"),
+        format!("/@romeo/{}", boost.0),
+        "/@juliet".into(),
+    ] {
+        assert_eq!(place.get(&path).await.0, 404, "{path}");
+    }
+    for path in [
+        "/@romeo",
+        "/@romeo/replies",
+        "/@romeo/replies/feed.atom",
+        "/public",
+    ] {
+        let page = place.page(path).await;
+        assert!(!page.contains("rose") && !page.contains("name?"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_long_thread_is_shown_page_by_page() {
+    let place = Place::new("long-thread", None).await;
+    let juliet = place.person("juliet@example.org", AccessModel::Open).await;
+    place.post(&juliet, "one", "To begin with").await;
+    let post = numbers(&place.page("/@juliet").await).remove(0);
+    for number in 0..95 {
+        let text = format!("reply number {number}.");
+        place
+            .comment(&juliet, &post, &format!("c{number}"), &text, None)
+            .await;
+    }
+    let path = format!("/@juliet/{post}");
+    let shown = |page: &str| -> Vec<usize> {
+        (0..95)
+            .filter(|n| page.contains(&format!("reply number {n}.")))
+            .collect()
+    };
+    let mut all = Vec::new();
+    let mut page = place.page(&path).await;
+    let numbered = numbers(&page);
+    assert!(page.contains("95 replies"));
+    loop {
+        assert!(page.contains("To begin with") && shown(&page).len() <= 40);
+        all.extend(shown(&page));
+        let more = links(&page, &format!("{path}?after="))
+            .first()
+            .map(ToString::to_string);
+        let Some(more) = more else { break };
+        page = place.page(&more).await;
+        assert_eq!(links(&page, &format!("{path}?before=")).len(), 1);
+    }
+    assert_eq!(all, (0..95).collect::<Vec<_>>());
+    let back = links(&page, &format!("{path}?before="))[0].to_owned();
+    assert_eq!(shown(&place.page(&back).await), (40..80).collect::<Vec<_>>());
+    // A reply's page begins a little before it.
+    let reply = place.page(&format!("/@juliet/{}", numbered[36])).await;
+    assert_eq!(shown(&reply), (25..66).collect::<Vec<_>>());
+    assert!(reply.contains("?before=") && reply.contains("?after="));
+    for bad in ["?after=x", "?before=-1"] {
+        assert_eq!(place.get(&format!("{path}{bad}")).await.0, 400);
+    }
+    assert_eq!(place.get("/@juliet/9007199254740991").await.0, 404);
+}

@@ -102,11 +102,16 @@ struct Gone {
 }
 
 impl Mark {
+    fn is_urgent(&self) -> bool {
+        self.has_content || self.gone.is_some() || self.emptied.is_some()
+    }
+
+    fn is_pending(&self) -> bool {
+        self.is_urgent() || self.has_counts
+    }
+
     fn is_due(&self, now: u64) -> bool {
-        self.has_content
-            || self.gone.is_some()
-            || self.emptied.is_some()
-            || (self.has_counts && now >= self.quiet_until)
+        self.is_urgent() || (self.has_counts && now >= self.quiet_until)
     }
 
     fn take(&mut self, now: u64) -> Mark {
@@ -194,7 +199,7 @@ impl Live {
             return false;
         }
         state.accept(event);
-        if state.marks.is_empty() {
+        if !state.marks.values().any(Mark::is_pending) {
             return false;
         }
         self.marked.notify_one();
@@ -220,7 +225,8 @@ impl Live {
         state
             .marks
             .retain(|_, mark| mark.has_counts || mark.quiet_until > now);
-        let next = state.marks.values().map(|mark| mark.quiet_until).min();
+        let waiting = state.marks.values().filter(|mark| mark.has_counts);
+        let next = waiting.map(|mark| mark.quiet_until).min();
         state.is_running = next.is_some();
         next.map(|next| Err(next.saturating_sub(now)))
     }

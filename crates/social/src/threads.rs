@@ -7,7 +7,7 @@
 use pubsub::{Actor, PubsubError};
 use store::{PostId, ReadError, Reader};
 
-use crate::posts::{Sight, placed};
+use crate::posts::{Post, Sight, placed};
 use crate::timelines::{Direction, Timelines};
 
 impl Timelines {
@@ -18,13 +18,23 @@ impl Timelines {
     pub(crate) async fn thread_of(&self, actor: &Actor, number: PostId) -> Result<PostId, PubsubError> {
         self.inner.store.wait(self.inner.host.last_write()).await;
         let read = self.inner.store.read(move |reader| {
-            let number = reader.links(number)?.boost_of.unwrap_or(number);
-            let rows = reader.post(number)?.into_iter().collect();
-            Ok(placed(reader, rows)?.pop())
+            let one = |number| -> Result<Option<Post>, ReadError> {
+                Ok(placed(reader, reader.post(number)?.into_iter().collect())?.pop())
+            };
+            let named = one(number)?;
+            match named.as_ref().and_then(|post| post.links.boost_of) {
+                Some(original) => Ok((one(original)?, named)),
+                None => Ok((named, None)),
+            }
         });
-        let post = read.await?.ok_or(PubsubError::NodeNotFound)?;
+        let (post, boost) = read.await?;
+        let post = post.ok_or(PubsubError::NodeNotFound)?;
         let mut sight = Sight::new(self, actor);
-        let is_seen = post.links.likes.is_none() && sight.may_begin_at(&post).await?;
+        let is_boost_seen = match &boost {
+            Some(boost) => sight.may_begin_at(boost).await?,
+            None => true,
+        };
+        let is_seen = is_boost_seen && post.links.likes.is_none() && sight.may_begin_at(&post).await?;
         let is_root_seen = match &post.root {
             Some(root) => sight.may_read(root).await?,
             None => true,

@@ -21,7 +21,7 @@ pub struct Links {
     pub likes: Option<PostId>,
 }
 
-/// What is known about a post without looking into its conversation.
+/// What is known about a post without looking into its conversation; each counted up to [`MAX_COUNTED`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Direct replies. Counted only where they are in a node that belongs to the thread, or in one that is open:
@@ -117,6 +117,8 @@ pub(crate) fn remove(tx: &mut Tx<'_>, post_id: PostId) -> Result<(), WriteError>
     notifications::item_gone(tx, post_id)
 }
 
+/// Replies, likes and boosts of one post are counted so far: what a page costs must not grow with what others write.
+pub const MAX_COUNTED: u32 = 10_000;
 /// A row's item is neither deleted nor hidden.
 const LIVE: &str = "JOIN nodes n ON n.no = i.node AND i.post_id > n.hidden_to";
 /// It may be counted before everybody who may read the post that it belongs to.
@@ -181,16 +183,16 @@ impl Reader {
     /// For each post, in the order asked, what can be said of its conversation to somebody who may read it.
     pub fn counts(&self, post_ids: &[PostId], asker: Option<JidNo>) -> Result<Vec<Counts>, ReadError> {
         let replies = format!(
-            "SELECT count(*) FROM item_parents p JOIN items i ON i.post_id = p.post_id {LIVE} \
-             WHERE p.parent = ?1 AND {COUNTED}"
+            "SELECT count(*) FROM (SELECT 1 FROM item_parents p JOIN items i ON i.post_id = p.post_id {LIVE} \
+             WHERE p.parent = ?1 AND {COUNTED} LIMIT {MAX_COUNTED})"
         );
         let boosts = format!(
-            "SELECT count(*) FROM item_boosts b JOIN items i ON i.post_id = b.post_id {LIVE} \
-             WHERE b.target = ?1 AND {COUNTED}"
+            "SELECT count(*) FROM (SELECT 1 FROM item_boosts b JOIN items i ON i.post_id = b.post_id {LIVE} \
+             WHERE b.target = ?1 AND {COUNTED} LIMIT {MAX_COUNTED})"
         );
         let likes = format!(
-            "SELECT count(DISTINCT l.by) FROM item_likes l JOIN items i ON i.post_id = l.source {LIVE} \
-             WHERE l.target = ?1"
+            "SELECT count(*) FROM (SELECT DISTINCT l.by FROM item_likes l JOIN items i ON i.post_id = l.source \
+             {LIVE} WHERE l.target = ?1 LIMIT {MAX_COUNTED})"
         );
         let is_liked = format!(
             "SELECT 1 FROM item_likes l JOIN items i ON i.post_id = l.source {LIVE} \

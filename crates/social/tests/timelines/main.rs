@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used)]
 #![allow(missing_docs)]
 
+mod large;
 mod model;
+mod privacy;
 mod stories;
 mod told;
 #[path = "../../../pubsub/tests/nodes/world.rs"]
