@@ -112,6 +112,7 @@ export const people = {
   'chat.isTyping': 'typing…',
   'chat.new': 'New message',
   'chat.to': 'To whom?',
+  'chat.begin': 'Write a message',
   'chat.write': 'Message to {name}',
   'chat.placeholder': 'Write a message',
   'chat.send': 'Send',
@@ -202,6 +203,7 @@ export const people = {
 
   'invited.title': '{name} invites you',
   'invited.title.unknown': 'You are invited',
+  'invited.title.over': 'This door is closed',
   'invited.text':
     'Join {name} at {domain}: read and write posts, talk in private. You will be contacts and follow each other from the start.',
   'invited.text.unknown': 'Somebody at {domain} invites you to join.',

@@ -12,7 +12,7 @@ import { useAccount, useClient, useLink, useSignal } from './hooks';
 import { Icon } from './icons';
 import { Menu, type MenuItem } from './Menu';
 import { useBlocked, useContact } from './people-hooks';
-import { A, navigate } from './router';
+import { A, navigate, useRoute } from './router';
 import { toast } from './toasts';
 
 interface Props {
@@ -56,6 +56,8 @@ export function ContactMenu({ jid, name, label }: Props & { label: string }) {
   const contacts = useSignal(client.contacts);
   const contact = useContact(jid);
   const isBlocked = useBlocked()?.has(jid) === true;
+  const { path } = useRoute();
+  const profile = paths.profile(handleOf(jid, client.site.domain));
   const [question, setQuestion] = useState<Question>('none');
   if (!contacts) return null;
 
@@ -81,13 +83,10 @@ export function ContactMenu({ jid, name, label }: Props & { label: string }) {
     if (!link) return;
     attempt(() => contacts.blocked.unblock(link, jid), t('contacts.unblocked', { address: jid }));
   };
-  const items: MenuItem[] = [
-    {
-      icon: 'person',
-      text: t('contacts.profile'),
-      run: () => navigate(paths.profile(handleOf(jid, client.site.domain))),
-    },
-  ];
+  const items: MenuItem[] = [];
+  if (path !== profile) {
+    items.push({ icon: 'person', text: t('contacts.profile'), run: () => navigate(profile) });
+  }
   if (contact) {
     items.push({ icon: 'write', text: t('contacts.edit'), run: () => openEdit(jid) });
     if (!isOpenToUs(contact) && !contact.isAsked) {

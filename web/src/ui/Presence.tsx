@@ -3,8 +3,10 @@ import { ago, t } from '../i18n';
 import type { Availability } from '../model/presences';
 import { Signal } from '../model/signal';
 import type { Show } from '../xmpp/presence';
+import { isOpenToUs } from '../xmpp/roster';
 import { Avatar } from './Avatar';
 import { useCalmSignal, useClient, useSignal } from './hooks';
+import { useContact } from './people-hooks';
 
 const NOBODY: Availability = { show: undefined, status: undefined, since: undefined };
 const NEVER = new Signal(0);
@@ -37,6 +39,13 @@ export function availabilityText({ show, status, since }: Availability, now: num
   return t('presence.since', { time: ago(since, now) });
 }
 
+/** Nobody learns of strangers whether they are there, so nothing is said of it. */
+export function useVisible(jid: string): Availability | undefined {
+  const availability = useAvailability(jid);
+  const contact = useContact(jid);
+  return contact && isOpenToUs(contact) ? availability : undefined;
+}
+
 /** The dot is decoration: the words stand beside it. */
 export function PresenceDot({ show }: { show: Show | undefined }) {
   return <span class={`dot is-${show ?? 'offline'}`} aria-hidden="true" />;
@@ -45,14 +54,15 @@ export function PresenceDot({ show }: { show: Show | undefined }) {
 interface Props {
   jid: string;
   size: 'small' | 'normal';
-  show: Show | undefined;
+  /** Undefined: that is not ours to know. */
+  availability: Availability | undefined;
 }
 
-export function AvatarWithPresence({ jid, size, show }: Props) {
+export function AvatarWithPresence({ jid, size, availability }: Props) {
   return (
     <span class="with-dot">
       <Avatar jid={jid} size={size} />
-      <PresenceDot show={show} />
+      {availability && <PresenceDot show={availability.show} />}
     </span>
   );
 }

@@ -6,7 +6,7 @@ import { rowsOf, windowOf, type Row } from '../../model/contact-list';
 import type { Contacts } from '../../model/contacts';
 import { paths } from '../../model/route';
 import { handleOf, localpart } from '../../xmpp/jid';
-import { isOpenToUs, seesUs, type Contact } from '../../xmpp/roster';
+import { seesUs, type Contact } from '../../xmpp/roster';
 import { openAdd } from '../adding';
 import { ContactMenu } from '../ContactActions';
 import { useCalmSignal, useClient, useNow, useSignal } from '../hooks';
@@ -14,7 +14,7 @@ import { Icon } from '../icons';
 import { PageHead } from '../PageHead';
 import { PeopleTabs } from '../PeopleTabs';
 import { useCalled, useContacts } from '../people-hooks';
-import { availabilityText, AvatarWithPresence, useAvailability } from '../Presence';
+import { availabilityText, AvatarWithPresence, useVisible } from '../Presence';
 import { A } from '../router';
 import '../../styles/contacts.css';
 
@@ -160,18 +160,18 @@ function ContactRow({ contact }: { contact: Contact }) {
   const { domain } = useClient().site;
   const now = useNow();
   const name = useCalled(contact.jid);
-  const availability = useAvailability(contact.jid);
+  const availability = useVisible(contact.jid);
   const handle = handleOf(contact.jid, domain);
   return (
     <div class="contact">
       <A to={paths.conversation(handle)} class="person-link">
-        <AvatarWithPresence jid={contact.jid} size="normal" show={availability.show} />
+        <AvatarWithPresence jid={contact.jid} size="normal" availability={availability} />
         <span class="person-text">
           <span class="contact-name">
             <bdi class="name">{name}</bdi> <span class="handle">@{handle}</span>
           </span>
           <span class="meta" dir="auto">
-            {relation(contact) ?? availabilityText(availability, now)}
+            {availability ? availabilityText(availability, now) : relation(contact)}
           </span>
         </span>
       </A>
@@ -181,8 +181,7 @@ function ContactRow({ contact }: { contact: Contact }) {
 }
 
 /** What stands in the way of seeing each other. */
-function relation(contact: Contact): string | undefined {
-  if (isOpenToUs(contact)) return undefined;
+function relation(contact: Contact): string {
   if (contact.isAsked) return t('contacts.asked');
   return seesUs(contact) ? t('contacts.oneWay') : t('contacts.unseen');
 }

@@ -13,7 +13,7 @@ import { useClient, useLink, useNow, useSignal } from '../hooks';
 import { Icon, type IconName } from '../icons';
 import { useBlocked, useCalled, useContact, useContacts } from '../people-hooks';
 import { PostText } from '../PostText';
-import { availabilityText, AvatarWithPresence, useAvailability } from '../Presence';
+import { availabilityText, AvatarWithPresence, useVisible } from '../Presence';
 import { A, navigate } from '../router';
 import { useTitle } from '../title';
 
@@ -49,7 +49,7 @@ export function ConversationView({ jid, chats }: Props) {
 function Head({ jid, name, chats }: Props & { name: string }) {
   const { domain } = useClient().site;
   const now = useNow();
-  const availability = useAvailability(jid);
+  const availability = useVisible(jid);
   const [isForgetting, setForgetting] = useState(false);
   const handle = handleOf(jid, domain);
   return (
@@ -62,13 +62,14 @@ function Head({ jid, name, chats }: Props & { name: string }) {
         <Icon name="back" />
       </A>
       <A to={paths.profile(handle)} class="person-link">
-        <AvatarWithPresence jid={jid} size="small" show={availability.show} />
+        <AvatarWithPresence jid={jid} size="small" availability={availability} />
         <span class="person-text">
           <h1>
             <bdi>{name}</bdi>
           </h1>
           <span class="meta" dir="auto">
-            @{handle} · {availabilityText(availability, now)}
+            @{handle}
+            {availability && ` · ${availabilityText(availability, now)}`}
           </span>
         </span>
       </A>

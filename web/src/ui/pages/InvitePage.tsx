@@ -26,8 +26,7 @@ export function InvitePage({ token }: { token: string }) {
   const [way, setWay] = useState<Way>(invitation.makesAccounts ? 'create' : 'have');
   const [isMade, setMade] = useState(false);
   const name = nameOf(invitation);
-  const title =
-    invitation.jid === undefined ? t('invited.title.unknown') : t('invited.title', { name });
+  const title = titleOf(invitation, name);
   if (isMade) return <Made title={title} />;
   return (
     <AuthFrame title={title}>
@@ -49,6 +48,11 @@ export function InvitePage({ token }: { token: string }) {
   );
 }
 
+function titleOf({ state, jid }: Invitation, name: string): string {
+  if (jid !== undefined) return t('invited.title', { name });
+  return state === 'open' ? t('invited.title.unknown') : t('invited.title.over');
+}
+
 function nameOf({ jid, name }: Invitation): string {
   return name ?? (jid === undefined ? t('invited.somebody') : localpart(jid));
 }
@@ -57,7 +61,9 @@ function Who({ invitation }: { invitation: Invitation }) {
   const { domain } = useClient().site;
   const { jid } = invitation;
   const name = nameOf(invitation);
-  if (jid === undefined) return <p>{t('invited.text.unknown', { domain })}</p>;
+  if (jid === undefined) {
+    return invitation.state === 'open' ? <p>{t('invited.text.unknown', { domain })}</p> : null;
+  }
   return (
     <>
       <div class="invited-who">

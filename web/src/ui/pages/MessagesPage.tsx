@@ -12,7 +12,7 @@ import { useAccount, useClient, useNow, useSignal } from '../hooks';
 import { Icon } from '../icons';
 import { PageHead } from '../PageHead';
 import { useCalled, useContacts } from '../people-hooks';
-import { AvatarWithPresence, useAvailability } from '../Presence';
+import { AvatarWithPresence, useVisible } from '../Presence';
 import { A, navigate } from '../router';
 import { ConversationView } from './ConversationView';
 import '../../styles/chat.css';
@@ -101,7 +101,7 @@ function ConversationRow({ summary, isCurrent, isTyping }: RowProps) {
   const now = useNow();
   const { jid, latest, unread, draft } = summary;
   const name = useCalled(jid);
-  const { show } = useAvailability(jid);
+  const availability = useVisible(jid);
   const words =
     latest?.delivery === undefined ? (latest?.body ?? '') : t('chat.mine', { text: latest.body });
   const preview = isTyping
@@ -115,7 +115,7 @@ function ConversationRow({ summary, isCurrent, isTyping }: RowProps) {
         to={paths.conversation(handleOf(jid, domain))}
         class={isCurrent ? 'chat-row is-current' : 'chat-row'}
       >
-        <AvatarWithPresence jid={jid} size="normal" show={show} />
+        <AvatarWithPresence jid={jid} size="normal" availability={availability} />
         <span class="person-text">
           <span class="chat-row-head">
             <bdi class="name">{name}</bdi>
@@ -187,6 +187,11 @@ function NewMessage({ onClose }: { onClose: () => void }) {
           placeholder={t('search.placeholder')}
           error={isWrong ? t('add.address.bad') : undefined}
         />
+        <div class="actions">
+          <button type="submit" class="primary" disabled={query === ''}>
+            {t('chat.begin')}
+          </button>
+        </div>
         <ul class="chat-choices">
           {fitting.map(({ jid }) => (
             <li key={jid}>
@@ -201,10 +206,10 @@ function NewMessage({ onClose }: { onClose: () => void }) {
 
 function Choice({ jid, onChoose }: { jid: string; onChoose: () => void }) {
   const name = useCalled(jid);
-  const { show } = useAvailability(jid);
+  const availability = useVisible(jid);
   return (
     <button type="button" class="quiet chat-choice" onClick={onChoose}>
-      <AvatarWithPresence jid={jid} size="normal" show={show} />
+      <AvatarWithPresence jid={jid} size="normal" availability={availability} />
       <span class="person-text">
         <bdi class="name">{name}</bdi>
         <span class="handle">{jid}</span>
