@@ -8,10 +8,13 @@ import { parse, x } from '../src/xmpp/xml';
 
 const NOW = Date.UTC(2027, 0, 1);
 
-function read(xml: string, service = 'juliet@localhost') {
+const HOME = 'urn:x-folkmoot:home:0';
+const MICROBLOG = 'urn:xmpp:microblog:0';
+
+function read(xml: string, service = 'juliet@localhost', node = HOME) {
   const element = parse(xml);
   assert.ok(element, 'the test itself must be well-formed');
-  return readPost(element, service, NOW);
+  return readPost(element, service, node, NOW);
 }
 
 const ITEM = (entry: string, attributes = "id='7'") =>
@@ -151,6 +154,18 @@ test('what an author wrote under our names does not count', () => {
   const post = read(forged, 'pubsub.localhost');
   assert.equal(post?.author, 'mallory@localhost');
   assert.equal(post.counts?.likes, 0);
+});
+
+test('in a person’s own node nothing of an entry is the server’s word', () => {
+  const post = read(
+    BOOST("<counts xmlns='urn:x-folkmoot:counts:0' likes='9'/>"),
+    'mallory@x',
+    MICROBLOG,
+  );
+  assert.equal(post?.isBoost, false);
+  assert.equal(post.counts, undefined);
+  assert.equal(post.author, 'mallory@x', 'and nobody else speaks there');
+  assert.equal(post.uid, 'mallory@x/99');
 });
 
 test('an entry that is written can be read again', () => {

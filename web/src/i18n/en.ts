@@ -127,7 +127,7 @@ export const en = {
   'compose.label': 'New post',
   'compose.placeholder': 'What would you like to say?',
   'compose.submit': 'Post',
-  'compose.hint': 'Ctrl+Enter posts',
+  'compose.hint': 'Ctrl+Enter sends it',
   'compose.close': 'Close',
   'compose.remaining': { one: '{count} character left', other: '{count} characters left' },
   'compose.tooLong': { one: '{count} character too many', other: '{count} characters too many' },
@@ -157,7 +157,7 @@ export const en = {
   'edit.done': 'Post changed',
 
   'reply.label': 'Your reply',
-  'reply.placeholder': 'What do you answer?',
+  'reply.placeholder': 'Write a reply…',
   'reply.submit': 'Reply',
   'reply.to': 'In reply to {name}',
   'reply.sent': 'Reply sent',
@@ -210,7 +210,7 @@ export const en = {
   },
   'notice.reply': 'replied to you',
   'notice.mention': 'mentioned you',
-  'notice.follow': 'follows you now',
+  'notice.follow': 'followed you',
 
   'keys.title': 'Keyboard',
   'keys.close': 'Close',

@@ -175,5 +175,7 @@ export class Conversation {
 /** What was boosted, as it is in its own thread. */
 function original(post: Post): Post {
   const id = post.number ?? post.id;
-  return { ...post, uid: post.subject, by: post.author, isBoost: false, id };
+  // A boost's time of change is its own, and must not outdo what the thread says.
+  const updated = post.isBoost ? post.published : post.updated;
+  return { ...post, uid: post.subject, by: post.author, isBoost: false, id, updated };
 }

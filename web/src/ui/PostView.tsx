@@ -124,8 +124,9 @@ function Answers({ jid }: { jid: string }) {
   );
 }
 
+/** A boost's time of change is that of the boost. */
 function isEdited(post: Post): boolean {
-  return post.updated - post.published > 1_000;
+  return !post.isBoost && post.updated - post.published > 1_000;
 }
 
 function PostTime({ post, page }: { post: Post; page: string | undefined }) {

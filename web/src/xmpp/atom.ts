@@ -82,19 +82,28 @@ export function uidOf({ service, node, item }: Origin): string {
 }
 
 /**
- * Reads one pubsub item. `service` is the bare JID of the node's owner, the author where the
- * entry itself names no other origin. Undefined for what is no post (other payloads, item `0`).
+ * Reads one pubsub item of the node that `service`, a bare JID, keeps. Undefined for what is no
+ * post (other payloads, item `0`).
  */
-export function readPost(item: Element, service: string, now: number): Post | undefined {
+export function readPost(
+  item: Element,
+  service: string,
+  node: string,
+  now: number,
+): Post | undefined {
   const id = attribute(item, 'id');
   const entry = child(item, 'entry', NS.atom);
   if (!id || !entry || id === '0') return undefined;
 
-  const own = originOf(entry);
+  // In a person's own node an entry is as they wrote it: nothing in it is the server's word.
+  const isOwn = node === NODE.microblog && service.includes('@');
+  const own = isOwn ? undefined : originOf(entry);
   const by = whoPublished(item, own, service);
   if (by === undefined) return undefined;
   const here = own ?? { service, node: NODE.microblog, item: id };
-  const written = readWritten(entry, here, by, own ? id : linkedNumber(entry, by));
+  const written = own
+    ? readWritten(entry, here, by, id)
+    : { author: by, isBoost: false, origin: here, number: linkedNumber(entry, by) };
   if (!written) return undefined;
   const published = time(childText(entry, 'published', NS.atom));
   const updated = time(childText(entry, 'updated', NS.atom));
@@ -113,8 +122,8 @@ export function readPost(item: Element, service: string, now: number): Post | un
       .filter((term) => term !== undefined),
     published: published ?? updated ?? now,
     updated: updated ?? published ?? now,
-    place: readPlace(entry),
-    ...readCounts(entry),
+    place: isOwn ? undefined : readPlace(entry),
+    ...(isOwn ? NOT_COUNTED : readCounts(entry)),
   };
 }
 
@@ -129,8 +138,7 @@ function originOf(entry: Element): Origin | undefined {
 function whoPublished(item: Element, own: Origin | undefined, service: string) {
   if (own?.node === NODE.microblog) return own.service;
   const publisher = attribute(item, 'publisher');
-  if (publisher !== undefined) return bare(publisher);
-  return own ? undefined : service;
+  return own ? publisher && bare(publisher) : service;
 }
 
 type Written = Pick<Post, 'author' | 'isBoost' | 'origin' | 'number'>;
@@ -140,7 +148,7 @@ function readWritten(
   entry: Element,
   here: Origin,
   by: string,
-  number: string | undefined,
+  number: string,
 ): Written | undefined {
   const of = attribute(lastChild(entry, 'boost', NS.boost), 'of');
   if (of === undefined) return { author: by, isBoost: false, origin: here, number };
@@ -184,9 +192,11 @@ function readPlace(entry: Element): Place | undefined {
   };
 }
 
+const NOT_COUNTED = { counts: undefined, mine: undefined, isClosed: false };
+
 function readCounts(entry: Element): Pick<Post, 'counts' | 'mine' | 'isClosed'> {
   const element = lastChild(entry, 'counts', NS.counts);
-  if (!element) return { counts: undefined, mine: undefined, isClosed: false };
+  if (!element) return NOT_COUNTED;
   const count = (name: string) => {
     const value = Number.parseInt(attribute(element, name) ?? '', 10);
     return Number.isSafeInteger(value) && value > 0 ? value : 0;
@@ -227,7 +237,9 @@ export function readEvent(message: Element, account: string, now: number): NodeE
   for (const element of children(items)) {
     const id = attribute(element, 'id');
     if (is(element, 'retract', NS.pubsubEvent) && id) retracted.push(id);
-    const post = is(element, 'item', NS.pubsubEvent) ? readPost(element, from, now) : undefined;
+    const post = is(element, 'item', NS.pubsubEvent)
+      ? readPost(element, from, node, now)
+      : undefined;
     if (post) posts.push({ ...post, mine: undefined });
   }
   return { from, node, posts, retracted };

@@ -71,7 +71,7 @@ export async function fetchPage(
 ): Promise<Page> {
   const { items, first, last } = await fetchItems(link, address, towards, max);
   const owner = address.service ?? bare(link.jid);
-  const posts = items.map((item) => readPost(item, owner, now));
+  const posts = items.map((item) => readPost(item, owner, address.node, now));
   return {
     posts: posts.filter((post) => post !== undefined),
     first,

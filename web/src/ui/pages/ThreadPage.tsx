@@ -156,8 +156,9 @@ function useSpot(above: number) {
     const top = spot.current?.offsetTop ?? 0;
     if (before.current === undefined) {
       const kept = (history.state as { scroll?: number } | null)?.scroll;
+      const isFar = above > 0 && top > innerHeight * NEAR;
       // After the page was put to its beginning, and before it is drawn.
-      if (above > 0 && kept === undefined) queueMicrotask(() => scrollTo(0, top - HEAD));
+      if (isFar && kept === undefined) queueMicrotask(() => scrollTo(0, top - HEAD));
     } else if (top !== before.current) scrollBy(0, top - before.current);
     before.current = top;
   }, [above]);
@@ -168,6 +169,8 @@ function useSpot(above: number) {
   return spot;
 }
 
+/** As far down as this part of the window the post is seen well enough, with all above it. */
+const NEAR = 0.45;
 /** Room for the page's head, which lies above what scrolls. */
 const HEAD = 48;
 
