@@ -14,4 +14,6 @@ pub mod profile;
 pub use access::{Actor, Blocking, Reader, Relation, Relations};
 pub use consequences::{Consequences, Posted};
 pub use error::PubsubError;
-pub use host::{Accepted, Host, ItemsPage, ItemsQuery, NewItem, NodeInfo, Settings, Subscription};
+pub use host::{
+    Accepted, Host, ItemsPage, ItemsQuery, NewItem, NodeInfo, Settings, Subscription, Verdict, WaitingRequest,
+};

@@ -18,6 +18,7 @@ use store::JidNo;
 use tokio::sync::Notify;
 
 use crate::server::Server;
+pub(crate) use message::request;
 use plan::Plan;
 
 /// How many recipients are served in one go before others get their turn.

@@ -19,6 +19,7 @@ use crate::router::{Place, Routed, refuse};
 use crate::server::Server;
 use crate::session::Session;
 use crate::session::mailbox::{Address, Outgoing, SharedOut};
+use crate::xep::pubsub::approval;
 
 /// The longest presence that is kept and broadcast, in bytes: a contact who comes gets that of every resource at once.
 const PRESENCE_MAX: usize = 32 * 1024;
@@ -161,6 +162,9 @@ async fn update(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza) {
     if before.is_none() {
         ask_contacts(server, session, &roster).await;
         show_requests(server, session, &roster).await;
+    }
+    if becomes_reachable {
+        approval::show(server, session).await;
     }
     let before = before.and_then(|before| before.caps);
     match (known, announced) {

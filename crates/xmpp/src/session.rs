@@ -43,6 +43,8 @@ pub struct Session {
     device: Option<DeviceId>,
     /// Set once the session has lost its right to be here.
     is_barred: AtomicBool,
+    /// Whether it was shown the requests to subscribe that wait for its account.
+    has_requests: AtomicBool,
 }
 
 impl Session {
@@ -61,6 +63,7 @@ impl Session {
             mailbox: Mailbox::new(mailbox_limit),
             device,
             is_barred: AtomicBool::new(false),
+            has_requests: AtomicBool::new(false),
         }
     }
 
@@ -99,6 +102,11 @@ impl Session {
     pub fn bar(&self, text: &'static str) {
         self.is_barred.store(true, Ordering::Release);
         self.close(StreamError::new(StreamCondition::NotAuthorized).text(text));
+    }
+
+    /// Whether the requests to subscribe that wait for its account are to be shown to it now: once.
+    pub(crate) fn first_showing(&self) -> bool {
+        !self.has_requests.swap(true, Ordering::AcqRel)
     }
 
     /// Whether it was ended by [`Session::bar`].

@@ -11,7 +11,7 @@ use super::state::NodeState;
 use super::steps::Deliver;
 use super::subscribe::address;
 use super::{Accepted, Host};
-use crate::access::{Actor, may_administer};
+use crate::access::{Actor, Reader, Relation, may_administer, may_read};
 use crate::error::PubsubError;
 
 /// Affiliations that a node may have.
@@ -43,7 +43,8 @@ impl Host {
         Ok(all)
     }
 
-    /// Gives affiliations, or takes them away with [`Affiliation::None`] (§8.9.2). An outcast's subscriptions end.
+    /// Gives affiliations, or takes them away with [`Affiliation::None`] (§8.9.2). The subscriptions of whoever may not read
+    /// the node any more end; these are given, so that their addresses can be told.
     ///
     /// # Errors
     /// `Forbidden` to all but owners; `LastOwner` when none would be left; `NotAllowed` for a person's own node.
@@ -53,7 +54,7 @@ impl Host {
         actor: &Actor,
         node: &str,
         changes: &[(BareJid, Affiliation)],
-    ) -> Result<Accepted<()>, PubsubError> {
+    ) -> Result<Accepted<Vec<Jid>>, PubsubError> {
         self.check_own(owner, node)?;
         // Only who may change something makes numbers for those whom they name.
         self.owned_view(owner, actor, node).await?;
@@ -66,7 +67,7 @@ impl Host {
             let mut all = ready.view.affiliations.to_vec();
             let mut writes = Vec::new();
             let mut gone: Vec<(Subscriber, Jid)> = Vec::new();
-            for ((jid, affiliation), no) in changes.iter().zip(&numbers) {
+            for ((_, affiliation), no) in changes.iter().zip(&numbers) {
                 if ready.view.kind == NodeKind::Pep && *no == ready.view.owner {
                     // A person stays the owner of their own nodes.
                     return Err(PubsubError::NotAllowed);
@@ -79,11 +80,6 @@ impl Host {
                     let word = affiliation.as_str().to_owned();
                     writes.push(store::affiliations::set(ready.view.no, *no, word));
                 }
-                if *affiliation == Affiliation::Outcast {
-                    for subscriber in ready.view.subscriptions_of(*no) {
-                        gone.push((subscriber.clone(), address(jid, subscriber)?));
-                    }
-                }
             }
             if all.len() > MAX_AFFILIATIONS {
                 return Err(PubsubError::InvalidName("too many affiliations"));
@@ -95,6 +91,24 @@ impl Host {
                 return Err(PubsubError::LastOwner);
             }
             all.sort_unstable_by_key(|(no, _)| *no);
+            let mut view = NodeView {
+                affiliations: all.into(),
+                ..NodeView::clone(&ready.view)
+            };
+            for ((jid, _), no) in changes.iter().zip(&numbers) {
+                let reader = Reader {
+                    no: *no,
+                    relation: Relation::default(),
+                };
+                // Not because of a relation, which did not change.
+                let is_out = matches!(
+                    may_read(&reader, &view),
+                    Err(PubsubError::Forbidden | PubsubError::ClosedNode)
+                );
+                for subscriber in ready.view.subscriptions_of(*no).iter().filter(|_| is_out) {
+                    gone.push((subscriber.clone(), address(jid, subscriber)?));
+                }
+            }
             writes.extend(
                 gone.iter()
                     .map(|(subscriber, _)| removal(&ready.view, subscriber)),
@@ -104,11 +118,7 @@ impl Host {
                 .filter(|one| gone.iter().all(|(other, _)| other != *one))
                 .cloned()
                 .collect();
-            let view = NodeView {
-                affiliations: all.into(),
-                subscribers: left,
-                ..NodeView::clone(&ready.view)
-            };
+            view.subscribers = left;
             let view = Arc::new(view);
             for no in &numbers {
                 writes.extend(self.follow_write(&ready.view, &view, *no));
@@ -127,12 +137,21 @@ impl Host {
                     affiliation: *affiliation,
                 })
                 .collect();
+            let told = gone.iter().map(|(_, jid)| jid.clone()).collect();
             events.extend(gone.into_iter().map(|(subscriber, jid)| Event::Unsubscribed {
                 view: Arc::clone(&view),
                 subscriber,
                 jid,
             }));
-            Ok(self.finish(&owner, state, queued, Deliver::WhenStored, events, Vec::new(), ()))
+            Ok(self.finish(
+                &owner,
+                state,
+                queued,
+                Deliver::WhenStored,
+                events,
+                Vec::new(),
+                told,
+            ))
         })
         .await?
     }

@@ -70,8 +70,7 @@ impl Host {
                 && view.has_posts()
             {
                 let post = target.post_id;
-                let read = self.inner.store.read(move |reader| reader.place_in_thread(post));
-                links.parent = Some((post, read.await?.map_or(post, |(_, root)| root)));
+                links.parent = Some((post, self.thread_of(post).await?));
                 break;
             }
         }
@@ -89,18 +88,17 @@ impl Host {
         found: &Found,
         draft: Box<Draft>,
     ) -> Result<Content, PubsubError> {
-        let root = found.kind.target;
-        let mut parent = root;
+        let root = self.thread_of(found.kind.target).await?;
+        let mut parent = found.kind.target;
         let mut links = Links::default();
         let mut notify = Vec::new();
         if let Some(entry) = draft.written() {
             for uri in conversation::answered(entry) {
-                if let Located::At(target, _) = self.locate(actor, &uri).await? {
-                    let is_here = target.owner == owner.no && *target.name == *spot.name;
-                    if is_here || target.post_id == root {
-                        parent = target.post_id;
-                        break;
-                    }
+                if let Located::At(target, _) = self.locate(actor, &uri).await?
+                    && self.thread_of(target.post_id).await? == root
+                {
+                    parent = target.post_id;
+                    break;
                 }
             }
             // COMPAT: Movim likes by a comment that is a heart and nothing else.
@@ -230,6 +228,12 @@ impl Host {
             Some(boost) if id != Some(&*boost.item_id) => Err(PubsubError::AlreadyRepeated),
             _ => Ok(()),
         }
+    }
+
+    /// The first post of the thread that a post belongs to.
+    async fn thread_of(&self, post: PostId) -> Result<PostId, PubsubError> {
+        let read = self.inner.store.read(move |reader| reader.place_in_thread(post));
+        Ok(read.await?.map_or(post, |(_, root)| root))
     }
 
     /// The item at an address, if the actor may read it; of a boost, what it repeats.

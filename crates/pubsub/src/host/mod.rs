@@ -19,6 +19,7 @@ mod load;
 mod made;
 mod nodes;
 mod publish;
+mod requests;
 mod retract;
 mod state;
 mod steps;
@@ -39,6 +40,7 @@ use wire::BareJid;
 pub use disco::NodeInfo;
 pub use items::{ItemsPage, ItemsQuery};
 pub use publish::NewItem;
+pub use requests::{Verdict, WaitingRequest};
 pub use subscribe::Subscription;
 
 use crate::access::{Actor, Blocking, Reader, Relation, Relations, needs_relation};

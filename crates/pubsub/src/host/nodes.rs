@@ -51,7 +51,9 @@ impl Host {
             OwnerKind::Account => (NodeKind::Pep, Site::Account),
             OwnerKind::Service if !self.is_ours(actor.jid.domain()) => return Err(PubsubError::Forbidden),
             OwnerKind::Service if Virtual::is_reserved_on_service(&name) => {
-                return Err(PubsubError::InvalidName("the names of hash tags and threads are reserved"));
+                return Err(PubsubError::InvalidName(
+                    "the names of hash tags and threads are reserved",
+                ));
             }
             OwnerKind::Service => (NodeKind::Service, Site::Service),
         };

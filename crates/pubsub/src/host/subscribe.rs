@@ -245,7 +245,7 @@ impl Host {
     }
 
     /// The step that ends subscriptions and grants others.
-    fn change(
+    pub(super) fn change(
         &self,
         owner: &Arc<Owner>,
         state: &mut OwnerState,

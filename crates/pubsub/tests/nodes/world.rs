@@ -9,7 +9,8 @@ use bus::{AccessModel, Event, EventSink, MICROBLOG, PublishKind};
 use format::form::{DataForm, Field, FormType};
 use parking_lot::Mutex;
 use pubsub::{
-    Accepted, Actor, Blocking, Host, ItemsPage, ItemsQuery, NewItem, PubsubError, Relation, Relations, Settings,
+    Accepted, Actor, Blocking, Host, ItemsPage, ItemsQuery, NewItem, PubsubError, Relation, Relations,
+    Settings,
 };
 use store::accounts::{self, Account, AccountState};
 use store::{BoxFuture, Clock, JidNo, Options, Store, Timestamp};

@@ -6,9 +6,9 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bus::{Event, HOME, Item, NodeView, NotificationType, PublishKind, SubscriptionState};
+use bus::{Event, HOME, Item, NodeView, NotificationType, PublishKind, Subscriber, SubscriptionState};
 use social::{StreamAct, StreamRoute, virtual_payload};
-use wire::{Writer, ns};
+use wire::{Jid, Writer, ns};
 
 use crate::session::mailbox::{Address, SharedOut};
 use crate::xep::pubsub::approval;
@@ -95,10 +95,7 @@ pub(super) fn of_node(event: &Event) -> Arc<SharedOut> {
             writer.open("delete").attr("node", &view.name).close();
         }
         Event::Subscribed { subscriber, jid, .. } if subscriber.state == SubscriptionState::Pending => {
-            // §8.6: an ordinary message with a form, to be answered.
-            let mut writer = begin(view.owner_jid.as_str(), NotificationType::Normal);
-            approval::request(view, subscriber, jid).write(&mut writer);
-            return end(writer, Address::ToFull);
+            return request(view, subscriber, jid);
         }
         Event::Subscribed { subscriber, jid, .. } => {
             open_event(&mut writer);
@@ -114,6 +111,13 @@ pub(super) fn of_node(event: &Event) -> Arc<SharedOut> {
         }
     }
     writer.close();
+    end(writer, Address::ToFull)
+}
+
+/// §8.6: an ordinary message with a form, to be answered.
+pub(crate) fn request(view: &NodeView, subscriber: &Subscriber, jid: &Jid) -> Arc<SharedOut> {
+    let mut writer = begin(view.owner_jid.as_str(), NotificationType::Normal);
+    approval::request(view, subscriber, jid).write(&mut writer);
     end(writer, Address::ToFull)
 }
 

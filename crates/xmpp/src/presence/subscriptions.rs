@@ -18,6 +18,7 @@ use crate::server::Server;
 use crate::session::Session;
 use crate::session::mailbox::{Outgoing, SharedOut};
 use crate::xep;
+use crate::xep::pubsub::approval;
 
 /// The longest subscription stanza that is passed on whole, in bytes; of a longer one its content is left out.
 const STANZA_MAX: usize = 1_024;
@@ -210,7 +211,19 @@ async fn apply(
     if change.contact.is_some() {
         xep::roster::push(server, owner.no, other.no, &other.jid).await;
     }
+    if change.before.is_from() && !change.step.state.is_from() {
+        relation_changed(server, owner, other);
+    }
     Ok(change)
+}
+
+/// Somebody stands otherwise to an account than before: see what of its nodes they may read still.
+pub(crate) fn relation_changed(server: &Arc<Server>, owner: &Person, other: &Person) {
+    let who = pubsub::Actor {
+        jid: other.jid.clone().into(),
+        no: other.no,
+    };
+    approval::relation_changed(server, owner.jid.clone(), who);
 }
 
 /// Sends an account's current presence to somebody.

@@ -152,6 +152,12 @@ fn put(cx: Cx, no: JidNo, jid: BareJid, details: Details) -> Answered {
         });
         change.await?;
         push(&cx.server, owner, no, &jid).await;
+        let user = Person {
+            no: owner,
+            jid: cx.session.jid.bare(),
+        };
+        // Its groups may be others now.
+        subscriptions::relation_changed(&cx.server, &user, &Person { no, jid });
         Ok(Answer::Empty)
     })
 }
@@ -180,6 +186,7 @@ async fn remove(cx: &Cx, no: JidNo, jid: BareJid) -> Answered {
     });
     let before = change.await?;
     push(server, user.no, no, &contact.jid).await;
+    subscriptions::relation_changed(server, &user, &contact);
     subscriptions::part(server, &user, &contact, before).await?;
     Ok(Answer::Empty)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bus::{NodeView, Subscriber, SubscriptionState};
 use format::form::{DataForm, Field, FieldType, FormType};
+use pubsub::Verdict;
 use wire::{BareJid, Jid, Stanza, StanzaError, Writer, ns};
 
 use super::errors::on_the_wire;
@@ -12,6 +13,7 @@ use crate::messages::send_from_service;
 use crate::router::{Place, Routed, refuse};
 use crate::server::Server;
 use crate::session::Session;
+use crate::session::mailbox::Outgoing;
 
 /// The form that asks an owner.
 pub(crate) fn request(view: &NodeView, subscriber: &Subscriber, jid: &Jid) -> DataForm {
@@ -29,15 +31,14 @@ pub(crate) fn request(view: &NodeView, subscriber: &Subscriber, jid: &Jid) -> Da
 
 /// What an owner answered.
 #[derive(Debug, PartialEq, Eq)]
-struct Verdict {
+struct Answered {
     node: String,
-    jid: Jid,
-    state: Option<SubscriptionState>,
+    verdict: Verdict,
 }
 
 /// Takes a message that answers such a form; anything else is none of ours. `None` in the inner place when the owner cancels:
 /// the request keeps waiting.
-fn read(stanza: &Stanza) -> Option<Result<Option<Verdict>, StanzaError>> {
+fn read(stanza: &Stanza) -> Option<Result<Option<Answered>, StanzaError>> {
     if stanza.first_child() != Some((ns::DATA_FORMS, "x")) {
         return None;
     }
@@ -51,10 +52,13 @@ fn read(stanza: &Stanza) -> Option<Result<Option<Verdict>, StanzaError>> {
     }
     let verdict = || {
         let allow = format::form::parse_bool(form.value("pubsub#allow")?)?;
-        Some(Verdict {
+        Some(Answered {
             node: form.value("pubsub#node")?.to_owned(),
-            jid: Jid::parse(form.value("pubsub#subscriber_jid")?).ok()?,
-            state: allow.then_some(SubscriptionState::Subscribed),
+            verdict: Verdict {
+                jid: Jid::parse(form.value("pubsub#subscriber_jid")?).ok()?,
+                subid: form.value("pubsub#subid").map(ToOwned::to_owned),
+                is_granted: allow,
+            },
         })
     };
     Some(verdict().map(Some).ok_or_else(StanzaError::bad_request))
@@ -90,22 +94,69 @@ async fn decide(
     server: &Arc<Server>,
     session: &Arc<Session>,
     owner: &BareJid,
-    verdict: Verdict,
+    answered: Answered,
 ) -> Result<(), StanzaError> {
     let actor = pubsub::Actor {
         jid: session.jid.clone(),
         no: session.no,
     };
-    let Verdict { node, jid, state } = verdict;
-    let changes = [(jid, state)];
+    let Answered { node, verdict } = answered;
     let accepted = server
         .host
-        .set_subscribers(owner, &actor, &node, &changes)
+        .answer_request(owner, &actor, &node, &verdict)
         .await
         .map_err(on_the_wire)?;
     accepted.durable.await.map_err(on_the_wire)?;
-    tell(server, owner, &node, &changes).await;
+    let state = verdict.is_granted.then_some(SubscriptionState::Subscribed);
+    tell(server, owner, &node, &[(verdict.jid, state)]).await;
     Ok(())
+}
+
+/// §12.18: an owner who comes has the requests that wait, once in a session.
+pub(crate) async fn show(server: &Server, session: &Arc<Session>) {
+    if !session.first_showing() {
+        return;
+    }
+    let actor = pubsub::Actor {
+        jid: session.jid.clone(),
+        no: session.no,
+    };
+    let waiting = match server.host.requests_for(&actor).await {
+        Ok(waiting) => waiting,
+        Err(error) => {
+            tracing::warn!(%error, "requests to subscribe were not shown");
+            return;
+        }
+    };
+    for one in waiting {
+        // XEP-0191 §3.3
+        if server.blocks.blocks(session.no, one.subscriber.no, &one.jid) {
+            continue;
+        }
+        if !session.room().await {
+            return;
+        }
+        let message = crate::notify::request(&one.view, &one.subscriber, &one.jid);
+        // One that is closing asks its owner again when they come back.
+        let _ = session.send(Outgoing::Shared(message));
+    }
+}
+
+/// §12.19: somebody is a contact no longer, or in other groups: their subscriptions to what is for contacts end, and they
+/// are told.
+pub(crate) fn relation_changed(server: &Arc<Server>, owner: BareJid, who: pubsub::Actor) {
+    let tasks = server.tasks.clone();
+    let server = Arc::clone(server);
+    tasks.spawn(async move {
+        match server.host.end_unreadable(&owner, &who).await {
+            Ok(ended) => {
+                for (node, jid) in ended {
+                    tell(&server, &owner, &node, &[(jid, None)]).await;
+                }
+            }
+            Err(error) => tracing::warn!(%error, "subscriptions of a former contact stay"),
+        }
+    });
 }
 
 /// §12.21: tells subscribers what an owner decided about them.
@@ -144,7 +195,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn answer(kind: &str, allow: &str) -> Option<Result<Option<Verdict>, StanzaError>> {
+    fn answer(kind: &str, allow: &str) -> Option<Result<Option<Answered>, StanzaError>> {
         let stanza = std::format!(
             "<message><x xmlns='jabber:x:data' type='{kind}'>\
              <field var='FORM_TYPE' type='hidden'><value>http://jabber.org/protocol/pubsub#subscribe_authorization</value></field>\
@@ -158,15 +209,12 @@ mod tests {
     fn only_a_submitted_form_decides() {
         let allow = "<field var='pubsub#allow'><value>1</value></field>";
         let granted = answer("submit", allow).unwrap().unwrap().unwrap();
-        assert_eq!(
-            (granted.node.as_str(), granted.state),
-            ("n", Some(SubscriptionState::Subscribed))
-        );
+        assert_eq!((granted.node.as_str(), granted.verdict.is_granted), ("n", true));
         let denied = answer("submit", &allow.replace('1', "false"))
             .unwrap()
             .unwrap()
             .unwrap();
-        assert_eq!(denied.state, None);
+        assert!(!denied.verdict.is_granted);
         assert_eq!(answer("cancel", "").unwrap().unwrap(), None);
         assert!(answer("submit", "").unwrap().is_err());
         let other = "<message><x xmlns='jabber:x:data' type='submit'/></message>";

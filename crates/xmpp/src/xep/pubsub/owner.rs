@@ -142,7 +142,16 @@ pub(super) async fn ask(cx: Cx) -> Answered {
             if changes.is_empty() {
                 return Err(on_the_wire(PubsubError::InvalidJid));
             }
-            done(host.set_affiliations(to, &actor, &node, &changes).await)
+            let accepted = host
+                .set_affiliations(to, &actor, &node, &changes)
+                .await
+                .map_err(on_the_wire)?;
+            Answer::later(async move {
+                let ended = accepted.durable.await.map_err(on_the_wire)?;
+                let ended: Vec<_> = ended.into_iter().map(|jid| (jid, None)).collect();
+                approval::tell(&cx.server, &cx.to, &node, &ended).await;
+                Ok(Answer::Empty)
+            })
         }
     }
 }

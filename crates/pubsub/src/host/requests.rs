@@ -1,0 +1,190 @@
+//! Requests to subscribe that wait for an owner: [XEP-0060](https://xmpp.org/extensions/xep-0060.html) §8.6; and
+//! subscriptions of those who may not read any more (§12.19).
+
+use std::sync::Arc;
+
+use bus::{Affiliation, NodeView, Subscriber, SubscriptionState};
+use wire::{BareJid, Jid};
+
+use super::computed::{Freshness, Spot};
+use super::subscribe::{address, find};
+use super::{Accepted, Host};
+use crate::access::{Actor, may_administer, may_read};
+use crate::error::PubsubError;
+
+/// Requests shown to an owner at a time.
+const SHOWN: u32 = 200;
+
+/// A request that waits.
+#[derive(Clone, Debug)]
+pub struct WaitingRequest {
+    /// The node.
+    pub view: Arc<NodeView>,
+    /// The subscription asked for.
+    pub subscriber: Subscriber,
+    /// Its address.
+    pub jid: Jid,
+}
+
+/// What an owner answered to a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Who asked.
+    pub jid: Jid,
+    /// Which of their requests, if the answer says so.
+    pub subid: Option<String>,
+    /// Whether they may.
+    pub is_granted: bool,
+}
+
+impl Host {
+    /// Requests that wait for an account's answer, the oldest first: for an owner who comes.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn requests_for(&self, actor: &Actor) -> Result<Vec<WaitingRequest>, PubsubError> {
+        let no = actor.no;
+        self.inner.store.wait(self.last_write()).await;
+        let word = Affiliation::Owner.as_str();
+        let rows = self
+            .inner
+            .store
+            .read(move |reader| reader.requests_for(no, word, SHOWN))
+            .await?;
+        let mut waiting = Vec::with_capacity(rows.len());
+        for (node, row) in rows {
+            let Some(owner) = self.owner_by_number(node.owner).await? else {
+                continue;
+            };
+            let view = self.plain_view(&owner, &node.name).await?;
+            let Some(view) = view.filter(|view| view.no == node.node && may_administer(no, view).is_ok())
+            else {
+                continue;
+            };
+            let resource = (!row.resource.is_empty()).then_some(row.resource.as_str());
+            // As it is by now.
+            let there = find(&view, row.no, resource, Some(&row.subid)).ok().cloned();
+            let Some(subscriber) = there.filter(|one| one.state == SubscriptionState::Pending) else {
+                continue;
+            };
+            let name = self.inner.store.jids().name(row.no).await?;
+            if let Some(bare) = name.and_then(|name| BareJid::parse(&name).ok()) {
+                let jid = address(&bare, &subscriber)?;
+                waiting.push(WaitingRequest {
+                    view,
+                    subscriber,
+                    jid,
+                });
+            }
+        }
+        Ok(waiting)
+    }
+
+    /// Grants or denies a request. One that was answered or taken back meanwhile stays as it is: the first answer counts
+    /// (§12.18).
+    ///
+    /// # Errors
+    /// `Forbidden` to all but owners; `NotSubscribed` when no such request waits.
+    pub async fn answer_request(
+        &self,
+        owner: &BareJid,
+        actor: &Actor,
+        node: &str,
+        verdict: &Verdict,
+    ) -> Result<Accepted<()>, PubsubError> {
+        self.check_own(owner, node)?;
+        let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
+        let (spot, _) = self.enter(&owner, actor, node, Freshness::Now).await?;
+        let no = self.inner.store.jids().find(verdict.jid.bare_str()).await?;
+        self.within(&owner, &spot, |state| {
+            let ready = state.node(&spot.name).ok_or(PubsubError::NodeNotFound)?;
+            may_administer(actor.no, &ready.view)?;
+            let view = Arc::clone(&ready.view);
+            let no = no.ok_or(PubsubError::NotSubscribed)?;
+            let there = find(&view, no, verdict.jid.resource(), verdict.subid.as_deref())
+                .map_err(|_| PubsubError::NotSubscribed)?
+                .clone();
+            if there.state != SubscriptionState::Pending {
+                return Err(PubsubError::NotSubscribed);
+            }
+            let (gone, granted) = if verdict.is_granted {
+                let granted = Subscriber {
+                    state: SubscriptionState::Subscribed,
+                    ..there
+                };
+                (Vec::new(), vec![(granted, verdict.jid.clone())])
+            } else {
+                (vec![(there, verdict.jid.clone())], Vec::new())
+            };
+            self.change(&owner, state, &view, gone, granted)
+        })
+        .await?
+    }
+
+    /// Ends the subscriptions of somebody to those of an owner's nodes that are for contacts, as far as they may not read
+    /// them any more: they are a contact no longer, or in other groups (§12.19). Says what ended.
+    ///
+    /// # Errors
+    /// When something cannot be read or stored.
+    pub async fn end_unreadable(
+        &self,
+        owner: &BareJid,
+        who: &Actor,
+    ) -> Result<Vec<(Arc<str>, Jid)>, PubsubError> {
+        let Some(owner) = self.owner(owner).await? else {
+            return Ok(Vec::new());
+        };
+        let after = owner.state.lock().last_ticket.unwrap_or(store::Ticket::NONE);
+        self.inner.store.wait(after).await;
+        let (no, at) = (who.no, owner.no);
+        let rows = self
+            .inner
+            .store
+            .read(move |reader| reader.subscriptions_of(no))
+            .await?;
+        let mut names: Vec<_> = rows
+            .into_iter()
+            .filter(|row| row.owner == at)
+            .map(|row| row.name)
+            .collect();
+        names.dedup();
+        let mut ended = Vec::new();
+        for name in names {
+            let Some(view) = self.plain_view(&owner, &name).await? else {
+                continue;
+            };
+            if !crate::access::needs_relation(&view) {
+                continue;
+            }
+            let reader = self.reader(who, &view).await;
+            let spot = Spot::plain(&name);
+            let changed = self.within(&owner, &spot, |state| {
+                let Some(view) = state.node(&name).map(|node| Arc::clone(&node.view)) else {
+                    return Ok(None);
+                };
+                if may_read(&reader, &view).is_ok() {
+                    return Ok(None);
+                }
+                let bare = who.jid.bare();
+                let mut gone = Vec::new();
+                for subscriber in view.subscriptions_of(who.no) {
+                    gone.push((subscriber.clone(), address(&bare, subscriber)?));
+                }
+                let told: Vec<_> = gone
+                    .iter()
+                    .map(|(_, jid)| (Arc::clone(&view.name), jid.clone()))
+                    .collect();
+                if gone.is_empty() {
+                    return Ok(None);
+                }
+                let accepted = self.change(&owner, state, &view, gone, Vec::new())?;
+                Ok::<_, PubsubError>(Some((accepted, told)))
+            });
+            if let Some((accepted, told)) = changed.await?? {
+                accepted.durable.await?;
+                ended.extend(told);
+            }
+        }
+        Ok(ended)
+    }
+}
