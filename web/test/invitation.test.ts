@@ -10,12 +10,7 @@ import { FakeClock } from './fake/dial';
 import { memory, scripted } from './fake/link';
 
 function page(metas: Record<string, string>) {
-  return readInvitation({
-    querySelector: (selector: string) => {
-      const name = /"folkmoot-invite-(\w+)"/.exec(selector)?.[1] ?? '';
-      return name in metas ? { content: metas[name] } : null;
-    },
-  });
+  return readInvitation((name) => metas[name.replace('folkmoot-invite-', '')]);
 }
 
 test('the page says who invites; one that says nothing is tried', () => {

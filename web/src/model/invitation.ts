@@ -14,11 +14,13 @@ export interface Invitation {
 
 const STATES = ['open', 'used', 'expired', 'revoked', 'unknown'] as const;
 
-/** A page that says nothing is taken as open: the server decides when the token is used. */
-export function readInvitation(page: Pick<Document, 'querySelector'>): Invitation {
+/**
+ * `read` gives the content of the page's meta element of that name. A page that says nothing is
+ * taken as open: the server decides when the token is used.
+ */
+export function readInvitation(read: (name: string) => string | undefined): Invitation {
   const meta = (name: string) => {
-    const element = page.querySelector<HTMLMetaElement>(`meta[name="folkmoot-invite-${name}"]`);
-    const content = element?.content.trim() ?? '';
+    const content = read(`folkmoot-invite-${name}`)?.trim() ?? '';
     return content === '' ? undefined : content;
   };
   const state = meta('state');

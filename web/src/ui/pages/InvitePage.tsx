@@ -18,11 +18,15 @@ import { SignInForm } from './SignIn';
 import { Made, SignUpForm } from './SignUp';
 import '../../styles/invitations.css';
 
+function metaContent(name: string): string | undefined {
+  return document.querySelector<HTMLMetaElement>(`meta[name="${name}"]`)?.content;
+}
+
 type Way = 'create' | 'have' | 'elsewhere';
 
 export function InvitePage({ token }: { token: string }) {
   const account = useAccount();
-  const [invitation] = useState(() => readInvitation(document));
+  const [invitation] = useState(() => readInvitation(metaContent));
   const [way, setWay] = useState<Way>(invitation.makesAccounts ? 'create' : 'have');
   const [isMade, setMade] = useState(false);
   const name = nameOf(invitation);
