@@ -21,7 +21,7 @@ enum Act {
     Post(usize),
     /// Who answers to which of all items, counted from the newest, in their own microblog.
     Answer(usize, usize),
-    /// The same among the comments of the thread's first post.
+    /// The same among the comments of the thread's first post, or of what they answer to.
     Comment(usize, usize),
     Like(usize, usize),
     Boost(usize, usize),
@@ -270,17 +270,21 @@ impl Play {
                 {
                     return;
                 }
+                // A reply in a microblog has comments of its own, which belong to the whole thread.
+                let post = if n % 2 == 1 && answered.place == Place::Blog {
+                    to
+                } else {
+                    root
+                };
                 let reply = format!(
                     "<in-reply-to xmlns='http://purl.org/syndication/thread/1.0' ref='x' href='{}'/>",
                     self.address(to)
                 );
                 let (at, node, place) = match act {
-                    // A comment answers to the post or to another comment there.
-                    Act::Comment(..) if to != root && answered.place != Place::Comments(root) => return,
                     Act::Comment(..) => (
                         self.world.service(),
-                        ComputedName::comments(root),
-                        Place::Comments(root),
+                        ComputedName::comments(post),
+                        Place::Comments(post),
                     ),
                     _ => (self.jid(who), MICROBLOG.to_owned(), Place::Blog),
                 };
