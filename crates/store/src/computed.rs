@@ -202,6 +202,32 @@ impl Reader {
         })
     }
 
+    /// The items, up to `limit` above `bound` by number, by which somebody likes others.
+    pub fn likes_by(&self, by: JidNo, bound: PostId, limit: u32) -> Result<Vec<PostId>, ReadError> {
+        self.rows(
+            "SELECT DISTINCT source FROM item_likes WHERE by = ?1 AND source > ?2 ORDER BY source LIMIT ?3",
+            (by, bound, limit),
+            |row| row.get(0),
+        )
+    }
+
+    /// Up to `limit` live nodes that belong to items, above `bound` by number, with an item of this id: what somebody attached
+    /// to others' items has their address for its id.
+    pub fn nodes_with_item(
+        &self,
+        item_id: &str,
+        bound: NodeNo,
+        limit: u32,
+    ) -> Result<Vec<(NodeNo, JidNo, String)>, ReadError> {
+        self.rows(
+            "SELECT n.no, n.owner, n.name FROM computed_nodes c JOIN nodes n ON n.no = c.node AND n.deleted = 0 \
+             WHERE c.node > ?1 AND EXISTS (SELECT 1 FROM items i WHERE i.node = c.node AND i.item_id = ?2) \
+             ORDER BY c.node LIMIT ?3",
+            (bound, item_id, limit),
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
+    }
+
     /// Requests to subscribe that wait for an account's answer: to the nodes at its own address, and to those elsewhere
     /// whose affiliation to it is `word`. Each with its node.
     pub fn requests_for(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bus::{AccessModel, Affiliation, Event, MICROBLOG, NodeConfig, NodeKind};
-use store::{BoxFuture, JidNo, Write, WriteError};
+use store::{BoxFuture, JidNo, NodeNo, PostId, Write, WriteError};
 use tokio::sync::oneshot;
 use wire::BareJid;
 
@@ -80,6 +80,7 @@ impl Host {
             no: owner.no,
         };
         self.retract_all(&owner, &actor).await?;
+        self.retract_elsewhere(&actor).await?;
         self.unsubscribe_everywhere(&owner, &actor).await?;
         let names = self
             .with_nodes(&owner, |state| state.nodes.keys().cloned().collect::<Vec<_>>())
@@ -121,6 +122,88 @@ impl Host {
             retracted.durable.await?;
         }
         Ok(())
+    }
+
+    /// Retracts what the account said and attached to others' posts.
+    async fn retract_elsewhere(&self, actor: &Actor) -> Result<(), PubsubError> {
+        let by = actor.no;
+        let mut bound = None;
+        loop {
+            let below = bound;
+            let read = self.inner.store.read(move |reader| {
+                let rows = reader.newest_replies_of(by, SLICE, below)?;
+                let last = rows.last().map(|row| row.post_id);
+                let targets = rows.iter().map(|row| reader.target(row.post_id));
+                Ok((targets.collect::<Result<Vec<_>, _>>()?, last))
+            });
+            let (targets, last) = read.await?;
+            if last.is_none() {
+                break;
+            }
+            bound = last;
+            for target in targets.into_iter().flatten() {
+                self.retract_one(actor, target.owner, &target.name, &target.item_id)
+                    .await?;
+            }
+        }
+        let mut above = PostId(0);
+        loop {
+            let from = above;
+            let read = self.inner.store.read(move |reader| {
+                let sources = reader.likes_by(by, from, SLICE)?;
+                let last = sources.last().copied();
+                let targets = sources.iter().map(|source| reader.target(*source));
+                Ok((targets.collect::<Result<Vec<_>, _>>()?, last))
+            });
+            let (targets, last) = read.await?;
+            let Some(last) = last else { break };
+            above = last;
+            for target in targets.into_iter().flatten() {
+                self.retract_one(actor, target.owner, &target.name, &target.item_id)
+                    .await?;
+            }
+        }
+        let mut above = NodeNo(0);
+        loop {
+            let (id, from) = (actor.jid.bare_str().to_owned(), above);
+            let read = self
+                .inner
+                .store
+                .read(move |reader| reader.nodes_with_item(&id, from, SLICE));
+            let nodes = read.await?;
+            let Some((last, _, _)) = nodes.last() else {
+                return Ok(());
+            };
+            above = *last;
+            for (_, owner, name) in &nodes {
+                self.retract_one(actor, *owner, name, actor.jid.bare_str())
+                    .await?;
+            }
+        }
+    }
+
+    async fn retract_one(
+        &self,
+        actor: &Actor,
+        owner: JidNo,
+        node: &str,
+        id: &str,
+    ) -> Result<(), PubsubError> {
+        let Some(owner) = self.owner_by_number(owner).await? else {
+            return Ok(());
+        };
+        let retracted = match self
+            .retract_from(&owner, actor, node, &[id], Telling::Always)
+            .await
+        {
+            Ok(retracted) => retracted.durable.await,
+            Err(error) => Err(error),
+        };
+        match retracted {
+            Err(error) if error.is_passing() => Err(error),
+            // It is gone already, or nobody may read it any more.
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     /// Deletes nodes of the services that nobody but the account owns: nobody could any more.

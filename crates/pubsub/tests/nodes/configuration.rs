@@ -294,7 +294,7 @@ async fn metadata() {
     );
     let own: Vec<_> = world.host.nodes(&juliet.jid.bare(), &juliet).await.unwrap();
     let own: Vec<_> = own.iter().map(|node| &*node.name).collect();
-    assert_eq!(own, [bus::HOME, MICROBLOG]);
+    assert_eq!(own, [bus::HOME, bus::NOTIFICATIONS, MICROBLOG]);
     for virtual_node in [MICROBLOG, "tag/rust"] {
         world
             .host

@@ -7,6 +7,7 @@ mod basics;
 mod configuration;
 mod conversation;
 mod delivery;
+mod expiry;
 mod faults;
 mod hostile;
 mod posts;
