@@ -187,6 +187,21 @@ test('a copy that another tab has kept is not shown twice; a repeated id with ot
   assert.deepEqual(bodies(), ['Hello', 'Hello again', 'Hello']);
 });
 
+test('what one tab shows is read in all, whichever kept it first', () => {
+  const shown = setUp();
+  const hidden = setUp(shown.storage);
+  shown.chats.look(ROMEO);
+  hidden.say('1', 'Hello');
+  shown.say('1', 'Hello');
+  shown.say('2', 'Again');
+  hidden.say('2', 'Again');
+  hidden.chats.reload(`folkmoot.chats.${ME}`);
+  assert.deepEqual(
+    hidden.chats.list.value.map(({ unread }) => unread),
+    [0],
+  );
+});
+
 test('who is typing is shown until they stop, write, or fall silent', async () => {
   const { chats, receive, say, clock } = setUp();
   const state = (name: string) =>

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { nameOf, rowsOf, windowOf } from '../src/model/contact-list';
 import { isMixed, skeleton, warnings } from '../src/model/lookalike';
 import { readWanted } from '../src/model/lookup';
+import { parseRoute, paths } from '../src/model/route';
 import { findPeople } from '../src/model/people-search';
 import type { Contact } from '../src/xmpp/roster';
 import { StanzaError } from '../src/xmpp/errors';
@@ -197,4 +198,12 @@ test('contacts are found without regard to marks, by name, address and group', (
       query,
     );
   }
+});
+
+test('every conversation has an address: people here and elsewhere, and servers', () => {
+  const whom = (jid: string) => parseRoute(paths.conversation(jid, 'verona.example'));
+  assert.deepEqual(whom('romeo@verona.example'), { page: 'messages', whom: '@romeo' });
+  assert.deepEqual(whom('роза@mantua.example'), { page: 'messages', whom: '@роза@mantua.example' });
+  assert.deepEqual(whom('verona.example'), { page: 'messages', whom: 'verona.example' });
+  assert.deepEqual(parseRoute(paths.messages), { page: 'messages', whom: undefined });
 });

@@ -186,7 +186,12 @@ export class Chats {
           known.body === body &&
           Math.abs(known.at - at) < SAME_WITHIN,
       );
-    if (isKnown) return;
+    const isRead = this.looking === from;
+    if (isKnown) {
+      // Kept by a tab that nobody looks at, perhaps.
+      if (isRead) this.summarize(from, { unread: 0 });
+      return;
+    }
     this.append(from, {
       id: id ?? this.events.newId(),
       body,
@@ -195,7 +200,6 @@ export class Chats {
       isLate: stamp !== undefined,
       error: undefined,
     });
-    const isRead = this.looking === from;
     this.summarize(from, { unread: isRead ? 0 : this.summaryOf(from).unread + 1 });
   }
 

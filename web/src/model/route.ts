@@ -1,4 +1,5 @@
 /** The pages of the client and their addresses. The server's own pages stand beside `/app/…`. */
+import { handleOf } from '../xmpp/jid';
 import { foldTag } from './text';
 
 export type Route =
@@ -13,8 +14,8 @@ export type Route =
   | { page: 'contacts' }
   | { page: 'requests' }
   | { page: 'invitations' }
-  /** `handle` undefined: the list of conversations. */
-  | { page: 'messages'; handle: string | undefined }
+  /** `whom` as written: `@handle`, or a server; undefined: the list of conversations. */
+  | { page: 'messages'; whom: string | undefined }
   | { page: 'console' }
   | { page: 'settings' }
   /** Somebody's invitation. */
@@ -60,7 +61,7 @@ function parseApp(name: string | undefined, rest: string | undefined): Route {
   if (name === 'invitations') return { page: 'invitations' };
   if (name === 'console') return { page: 'console' };
   if (name === 'messages') {
-    return { page: 'messages', handle: rest?.replace(/^@/, '').toLowerCase() };
+    return { page: 'messages', whom: rest?.toLowerCase() };
   }
   if (name === 'tag' && rest) return { page: 'tag', tag: foldTag(rest) };
   if (name.length > 1 && name.startsWith('@')) {
@@ -96,7 +97,9 @@ export const paths = {
   requests: '/app/requests',
   invitations: '/app/invitations',
   messages: '/app/messages',
-  conversation: (handle: string) => `/app/messages/${person(handle)}`,
+  /** Servers speak too, and have no name before the `@`. */
+  conversation: (jid: string, domain: string) =>
+    `/app/messages/${jid.includes('@') ? person(handleOf(jid, domain)) : encodeURIComponent(jid)}`,
   console: '/app/console',
   settings: '/settings',
   signIn: '/signin',

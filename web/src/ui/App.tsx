@@ -112,7 +112,7 @@ function Page({ route }: { route: Route }) {
     case 'invitations':
       return <InvitationsPage />;
     case 'messages':
-      return <MessagesPage handle={route.handle} />;
+      return <MessagesPage whom={route.whom} />;
     case 'console':
       return <ConsolePage />;
     case 'tag':

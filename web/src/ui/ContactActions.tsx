@@ -28,7 +28,7 @@ export function ContactButton({ jid, name }: Props) {
   if (jid === account) return null;
   return contact ? (
     <A
-      to={paths.conversation(handleOf(jid, domain))}
+      to={paths.conversation(jid, domain)}
       class="quiet icon-button"
       aria-label={t('contacts.message', { name })}
     >

@@ -164,7 +164,7 @@ function ContactRow({ contact }: { contact: Contact }) {
   const handle = handleOf(contact.jid, domain);
   return (
     <div class="contact">
-      <A to={paths.conversation(handle)} class="person-link">
+      <A to={paths.conversation(contact.jid, domain)} class="person-link">
         <AvatarWithPresence jid={contact.jid} size="normal" availability={availability} />
         <span class="person-text">
           <span class="contact-name">

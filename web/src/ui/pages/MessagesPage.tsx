@@ -5,7 +5,7 @@ import type { Chats } from '../../model/chats';
 import type { Summary } from '../../model/chat-store';
 import { readWanted } from '../../model/lookup';
 import { paths } from '../../model/route';
-import { handleOf, jidOf } from '../../xmpp/jid';
+import { jidOf } from '../../xmpp/jid';
 import { Dialog } from '../Dialog';
 import { TextField } from '../fields';
 import { useAccount, useClient, useNow, useSignal } from '../hooks';
@@ -17,10 +17,10 @@ import { A, navigate } from '../router';
 import { ConversationView } from './ConversationView';
 import '../../styles/chat.css';
 
-export function MessagesPage({ handle }: { handle: string | undefined }) {
+export function MessagesPage({ whom }: { whom: string | undefined }) {
   const { chats: present, site } = useClient();
   const chats = useSignal(present);
-  const jid = handle === undefined ? undefined : jidOf(handle, site.domain);
+  const jid = whom?.startsWith('@') === true ? jidOf(whom, site.domain) : whom;
   if (!chats) return null;
   return (
     <div class={jid === undefined ? 'chat-page' : 'chat-page is-open'}>
@@ -112,7 +112,7 @@ function ConversationRow({ summary, isCurrent, isTyping }: RowProps) {
   return (
     <li class={unread > 0 ? 'is-unread' : undefined}>
       <A
-        to={paths.conversation(handleOf(jid, domain))}
+        to={paths.conversation(jid, domain)}
         class={isCurrent ? 'chat-row is-current' : 'chat-row'}
       >
         <AvatarWithPresence jid={jid} size="normal" availability={availability} />
@@ -146,7 +146,7 @@ function NewMessage({ onClose }: { onClose: () => void }) {
   useEffect(() => setWrong(false), [typed]);
   const open = (jid: string) => {
     onClose();
-    navigate(paths.conversation(handleOf(jid, domain)));
+    navigate(paths.conversation(jid, domain));
   };
   const query = typed.trim().toLowerCase();
   const fitting = [...(contacts?.values() ?? [])]
