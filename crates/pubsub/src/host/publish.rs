@@ -356,7 +356,7 @@ impl Host {
                 match &node.view.kind {
                     NodeKind::Computed(_) => options.check_inherited(&node.view.config)?,
                     NodeKind::Pep | NodeKind::Service | NodeKind::Virtual(_) => {
-                        options.check(&node.view.config)?
+                        options.check(&node.view.config)?;
                     }
                 }
             }
