@@ -129,13 +129,25 @@ pub struct Password {
 /// `invite`.
 #[derive(Args, Debug)]
 pub struct Invite {
+    /// Invite in this account's name: whoever comes becomes its contact, and they follow each other
+    #[arg(long, value_name = "NAME@DOMAIN")]
+    pub from: Option<String>,
+    /// Make an account and no contact
+    #[arg(long)]
+    pub account_only: bool,
+    /// The only name that the new account may have; it is kept until the link expires
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
     /// How many people may use the link
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub uses: u32,
     /// How long it is good for: 90s, 30m, 12h, 7d, 2w
     #[arg(long, value_name = "SPAN", default_value = "7d", value_parser = span)]
     pub expires: Duration,
-    /// The domain of the new accounts (default: the first)
+    /// Draw the link's QR code even where the output is no terminal
+    #[arg(long)]
+    pub qr: bool,
+    /// The domain of the new accounts (default: the inviter's, else the first)
     #[arg(long, value_name = "DOMAIN")]
     pub domain: Option<String>,
     #[command(flatten)]

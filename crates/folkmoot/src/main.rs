@@ -25,6 +25,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
+use http_site::qr;
 use tracing_subscriber::EnvFilter;
 
 use crate::admin::{Change, Reply, Request};
@@ -120,16 +121,22 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Invite(options) => {
             let config = load(&options.settings.flags())?;
             let expires = in_words(options.expires);
-            let request = Request::Invite {
-                uses: options.uses,
+            let uses = options.uses;
+            let is_drawn = options.qr || std::io::stdout().is_terminal();
+            let request = Request::Invite(admin::Invite {
+                from: options.from,
+                account_only: options.account_only,
+                name: options.name,
+                uses,
                 seconds: options.expires.as_secs(),
                 domain: options.domain,
-            };
+            });
             put(&config, request, |reply| match reply {
-                Reply::Link { url } => Some(format!(
-                    "{url}\ngood for {} within {expires}",
-                    people(options.uses)
-                )),
+                Reply::Link { url, uri } => {
+                    let code = if is_drawn { qr::for_terminal(&url)? } else { String::new() };
+                    let people = people(uses);
+                    Some(format!("{url}\n{uri}\n{code}good for {people} within {expires}"))
+                }
                 _ => None,
             })
         }

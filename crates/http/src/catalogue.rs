@@ -2,6 +2,8 @@
 //!
 //! A language is one more constant of the same type: the compiler sees to it that nothing is missing.
 
+pub mod invite;
+
 /// The texts of one language. `{}` in a text is where a name is put.
 pub struct Catalogue {
     /// The language's tag (BCP 47).
@@ -100,6 +102,8 @@ pub struct Catalogue {
     pub no_client: &'static str,
     /// The same, explained.
     pub no_client_explained: &'static str,
+    /// An invitation's page.
+    pub invite: invite::Invite,
     /// Months, short.
     pub months: [&'static str; 12],
 }
@@ -156,6 +160,7 @@ impl Catalogue {
         no_client: "Folkmoot is running",
         no_client_explained: "The web client was not built into this program. Use any XMPP app with an account here, \
                               or build the web client first (make web) and the program again.",
+        invite: invite::Invite::ENGLISH,
         months: [
             "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
         ],

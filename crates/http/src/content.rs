@@ -269,14 +269,7 @@ async fn is_open(site: &Site, jid: &BareJid) -> Result<bool, ContentError> {
 
 /// What somebody says of themselves, as far as everybody may read it.
 pub(crate) async fn profile(site: &Site, jid: &BareJid) -> Result<Profile, ContentError> {
-    let nick = newest_payload(site, jid, NICK).await?;
-    let name = nick.and_then(|payload| {
-        let document = Document::parse(payload).ok()?;
-        let root = document.root();
-        root.is("nick", NICK)
-            .then(|| root.text().trim().to_owned())
-            .filter(|name| !name.is_empty())
-    });
+    let name = newest_payload(site, jid, NICK).await?.and_then(nick_in);
     let vcard = newest_payload(site, jid, VCARD).await?;
     let note = vcard.and_then(|payload| {
         let document = Document::parse(payload).ok()?;
@@ -292,6 +285,24 @@ pub(crate) async fn profile(site: &Site, jid: &BareJid) -> Result<Profile, Conte
     Ok(Profile { name, note })
 }
 
+/// What somebody calls themselves, whoever may read it.
+pub(crate) async fn nick(site: &Site, jid: &BareJid) -> Result<Option<String>, ContentError> {
+    let view = site.content.host.view(jid, NICK).await?;
+    match view {
+        Some(view) => Ok(newest_of(site, &view).await?.and_then(nick_in)),
+        None => Ok(None),
+    }
+}
+
+/// The name in an item of XEP-0172.
+fn nick_in(payload: std::sync::Arc<[u8]>) -> Option<String> {
+    let document = Document::parse(payload).ok()?;
+    let root = document.root();
+    root.is("nick", NICK)
+        .then(|| root.text().trim().to_owned())
+        .filter(|name| !name.is_empty())
+}
+
 /// The newest item of a node that everybody may read.
 async fn newest_payload(site: &Site, jid: &BareJid, node: &str) -> Result<Option<Arc<[u8]>>, ContentError> {
     let Some(view) = site.content.host.view(jid, node).await? else {
@@ -300,6 +311,11 @@ async fn newest_payload(site: &Site, jid: &BareJid, node: &str) -> Result<Option
     if !is_public(&view) {
         return Ok(None);
     }
+    newest_of(site, &view).await
+}
+
+/// The newest item of a node.
+async fn newest_of(site: &Site, view: &NodeView) -> Result<Option<std::sync::Arc<[u8]>>, ContentError> {
     let no = view.no;
     let rows = site
         .content

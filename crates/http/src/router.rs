@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 
 use crate::network::Client;
 use crate::site::Site;
-use crate::{answer, feed, health, host_meta, pages, render, web_client};
+use crate::{answer, feed, health, host_meta, invite, pages, render, web_client};
 
 /// The site's router. Each request must carry its [`Client`] among its extensions.
 pub fn router(site: Arc<Site>) -> Router {
@@ -30,6 +30,8 @@ pub fn router(site: Arc<Site>) -> Router {
         .route("/{handle}/replies", get(pages::with_replies))
         .route("/{handle}/replies/feed.atom", get(feed::with_replies))
         .route("/{handle}/{post}", get(pages::post))
+        .route("/invite/{token}", get(invite::page))
+        .route("/invite/{token}/qr.svg", get(invite::picture))
         .route("/assets/{*path}", get(web_client::file));
     let client = [
         "/",
@@ -37,7 +39,6 @@ pub fn router(site: Arc<Site>) -> Router {
         "/signup",
         "/signin",
         "/settings",
-        "/invite/{token}",
         "/welcome/{token}",
         "/app",
         "/app/{*path}",

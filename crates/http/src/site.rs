@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::invite::Invitation;
 use crate::limit::Limiter;
 use crate::network::Network;
 use crate::web_client::WebClient;
@@ -31,6 +32,9 @@ pub struct Settings {
     pub metrics_allow: Vec<Network>,
 }
 
+/// Looks something up by its name; `None` when that is not possible now.
+pub type Find<T> = Box<dyn Fn(String) -> store::BoxFuture<'static, Option<T>> + Send + Sync>;
+
 /// Where the content and the numbers come from.
 pub struct Content {
     /// The database.
@@ -39,6 +43,8 @@ pub struct Content {
     pub host: pubsub::Host,
     /// Timelines and threads.
     pub timelines: social::Timelines,
+    /// Finds the invitation of a token; `None` outside when that is not possible now, inside when there is none.
+    pub invitations: Find<Option<Invitation>>,
     /// Writes the whole text of `/metrics` (OpenMetrics), the site's own lines not included.
     pub metrics: Box<dyn Fn() -> String + Send + Sync>,
 }

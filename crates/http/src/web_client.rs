@@ -56,6 +56,31 @@ impl WebClient {
     }
 }
 
+impl WebClient {
+    /// The text of the index page; `None` in a program built without the client.
+    pub(crate) fn index_page(&self) -> Option<&str> {
+        std::str::from_utf8(&self.index.as_ref()?.bytes).ok()
+    }
+}
+
+/// The index page under another title, with more in its head, and this before all else in its body.
+pub(crate) fn with_head(index: &str, title: &str, head: &str, body: &str) -> String {
+    let title = format!("<title>{}</title>", render::escaped(title));
+    let mut page = match (index.find("<title>"), index.find("</title>")) {
+        (Some(from), Some(to)) if from < to => {
+            format!("{}{title}{}", &index[..from], &index[to + "</title>".len()..])
+        }
+        _ => index.replacen("</head>", &format!("{title}\n</head>"), 1),
+    };
+    if let Some(at) = page.find("</head>") {
+        page.insert_str(at, head);
+    }
+    if let Some(at) = page.find("<body>").map(|at| at + "<body>".len()) {
+        page.insert_str(at, body);
+    }
+    page
+}
+
 impl File {
     fn new(path: &str, bytes: Cow<'static, [u8]>) -> Self {
         let content_type = content_type(path);
@@ -125,7 +150,7 @@ pub(crate) async fn file(State(site): State<Arc<Site>>, uri: Uri, headers: Heade
 }
 
 /// What the client's page may load: its own files, and sockets of this site.
-fn client_policy(settings: &Settings) -> String {
+pub(crate) fn client_policy(settings: &Settings) -> String {
     let (scheme, authority) = settings
         .site_url
         .split_once("://")

@@ -98,7 +98,7 @@ impl Place {
             settings: String::new(),
         });
         self.host
-            .found_account(&jid, access, account)
+            .found_account(&jid, access, account, None)
             .await
             .unwrap()
             .await

@@ -135,6 +135,41 @@ pub fn put(no: JidNo, item: RosterItem, version: i64) -> Write {
     })
 }
 
+/// Subscribes two to each other's presence, as one side sees it: the contact is added under `name` or, if it is there,
+/// keeps its name and groups. The roster's version grows by one.
+///
+/// Fails with [`WriteError::TooMany`] beyond 10,000 contacts.
+#[must_use]
+pub fn befriend(no: JidNo, contact: JidNo, name: String) -> Write {
+    Write::new(name.len(), move |tx| {
+        let both = Subscription::Both;
+        let changed = tx.execute(
+            "UPDATE roster SET subscription = ?3, ask = 0, approved = 0 WHERE no = ?1 AND contact = ?2",
+            (no, contact, both),
+        )?;
+        if changed == 0 {
+            if count(tx, "SELECT count(*) FROM roster WHERE no = ?1", no)? >= MAX_CONTACTS {
+                return Err(WriteError::TooMany);
+            }
+            tx.execute(
+                "INSERT INTO roster (no, contact, name, groups, subscription, ask, approved) \
+                 VALUES (?1, ?2, ?3, '', ?4, 0, 0)",
+                (no, contact, &name, both),
+            )?;
+        }
+        tx.execute(
+            "DELETE FROM presence_requests WHERE no = ?1 AND contact = ?2",
+            (no, contact),
+        )?;
+        tx.execute(
+            "INSERT INTO roster_version (no, version) VALUES (?1, 1) \
+             ON CONFLICT (no) DO UPDATE SET version = version + 1",
+            [no],
+        )
+        .map(drop)
+    })
+}
+
 /// Removes a contact; the roster has `version` from then on. [`WriteError::NotFound`] when there is none.
 #[must_use]
 pub fn remove(no: JidNo, contact: JidNo, version: i64) -> Write {

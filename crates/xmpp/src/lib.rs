@@ -9,6 +9,7 @@ pub mod blocking;
 pub mod caps;
 pub mod deletion;
 pub mod failures;
+pub mod invitations;
 pub mod iq;
 pub mod listen;
 pub mod messages;

@@ -17,15 +17,21 @@ use crate::accounts::Accounts;
 use crate::auth::Auth;
 use crate::blocking::Blocks;
 use crate::caps::CapsCache;
+use crate::invitations::PER_DAY;
 use crate::listen::Connections;
 use crate::messages::offline::Flush;
 use crate::metrics::Metrics;
 use crate::notify::{self, Notifier};
+use crate::rates::{Keyed, Rate};
 use crate::registry::Registry;
 use crate::rosters::Rosters;
 use crate::settings::Settings;
 use crate::upkeep;
+use crate::xep::commands::Commands;
 use crate::xep::{self, Xeps};
+
+/// A day.
+const DAY_MS: u32 = 86_400_000;
 
 /// One XMPP server: every domain, account and session of this process.
 pub struct Server {
@@ -63,6 +69,10 @@ pub struct Server {
     pub shutdown: CancellationToken,
     /// Accounts whose waiting messages are being delivered at this moment.
     pub(crate) flushing: Mutex<HashMap<JidNo, Flush>>,
+    /// How many invitations each account made of late.
+    pub(crate) invitations: Keyed<JidNo>,
+    /// Commands that clients are in the midst of.
+    pub(crate) commands: Commands,
     pub(crate) xeps: Xeps,
 }
 
@@ -133,7 +143,10 @@ impl Server {
         host.set_consequences(Arc::new(timelines.clone()));
         host.start().await?;
         timelines.start().await?;
+        let invitations_a_day = if settings.is_dev { 0 } else { PER_DAY };
         let server = Arc::new(Server {
+            invitations: Keyed::new(Rate::new(invitations_a_day, DAY_MS, PER_DAY)),
+            commands: Commands::default(),
             settings,
             blocks,
             accounts: Accounts::new(store.clone()),

@@ -13,6 +13,10 @@ pub struct Settings {
     pub site_url: String,
     /// Who may make an account.
     pub registration: Registration,
+    /// Whose invitations make accounts.
+    pub invites: Invites,
+    /// How long an invitation lasts unless it says otherwise, in days.
+    pub invite_days: u32,
     /// What must be solved before an account is made without a token.
     pub challenge: Challenge,
     /// Who may read a new account's posts when the sign-up does not say.
@@ -71,6 +75,15 @@ impl Registration {
             Registration::Closed => "closed",
         }
     }
+}
+
+/// Whose invitations make accounts. Everybody's make contacts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Invites {
+    /// Everybody's.
+    Everybody,
+    /// Administrators'.
+    Admins,
 }
 
 /// What must be solved before an account is made without a token.
@@ -150,6 +163,8 @@ pub struct Limits {
     pub failed_logins_per_account_and_hour: u32,
     /// New accounts an hour from one address.
     pub registrations_per_ip_and_hour: u32,
+    /// For how many people one account may have invitations open.
+    pub invites_per_account: u32,
     /// Devices (sign-in tokens) that one account may keep.
     pub devices_per_account: usize,
     /// How long a device token lasts without being used.
@@ -174,6 +189,7 @@ impl Default for Limits {
             failed_logins_per_ip_and_hour: 60,
             failed_logins_per_account_and_hour: 30,
             registrations_per_ip_and_hour: 5,
+            invites_per_account: 20,
             devices_per_account: 50,
             device_lifetime_ms: 180 * 24 * 3_600 * 1_000,
         }
@@ -188,6 +204,8 @@ impl Settings {
             pubsub_prefix: "pubsub.".to_owned(),
             site_url: format!("https://{domain}"),
             registration: Registration::Invite,
+            invites: Invites::Everybody,
+            invite_days: 7,
             challenge: Challenge::None,
             default_audience: Audience::Open,
             reserved_names: DEFAULT_RESERVED_NAMES

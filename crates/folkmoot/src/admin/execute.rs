@@ -8,8 +8,10 @@ use store::accounts::{Account, AccountState};
 use store::invites::{self, InviteKind};
 use wire::BareJid;
 use xmpp::auth::accounts::{Authority, NewAccount};
+use xmpp::invitations::Wish;
+use xmpp::settings::Registration;
 
-use super::{Change, Listed, PAGE, Reply, Request};
+use super::{Change, Invite, Listed, PAGE, Reply, Request};
 use crate::archive::SNAPSHOTS;
 use crate::config::in_words;
 use crate::files;
@@ -45,10 +47,7 @@ async fn carry_out(house: &Arc<House>, request: Request) -> anyhow::Result<Reply
                 audience: None,
             };
             let authority = Authority::Operator { is_admin: admin };
-            let registered = server
-                .auth
-                .register(&server.settings, &server.host, authority, new)
-                .await?;
+            let registered = server.register(authority, new).await?;
             done(format!(
                 "{} can sign in{}",
                 registered.jid,
@@ -70,29 +69,63 @@ async fn carry_out(house: &Arc<House>, request: Request) -> anyhow::Result<Reply
             let (jid, account) = find(house, &address).await?;
             change_account(house, &jid, &account, change).await
         }
-        Request::Invite {
-            uses,
-            seconds,
-            domain,
-        } => {
-            let domain = domain.unwrap_or_else(|| house.config.domain().to_owned());
-            if !server.settings.is_local_domain(&domain) {
-                bail!(
-                    "{domain} is not a domain of this server: it serves {}",
-                    house.config.domains.join(", ")
-                );
-            }
-            let lifetime = i64::try_from(seconds.saturating_mul(1_000)).context("that is too long")?;
-            let token = server
-                .auth
-                .invite(&domain, InviteKind::Account, None, lifetime, uses)
-                .await?;
-            Ok(Reply::Link {
-                url: format!("{}/invite/{token}", server.settings.site_url),
-            })
-        }
+        Request::Invite(wanted) => invite(house, wanted).await,
         Request::Snapshot => snapshot(house).await,
     }
+}
+
+/// Makes an invitation, the operator's own or in somebody's name.
+async fn invite(house: &Arc<House>, wanted: Invite) -> anyhow::Result<Reply> {
+    let server = &house.server;
+    if server.settings.registration == Registration::Closed {
+        bail!("nobody can sign up here: set registration.policy to \"invite\" first");
+    }
+    let by = match &wanted.from {
+        Some(from) => {
+            let (jid, account) = find(house, from).await?;
+            if account.state != AccountState::Active {
+                bail!("{jid} cannot sign in, so nobody can be invited in their name");
+            }
+            Some((account.no, jid))
+        }
+        None => None,
+    };
+    let domain = match (&wanted.domain, &by) {
+        (Some(domain), _) => domain.clone(),
+        (None, Some((_, jid))) => jid.domain().to_owned(),
+        (None, None) => house.config.domain().to_owned(),
+    };
+    if !server.settings.is_local_domain(&domain) {
+        bail!(
+            "{domain} is not a domain of this server: it serves {}",
+            house.config.domains.join(", ")
+        );
+    }
+    let localpart = match &wanted.name {
+        None => None,
+        Some(_) if wanted.uses > 1 => bail!("--name is for one person: leave --uses out"),
+        Some(name) => {
+            let jid = local_address(house, &format!("{name}@{domain}"))?;
+            jid.node().map(str::to_owned)
+        }
+    };
+    let wish = Wish {
+        kind: if by.is_some() && !wanted.account_only {
+            InviteKind::Contact
+        } else {
+            InviteKind::Account
+        },
+        by,
+        domain,
+        localpart,
+        uses: wanted.uses,
+        lifetime_ms: i64::try_from(wanted.seconds.saturating_mul(1_000)).context("that is too long")?,
+    };
+    let made = server.invite(wish).await?;
+    Ok(Reply::Link {
+        url: made.landing,
+        uri: made.uri,
+    })
 }
 
 async fn change_account(
@@ -227,10 +260,15 @@ pub async fn admin_link(house: &House) -> anyhow::Result<Option<(String, String)
         return Ok(None);
     }
     let lifetime = i64::try_from(ADMIN_LINK.as_millis())?;
-    let token = server
-        .auth
-        .invite(house.config.domain(), InviteKind::Admin, None, lifetime, 1)
-        .await?;
+    let wish = Wish {
+        kind: InviteKind::Admin,
+        by: None,
+        domain: house.config.domain().to_owned(),
+        localpart: None,
+        uses: 1,
+        lifetime_ms: lifetime,
+    };
+    let token = server.invite(wish).await?.token;
     Ok(Some((
         format!("{}/welcome/{token}", server.settings.site_url),
         in_words(ADMIN_LINK),

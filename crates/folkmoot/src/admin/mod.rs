@@ -51,16 +51,27 @@ pub enum Request {
         change: Change,
     },
     /// Makes an invitation.
-    Invite {
-        /// How many may use it.
-        uses: u32,
-        /// How long it is good for.
-        seconds: u64,
-        /// For which domain; `None`: the first.
-        domain: Option<String>,
-    },
+    Invite(Invite),
     /// Copies the database into a file of the data folder.
     Snapshot,
+}
+
+/// An invitation that is wanted.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Invite {
+    /// In whose name, NAME@DOMAIN: the newcomer and they become contacts; `None`: the operator's own.
+    pub from: Option<String>,
+    /// Whether it makes accounts without contacts.
+    pub account_only: bool,
+    /// The only name that the account may have.
+    pub name: Option<String>,
+    /// How many may use it.
+    pub uses: u32,
+    /// How long it is good for.
+    pub seconds: u64,
+    /// For which domain; `None`: the inviter's, else the first.
+    pub domain: Option<String>,
 }
 
 /// What an account may do from now on.
@@ -97,6 +108,8 @@ pub enum Reply {
     Link {
         /// The link.
         url: String,
+        /// The same for XMPP apps.
+        uri: String,
     },
     /// A copy of the database.
     Snapshot {

@@ -2,24 +2,37 @@
 
 use std::sync::Arc;
 
-use bus::{AccessModel, Affiliation, Event, MICROBLOG, NodeConfig, NodeKind};
+use bus::{
+    AccessModel, Affiliation, Event, MICROBLOG, NodeConfig, NodeKind, NodeView, Subscriber, SubscriptionState,
+};
 use store::{BoxFuture, JidNo, NodeNo, PostId, Write, WriteError};
 use tokio::sync::oneshot;
-use wire::BareJid;
+use wire::{BareJid, Jid};
 
 use super::Host;
 use super::made::create_write;
 use super::retract::Telling;
 use super::state::{Node, NodeState, Owner};
 use super::steps::Deliver;
+use super::subscribe::with_subscriber;
 use crate::access::Actor;
 use crate::error::PubsubError;
+
+/// A subscription to somebody's posts that is stored together with the follower's account.
+struct Following {
+    owner: Arc<Owner>,
+    view: Arc<NodeView>,
+    subscriber: Subscriber,
+    jid: Jid,
+}
 
 /// Items retracted in one step of a deletion.
 const SLICE: u32 = 64;
 
 impl Host {
-    /// Stores a new account together with its node of posts, which `access` may read: both or neither.
+    /// Stores a new account together with its node of posts, which `access` may read: both or neither. Where a friend is
+    /// named, they and the new account follow each other from the first moment on, as far as the friend's posts can be
+    /// read by contacts.
     ///
     /// # Errors
     /// At once when the address is not one of ours or nothing can be stored now; later what `account` reports, such
@@ -29,14 +42,39 @@ impl Host {
         owner: &BareJid,
         access: AccessModel,
         account: Write,
+        friend: Option<&Actor>,
     ) -> Result<BoxFuture<'static, Result<(), WriteError>>, PubsubError> {
         // The number is given now: there is no account yet.
         self.inner.store.jids().number(owner.as_str()).await?;
         let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
         let config = NodeConfig::microblog(access);
-        let view = Arc::new(self.new_view(&owner, Arc::from(MICROBLOG), NodeKind::Pep, config));
+        let mut view = self.new_view(&owner, Arc::from(MICROBLOG), NodeKind::Pep, config);
         let (report, outcome) = oneshot::channel();
-        let reported = store::Write::all(vec![account, create_write(&view)]);
+        let mut parts = vec![account, create_write(&view)];
+        let mut events = vec![];
+        let mut following = None;
+        if let Some(friend) = friend {
+            let jid: Jid = friend.jid.bare().into();
+            let follower = self.new_subscriber(friend, &jid, SubscriptionState::Subscribed);
+            parts.push(self.put_write(&view, &follower));
+            view = with_subscriber(&view, follower.clone());
+            events.push((follower, jid));
+            following = self.follow_first(&owner, friend).await?;
+            if let Some(following) = &following {
+                parts.push(self.put_write(&following.view, &following.subscriber));
+            }
+        }
+        let view = Arc::new(view);
+        let events = std::iter::once(Event::NodeCreated {
+            view: Arc::clone(&view),
+        })
+        .chain(events.into_iter().map(|(subscriber, jid)| Event::Subscribed {
+            view: Arc::clone(&view),
+            subscriber,
+            jid,
+        }))
+        .collect();
+        let reported = Write::all(parts);
         self.with_nodes(&owner, |state| {
             if state.nodes.contains_key(MICROBLOG) {
                 // Somebody has this name, or is about to have it.
@@ -48,7 +86,6 @@ impl Host {
             state
                 .nodes
                 .insert(Arc::clone(&view.name), NodeState::Ready(Box::new(node)));
-            let events = vec![Event::NodeCreated { view }];
             self.finish_telling(
                 &owner,
                 state,
@@ -61,9 +98,92 @@ impl Host {
             Ok(())
         })
         .await??;
+        let Some(following) = following else {
+            return Ok(Box::pin(async move {
+                outcome.await.unwrap_or(Err(WriteError::Closed))
+            }));
+        };
+        let (done, known) = oneshot::channel();
+        let host = self.clone();
+        // Whoever asked may go; what is stored must be known all the same.
+        self.inner.tasks.spawn(async move {
+            let outcome = outcome.await.unwrap_or(Err(WriteError::Closed));
+            if outcome.is_ok()
+                && let Err(error) = host.began_following(following).await
+            {
+                tracing::warn!(%error, "a new follower is heard of later");
+            }
+            let _ = done.send(outcome);
+        });
         Ok(Box::pin(async move {
-            outcome.await.unwrap_or(Err(WriteError::Closed))
+            known.await.unwrap_or(Err(WriteError::Closed))
         }))
+    }
+
+    /// The subscription of a new account to a friend's posts, if contacts may read these.
+    async fn follow_first(
+        &self,
+        account: &Arc<Owner>,
+        friend: &Actor,
+    ) -> Result<Option<Following>, PubsubError> {
+        let Some(owner) = self.owner(&friend.jid.bare()).await? else {
+            return Ok(None);
+        };
+        let view = self
+            .with(&owner, MICROBLOG, |state| {
+                state.node(MICROBLOG).map(|node| Arc::clone(&node.view))
+            })
+            .await?;
+        let Some(view) = view else { return Ok(None) };
+        let is_for_contacts = match &view.config.access {
+            AccessModel::Open | AccessModel::Presence => true,
+            // Who invites somebody agrees to being followed by them.
+            AccessModel::Authorize => true,
+            AccessModel::Roster(_) | AccessModel::Whitelist => false,
+        };
+        if !is_for_contacts || view.affiliation(account.no) != Affiliation::None {
+            return Ok(None);
+        }
+        let jid: Jid = account.jid.clone().into();
+        let actor = Actor {
+            jid: jid.clone(),
+            no: account.no,
+        };
+        let subscriber = self.new_subscriber(&actor, &jid, SubscriptionState::Subscribed);
+        Ok(Some(Following {
+            owner,
+            view,
+            subscriber,
+            jid,
+        }))
+    }
+
+    /// Takes notice of a subscription that is stored already.
+    async fn began_following(&self, following: Following) -> Result<(), PubsubError> {
+        let Following {
+            owner,
+            view,
+            subscriber,
+            jid,
+        } = following;
+        self.with(&owner, MICROBLOG, |state| {
+            let Some(node) = state.node(MICROBLOG).filter(|node| node.view.no == view.no) else {
+                return;
+            };
+            if !node.view.is_subscribed(subscriber.no) {
+                node.view = Arc::new(with_subscriber(&node.view, subscriber.clone()));
+            }
+            let view = Arc::clone(&node.view);
+            self.emit_in_order(
+                state,
+                Event::Subscribed {
+                    view,
+                    subscriber,
+                    jid,
+                },
+            );
+        })
+        .await
     }
 
     /// Ends an account: retracts its posts, ends its subscriptions, deletes its nodes, each with its notifications;

@@ -270,7 +270,7 @@ impl World {
         });
         let founded = self
             .host
-            .found_account(&actor.jid.bare(), access, account)
+            .found_account(&actor.jid.bare(), access, account, None)
             .await
             .unwrap();
         founded.await.unwrap();

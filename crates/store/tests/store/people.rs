@@ -4,7 +4,7 @@ use store::accounts::{self, Account, AccountState};
 use store::caps::Caps;
 use store::credentials::{self, Credential};
 use store::devices::{self, Device};
-use store::invites::{self, Invite, InviteKind};
+use store::invites::{self, Invite, InviteKind, Standing};
 use store::messages::{self, Direction, MessageOwner, NewMessage};
 use store::roster::{self, PresenceRequest, RosterItem, Subscription};
 use store::{JidNo, Reader, Store, Timestamp, Write, WriteError, affiliations, jobs, nodes, subscriptions};
@@ -153,24 +153,36 @@ async fn devices_are_found_by_their_token_until_they_expire_or_are_revoked() {
 async fn an_invitation_makes_as_many_accounts_as_it_says() {
     let folder = Folder::new();
     let store = open(&folder);
+    let inviter = person(&store, "mercutio").await;
+    store.write(accounts::create(inviter.clone())).await.unwrap();
     let invite = Invite {
         token_hash: vec![7; 32],
         kind: InviteKind::Account,
         domain: "example.org".into(),
-        created_by: Some(JidNo(1)),
+        localpart: None,
+        created_by: Some(inviter.no),
         created: START,
         expires: later(1_000),
+        uses: 2,
         uses_left: 2,
+        is_revoked: false,
     };
-    store.write(invites::create(invite.clone())).await.unwrap();
+    store.write(invites::create(invite.clone(), Some(2))).await.unwrap();
+    let other = Invite {
+        token_hash: vec![8; 32],
+        uses_left: 1,
+        ..invite.clone()
+    };
     assert_eq!(
-        store.read(|r| r.invite(&[7; 32], START)).await.unwrap(),
-        Some(invite)
+        store.write(invites::create(other.clone(), Some(2))).await,
+        Err(WriteError::TooMany)
     );
     assert_eq!(
-        store.read(|r| r.invite(&[7; 32], later(1_000))).await.unwrap(),
-        None
+        store.read(|r| r.invite(&[7; 32])).await.unwrap(),
+        Some(invite.clone())
     );
+    assert_eq!(invite.standing(START), Standing::Open);
+    assert_eq!(invite.standing(later(1_000)), Standing::Expired);
     let join = |account: Account, at| {
         store.write(Write::all(vec![
             invites::consume(vec![7; 32], at),
@@ -187,24 +199,82 @@ async fn an_invitation_makes_as_many_accounts_as_it_says() {
         join(person(&store, "juliet").await, later(1_000)).await,
         Err(WriteError::InviteInvalid)
     );
+    let by = inviter.no;
+    let open = |at| store.read(move |r| r.invites(Some(by), at));
+    assert_eq!(open(START).await.unwrap().len(), 1);
+    assert_eq!(open(later(1_000)).await.unwrap(), []);
+    // Whoever invites must be able to sign in.
+    let set = |state| store.write(accounts::set_state(by, state));
+    set(AccountState::Disabled).await.unwrap();
     assert_eq!(
-        store
-            .read(|r| r.invites(Some(JidNo(1)), START))
-            .await
-            .unwrap()
-            .len(),
-        1
+        join(person(&store, "juliet").await, START).await,
+        Err(WriteError::InviteInvalid)
     );
+    set(AccountState::Active).await.unwrap();
     join(person(&store, "juliet").await, START).await.unwrap();
     assert_eq!(
         join(person(&store, "nurse").await, START).await,
         Err(WriteError::InviteInvalid)
     );
-    assert_eq!(store.read(|r| r.invites(None, START)).await.unwrap(), []);
+    let used = store.read(|r| r.invite(&[7; 32])).await.unwrap().unwrap();
+    assert_eq!(used.standing(START), Standing::Used);
     assert_eq!(
         store.write(invites::revoke(vec![7; 32])).await,
         Err(WriteError::NotFound)
     );
+    // There is room again; and one that is taken back says so.
+    store.write(invites::create(other, Some(2))).await.unwrap();
+    store.write(invites::revoke(vec![8; 32])).await.unwrap();
+    let revoked = store.read(|r| r.invite(&[8; 32])).await.unwrap().unwrap();
+    assert_eq!(revoked.standing(START), Standing::Revoked);
+    // Long after its end nothing is left of it.
+    let month = 31 * 86_400_000;
+    let late = Invite {
+        token_hash: vec![9; 32],
+        created: later(month),
+        expires: later(month + 1_000),
+        ..invite
+    };
+    store.write(invites::create(late, None)).await.unwrap();
+    assert_eq!(store.read(|r| r.invite(&[7; 32])).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_name_is_kept_for_whoever_is_invited_to_it() {
+    let folder = Folder::new();
+    let store = open(&folder);
+    let invite = |hash: u8, localpart: &str| Invite {
+        token_hash: vec![hash; 32],
+        kind: InviteKind::Account,
+        domain: "example.org".into(),
+        localpart: Some(localpart.into()),
+        created_by: None,
+        created: START,
+        expires: later(1_000),
+        uses: 1,
+        uses_left: 1,
+        is_revoked: false,
+    };
+    let romeo = person(&store, "romeo").await;
+    store.write(accounts::create(romeo)).await.unwrap();
+    let create = |invite| store.write(invites::create(invite, None));
+    assert_eq!(create(invite(1, "romeo")).await, Err(WriteError::Exists));
+    create(invite(2, "juliet")).await.unwrap();
+    assert_eq!(create(invite(3, "juliet")).await, Err(WriteError::Exists));
+    let join = |hash: Vec<u8>, at| {
+        store.write(invites::keep_reserved(
+            "example.org".into(),
+            "juliet".into(),
+            hash,
+            at,
+        ))
+    };
+    assert_eq!(join(Vec::new(), START).await, Err(WriteError::Exists));
+    join(vec![2; 32], START).await.unwrap();
+    join(Vec::new(), later(1_000)).await.unwrap();
+    let kept = |at| store.read(move |r| r.is_name_kept("example.org", "juliet", &[], at));
+    assert!(kept(START).await.unwrap());
+    assert!(!kept(later(1_000)).await.unwrap());
 }
 
 #[tokio::test]

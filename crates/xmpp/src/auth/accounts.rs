@@ -4,22 +4,23 @@
 //! Deleting an account's posts, roster and rows is a job of the server, not of this file.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bus::AccessModel;
-use sha2::{Digest, Sha256};
 use store::accounts::{Account, AccountState};
-use store::invites::{self, Invite, InviteKind};
+use store::invites::{self, InviteKind, Standing};
 use store::{JidNo, Timestamp, Write, WriteError, accounts, credentials, devices};
 use wire::BareJid;
 use wire::sasl::{PasswordError, prepare_password};
 
-use super::{Auth, AuthError, random};
+use super::{Auth, AuthError};
+use crate::invitations::{has_room, makes_accounts};
+use crate::presence::subscriptions::{self, Person};
 use crate::rates::Network;
 use crate::registry::Registry;
+use crate::server::Server;
 use crate::session::Session;
-use crate::settings::{Audience, Registration, Settings};
+use crate::settings::{Audience, Registration};
 
 /// The longest localpart that is given, in bytes.
 const NAME_MAX: usize = 64;
@@ -39,9 +40,15 @@ pub enum RegisterError {
     /// The policy does not allow it (without a token).
     #[error("accounts are given by invitation only")]
     NotAllowed,
-    /// The token is unknown, expired or used up.
-    #[error("this invitation is not valid (any more)")]
-    Token,
+    /// The token opens nothing.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The invitation is for another name.
+    #[error("this invitation is for the name {0} only")]
+    OtherName(String),
+    /// Whoever invites has no place for another contact.
+    #[error("whoever invited you has no place for another contact; ask them to make some")]
+    NoPlace,
     /// Too many from this address.
     #[error("too many new accounts from this address; try again later")]
     TooMany,
@@ -50,11 +57,32 @@ pub enum RegisterError {
     Auth(#[from] AuthError),
 }
 
+/// Why an invitation's token opens nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// There is none, or there was one long ago.
+    #[error("this invitation is not known here; is the link complete?")]
+    Unknown,
+    /// As many came as it was for.
+    #[error("this invitation has been used already; ask for another")]
+    Used,
+    /// Its time is over.
+    #[error("this invitation has expired; ask for another")]
+    Expired,
+    /// It was taken back, or whoever made it is gone.
+    #[error("this invitation was taken back; ask for another")]
+    Revoked,
+    /// It gives no account, or none are given now.
+    #[error("no account is given here with this invitation")]
+    NoAccounts,
+}
+
 impl From<WriteError> for RegisterError {
     fn from(error: WriteError) -> RegisterError {
         match error {
             WriteError::Exists | WriteError::NameRetired => RegisterError::Taken,
-            WriteError::InviteInvalid => RegisterError::Token,
+            WriteError::InviteInvalid => RegisterError::Token(TokenError::Used),
+            WriteError::TooMany => RegisterError::NoPlace,
             other => RegisterError::Auth(AuthError::Write(other)),
         }
     }
@@ -71,8 +99,20 @@ impl From<store::ReadError> for RegisterError {
 pub struct Token {
     hash: Vec<u8>,
     kind: InviteKind,
+    /// Whose contact the newcomer becomes.
+    by: Option<JidNo>,
+    /// The only name that the account may have.
+    localpart: Option<String>,
     /// Its time is judged when it is shown, not when it is used (XEP-0445 §3).
     shown: Timestamp,
+}
+
+impl Token {
+    /// The only name that the account may have.
+    #[must_use]
+    pub fn localpart(&self) -> Option<&str> {
+        self.localpart.as_deref()
+    }
 }
 
 /// What a new account is to be.
@@ -108,130 +148,6 @@ pub struct Registered {
 }
 
 impl Auth {
-    /// Looks an invitation up without using it.
-    ///
-    /// # Errors
-    /// When the database could not be read.
-    pub async fn token(&self, domain: &str, token: &str) -> Result<Option<Token>, AuthError> {
-        let (hash, shown) = (token_hash(token), self.clock.now());
-        let asked = hash.clone();
-        let found = self
-            .store
-            .read(move |reader| reader.invite(&asked, shown))
-            .await?;
-        Ok(found
-            .filter(|invite| invite.domain == domain)
-            .map(|invite| Token {
-                hash,
-                kind: invite.kind,
-                shown,
-            }))
-    }
-
-    /// Makes an invitation: its token, which is not kept and cannot be told again.
-    ///
-    /// # Errors
-    /// When it could not be stored.
-    pub async fn invite(
-        &self,
-        domain: &str,
-        kind: InviteKind,
-        created_by: Option<JidNo>,
-        lifetime_ms: i64,
-        uses: u32,
-    ) -> Result<String, AuthError> {
-        let token = URL_SAFE_NO_PAD.encode(random::<18>()?);
-        let created = self.clock.now();
-        let invite = Invite {
-            token_hash: token_hash(&token),
-            kind,
-            domain: domain.to_owned(),
-            created_by,
-            created,
-            expires: Timestamp(created.0.saturating_add(lifetime_ms)),
-            uses_left: uses,
-        };
-        self.store.write(invites::create(invite)).await?;
-        Ok(token)
-    }
-
-    /// Makes an account with its microblog node; durable when it returns.
-    ///
-    /// # Errors
-    /// See [`RegisterError`].
-    pub async fn register(
-        &self,
-        settings: &Settings,
-        host: &pubsub::Host,
-        authority: Authority,
-        new: NewAccount<'_>,
-    ) -> Result<Registered, RegisterError> {
-        let jid = BareJid::from_parts(Some(new.name), new.domain).map_err(|_| RegisterError::Name)?;
-        let localpart = jid.node().unwrap_or_default().to_owned();
-        if localpart.len() > NAME_MAX {
-            return Err(RegisterError::Name);
-        }
-        let prepared = prepare_password(new.password)?;
-        let (state, is_admin, mut parts) = match authority {
-            Authority::Operator { is_admin } => (AccountState::Active, is_admin, Vec::new()),
-            Authority::Peer(peer, token) => {
-                if settings.reserved_names.contains(&localpart) {
-                    return Err(RegisterError::Taken);
-                }
-                let state = allowed(settings.registration, token.as_ref())?;
-                // Looking for a name that is free costs nothing; the write decides again.
-                let (domain, name) = (jid.domain().to_owned(), localpart.clone());
-                let read = self.store.read(move |reader| {
-                    Ok(reader.account_named(&domain, &name)?.is_some()
-                        || reader.is_name_retired(&domain, &name)?)
-                });
-                if read.await? {
-                    return Err(RegisterError::Taken);
-                }
-                let (now, network) = (self.clock.monotonic_ms(), Network::from(peer));
-                // An invitation is limit enough.
-                if token.is_none() && !self.registrations.is_allowed(&network, now) {
-                    return Err(RegisterError::TooMany);
-                }
-                if token.is_none() {
-                    self.registrations.charge(network, now);
-                }
-                let is_admin = token
-                    .as_ref()
-                    .is_some_and(|token| token.kind == InviteKind::Admin);
-                let consume = token.map(|token| invites::consume(token.hash, token.shown));
-                (state, is_admin, consume.into_iter().collect())
-            }
-        };
-        let credentials = self.derive(prepared).await?;
-        let no = self.store.jids().number(jid.as_str()).await?;
-        parts.push(accounts::create(Account {
-            no,
-            domain: jid.domain().to_owned(),
-            localpart,
-            state,
-            is_admin,
-            created: self.clock.now(),
-            last_login: None,
-            settings: String::new(),
-        }));
-        parts.push(credentials::set(no, credentials));
-        let access = match new.audience.unwrap_or(settings.default_audience) {
-            Audience::Open => AccessModel::Open,
-            Audience::Presence => AccessModel::Presence,
-        };
-        let founded = host.found_account(&jid, access, Write::all(parts)).await;
-        let durable = founded.map_err(|error| {
-            tracing::warn!(%error, "no account founded");
-            RegisterError::Auth(AuthError::Stopping)
-        })?;
-        durable.await?;
-        Ok(Registered {
-            jid,
-            is_pending: state == AccountState::Pending,
-        })
-    }
-
     /// Gives an account a new password and signs out whoever is in but the session `by` that does it and its device; durable
     /// when it returns.
     ///
@@ -307,6 +223,175 @@ impl Auth {
     }
 }
 
+impl Server {
+    /// Looks an invitation up, for whoever wants an account, without using it.
+    ///
+    /// # Errors
+    /// When it opens nothing, or the database could not be read.
+    pub async fn token(&self, domain: &str, token: &str) -> Result<Token, RegisterError> {
+        let shown = self.clock.now();
+        let found = self.find_invitation(token).await?;
+        let found = found.filter(|(invite, _)| invite.domain == domain);
+        let (invite, standing) = found.ok_or(TokenError::Unknown)?;
+        match standing {
+            Standing::Open => {}
+            Standing::Used => return Err(TokenError::Used.into()),
+            Standing::Expired => return Err(TokenError::Expired.into()),
+            Standing::Revoked => return Err(TokenError::Revoked.into()),
+        }
+        if !makes_accounts(&self.settings, invite.kind) {
+            return Err(TokenError::NoAccounts.into());
+        }
+        Ok(Token {
+            hash: invite.token_hash,
+            kind: invite.kind,
+            by: invite.created_by.filter(|_| invite.kind == InviteKind::Contact),
+            localpart: invite.localpart,
+            shown,
+        })
+    }
+
+    /// Makes an account with its microblog node; with an invitation, also what it promises: whoever invites and the
+    /// newcomer are contacts and follow each other. All in one commit; durable when it returns.
+    ///
+    /// # Errors
+    /// See [`RegisterError`].
+    pub async fn register(
+        self: &Arc<Self>,
+        authority: Authority,
+        new: NewAccount<'_>,
+    ) -> Result<Registered, RegisterError> {
+        let settings = &self.settings;
+        let jid = BareJid::from_parts(Some(new.name), new.domain).map_err(|_| RegisterError::Name)?;
+        let localpart = jid.node().unwrap_or_default().to_owned();
+        if localpart.len() > NAME_MAX {
+            return Err(RegisterError::Name);
+        }
+        let prepared = prepare_password(new.password)?;
+        let (state, is_admin, inviter, mut parts) = match authority {
+            Authority::Operator { is_admin } => (AccountState::Active, is_admin, None, Vec::new()),
+            Authority::Peer(peer, token) => {
+                let state = self.check_newcomer(&jid, token.as_ref()).await?;
+                let (now, network) = (self.clock.monotonic_ms(), Network::from(peer));
+                // An invitation is limit enough.
+                if token.is_none() && !self.auth.registrations.is_allowed(&network, now) {
+                    return Err(RegisterError::TooMany);
+                }
+                if token.is_none() {
+                    self.auth.registrations.charge(network, now);
+                }
+                let is_admin = token
+                    .as_ref()
+                    .is_some_and(|token| token.kind == InviteKind::Admin);
+                let inviter = token.as_ref().and_then(|token| token.by);
+                let hash = token.as_ref().map_or_else(Vec::new, |token| token.hash.clone());
+                let mut parts = vec![invites::keep_reserved(
+                    jid.domain().to_owned(),
+                    localpart.clone(),
+                    hash,
+                    self.clock.now(),
+                )];
+                parts.extend(token.map(|token| invites::consume(token.hash, token.shown)));
+                (state, is_admin, inviter, parts)
+            }
+        };
+        let credentials = self.auth.derive(prepared).await?;
+        let no = self.store.jids().number(jid.as_str()).await?;
+        parts.push(accounts::create(Account {
+            no,
+            domain: jid.domain().to_owned(),
+            localpart,
+            state,
+            is_admin,
+            created: self.clock.now(),
+            last_login: None,
+            settings: String::new(),
+        }));
+        parts.push(credentials::set(no, credentials));
+        let access = match new.audience.unwrap_or(settings.default_audience) {
+            Audience::Open => AccessModel::Open,
+            Audience::Presence => AccessModel::Presence,
+        };
+        let newcomer = Person {
+            no,
+            jid: jid.clone(),
+        };
+        let inviter = match inviter {
+            Some(by) => Some(self.inviter(by, no).await?),
+            None => None,
+        };
+        if let Some(inviter) = &inviter {
+            parts.push(store::roster::befriend(no, inviter.no, String::new()));
+            parts.push(store::roster::befriend(inviter.no, no, String::new()));
+        }
+        let friend = inviter.as_ref().map(|inviter| pubsub::Actor {
+            jid: inviter.jid.clone().into(),
+            no: inviter.no,
+        });
+        let account = Write::all(parts);
+        let founded = self.host.found_account(&jid, access, account, friend.as_ref()).await;
+        let durable = founded.map_err(|error| {
+            tracing::warn!(%error, "no account founded");
+            RegisterError::Auth(AuthError::Stopping)
+        })?;
+        let server = self.clone();
+        // Whoever asked may go; what is stored must be known all the same.
+        let telling = self.tasks.spawn(async move {
+            durable.await?;
+            if let Some(inviter) = inviter {
+                subscriptions::befriended(&server, &newcomer, &inviter).await;
+            }
+            Ok::<(), RegisterError>(())
+        });
+        telling.await.map_err(|_| AuthError::Stopping)??;
+        Ok(Registered {
+            jid,
+            is_pending: state == AccountState::Pending,
+        })
+    }
+
+    /// What becomes of a stranger's new account of this name. Looking for a name that is free costs nothing; the write
+    /// decides again.
+    async fn check_newcomer(
+        &self,
+        jid: &BareJid,
+        token: Option<&Token>,
+    ) -> Result<AccountState, RegisterError> {
+        let localpart = jid.node().unwrap_or_default();
+        let kept_for_them = token.and_then(Token::localpart);
+        if let Some(name) = kept_for_them.filter(|name| *name != localpart) {
+            return Err(RegisterError::OtherName(name.to_owned()));
+        }
+        if kept_for_them.is_none() && self.settings.reserved_names.iter().any(|name| name == localpart) {
+            return Err(RegisterError::Taken);
+        }
+        let state = allowed(self.settings.registration, token)?;
+        let (domain, name, now) = (jid.domain().to_owned(), localpart.to_owned(), self.clock.now());
+        let hash = token.map_or_else(Vec::new, |token| token.hash.clone());
+        let read = self.store.read(move |reader| {
+            Ok(reader.account_named(&domain, &name)?.is_some()
+                || reader.is_name_retired(&domain, &name)?
+                || reader.is_name_kept(&domain, &name, &hash, now)?)
+        });
+        if read.await? {
+            return Err(RegisterError::Taken);
+        }
+        Ok(state)
+    }
+
+    /// Whoever invites, if there is a place for the newcomer in their roster.
+    async fn inviter(&self, by: JidNo, newcomer: JidNo) -> Result<Person, RegisterError> {
+        let name = self.store.jids().name(by).await?;
+        let jid = name.and_then(|name| BareJid::parse(&name).ok());
+        let jid = jid.ok_or(TokenError::Revoked)?;
+        match has_room(self, by, newcomer).await {
+            Ok(true) => Ok(Person { no: by, jid }),
+            Ok(false) => Err(RegisterError::NoPlace),
+            Err(_) => Err(AuthError::Stopping.into()),
+        }
+    }
+}
+
 fn end_sessions(registry: &Registry, no: JidNo) {
     for session in registry.sessions(no).iter() {
         session.bar("this account is closed");
@@ -321,9 +406,4 @@ fn allowed(policy: Registration, token: Option<&Token>) -> Result<AccountState, 
         (_, Some(_)) | (Registration::Open, None) => Ok(AccountState::Active),
         (Registration::Approval, None) => Ok(AccountState::Pending),
     }
-}
-
-/// A token is random enough to need no salt and no rounds.
-fn token_hash(token: &str) -> Vec<u8> {
-    Sha256::digest(token.as_bytes()).to_vec()
 }

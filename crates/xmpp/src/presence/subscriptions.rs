@@ -9,6 +9,7 @@ use wire::{BareJid, Set, Stanza, StanzaError, Writer};
 
 use super::send_to_account;
 use crate::caps;
+use crate::invitations;
 use crate::registry::Available;
 use crate::roster::contact::{Change, Direction, RequestChange};
 use crate::roster::subscription::{Kind, State};
@@ -57,6 +58,9 @@ pub(crate) async fn send(
         Some(Err(error)) => return refuse(server, session, &stanza, &error),
         None => return,
     };
+    let token = (kind == Kind::Subscribe)
+        .then(|| invitations::token_in(&stanza))
+        .flatten();
     // §3.1.2: stamped with the bare addresses of both. A request may have to wait, so it is kept small.
     let stanza = if stanza.bytes().len() > STANZA_MAX {
         written(kind, &own, &to)
@@ -68,6 +72,13 @@ pub(crate) async fn send(
         jid: own,
     };
     let contact = Person { no, jid: to };
+    if let Some(token) = token {
+        match invitations::redeem(server, &user, &contact, &token).await {
+            Ok(true) => return,
+            Ok(false) => {}
+            Err(error) => return refuse(server, session, &stanza, &error),
+        }
+    }
     if let Err(error) = pass(server, &user, &contact, kind, &stanza).await {
         refuse(server, session, &stanza, &error);
     }
@@ -94,6 +105,38 @@ pub(crate) async fn pass(
         _ => {}
     }
     Ok(())
+}
+
+/// Two accounts of this server became contacts in a commit that is over: what is in memory follows, and both are told.
+pub(crate) async fn befriended(server: &Arc<Server>, user: &Person, contact: &Person) {
+    for (owner, other) in [(user, contact), (contact, user)] {
+        let (no, jid) = (other.no, &other.jid);
+        // Written once more: memory knows the version that clients are told.
+        let change = server.rosters.change(owner.no, |roster| {
+            let contact = roster.befriend(no, jid, None);
+            let version = roster.next_version();
+            Ok(((), vec![put_contact(owner.no, &contact, version)]))
+        });
+        if change.await.is_err() {
+            tracing::warn!("a new contact is seen later");
+        }
+        xep::roster::push(server, owner.no, no, jid).await;
+    }
+    for (owner, other) in [(user, contact), (contact, user)] {
+        show_to(server, owner.no, other);
+        // XEP-0163 §4.3.3
+        caps::sees(server, owner.no, other);
+    }
+}
+
+/// Tells whoever asked for a subscription that it is granted (§3.1.6).
+pub(crate) fn tell_granted(server: &Server, user: &Person, contact: &Person) {
+    let granted = written(Kind::Subscribed, &contact.jid, &user.jid);
+    for session in server.registry.sessions(user.no).iter() {
+        if session.routing.is_interested() {
+            super::send(server, session, Outgoing::Stanza(granted.shared()));
+        }
+    }
 }
 
 /// Ends every subscription and request between two, once the user's own side has forgotten them (§2.5.2).

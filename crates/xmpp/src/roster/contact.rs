@@ -217,6 +217,27 @@ impl Roster {
         contact
     }
 
+    /// Subscribes the owner and somebody to each other, as an invitation does; a request that waits is answered by it.
+    pub fn befriend(&mut self, no: JidNo, jid: &BareJid, name: Option<&str>) -> Contact {
+        let known = self.contact(no).cloned();
+        let mut contact = known.unwrap_or_else(|| Contact {
+            details: name.map(|name| {
+                Box::new(Details {
+                    name: Some(name.to_owned()),
+                    groups: Vec::new(),
+                })
+            }),
+            ..Contact::new(no, jid.clone())
+        });
+        contact.sees_it = true;
+        contact.sees_us = true;
+        contact.is_asked = false;
+        contact.is_approved = false;
+        self.requests.retain(|request| request.no != no);
+        self.put(contact.clone());
+        contact
+    }
+
     /// The state between the owner and somebody (§A.1).
     pub fn state(&self, no: JidNo) -> State {
         let contact = self.contact(no);

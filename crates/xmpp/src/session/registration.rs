@@ -5,18 +5,18 @@
 //! Whether an account may be made is decided in `auth::accounts`; what a signed-in client may change, in `xep::register`.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use wire::{Element, Stanza, StanzaError, Writer, error_reply, ns};
 
 use super::negotiation::result;
-use crate::auth::accounts::{Authority, NewAccount, RegisterError, Token};
+use crate::auth::accounts::{Authority, NewAccount, RegisterError, Token, TokenError};
 use crate::auth::{self};
+use crate::invitations::PREAUTH;
 use crate::server::Server;
 use crate::settings::{self, Audience, Settings};
 
-/// XEP-0445 §3
-const PREAUTH: &str = "urn:xmpp:pars:0";
 /// Our child of `<query/>` that names who may read the new account's posts.
 const AUDIENCE: &str = "urn:x-folkmoot:register:0";
 
@@ -109,7 +109,7 @@ impl Registration {
     }
 
     /// Answers a request of somebody who is not signed in; `None` when it is about something else.
-    pub(super) async fn answer(&mut self, server: &Server, iq: &Stanza) -> Option<Vec<u8>> {
+    pub(super) async fn answer(&mut self, server: &Arc<Server>, iq: &Stanza) -> Option<Vec<u8>> {
         if iq.to().is_some_and(|to| to != self.domain.as_str()) {
             return None;
         }
@@ -141,7 +141,12 @@ impl Registration {
         let mut answer = result(iq);
         answer.open("query").ns(ns::REGISTER);
         answer.leaf("instructions", "Choose a name and a password.");
-        answer.open("username").close().open("password").close();
+        let kept = self.token.as_ref().and_then(Token::localpart);
+        match kept {
+            Some(name) => answer.leaf("username", name),
+            None => answer.open("username").close(),
+        };
+        answer.open("password").close();
         if let Some(bits) = self.needs_work(settings) {
             let work = Work::new(bits).map_err(|error| stanza_error(&error.into()))?;
             self.work = Some(work);
@@ -159,20 +164,15 @@ impl Registration {
         let text = preauth
             .and_then(|preauth| preauth.attr("token"))
             .unwrap_or_default();
-        let found = server
-            .auth
-            .token(&self.domain, &text)
-            .await
-            .map_err(|error| stanza_error(&error.into()))?;
-        if found.is_none() {
+        let found = server.token(&self.domain, &text).await;
+        if let Err(RegisterError::Token(TokenError::Unknown)) = found {
             server.auth.failed(self.peer, None);
-            return Err(stanza_error(&RegisterError::Token));
         }
-        self.token = found;
+        self.token = Some(found.map_err(|error| stanza_error(&error))?);
         Ok(result(iq).finish())
     }
 
-    async fn register(&mut self, server: &Server, iq: &Stanza) -> Result<Vec<u8>, StanzaError> {
+    async fn register(&mut self, server: &Arc<Server>, iq: &Stanza) -> Result<Vec<u8>, StanzaError> {
         let document = iq.document();
         let Some(query) = document.root().child("query", ns::REGISTER) else {
             return Err(StanzaError::bad_request());
@@ -210,10 +210,7 @@ impl Registration {
             password,
             audience,
         };
-        let made = server
-            .auth
-            .register(&server.settings, &server.host, authority, new)
-            .await;
+        let made = server.register(authority, new).await;
         made.map_err(|error| stanza_error(&error))?;
         self.token = None;
         Ok(result(iq).finish())
@@ -262,8 +259,10 @@ pub(crate) fn stanza_error(error: &RegisterError) -> StanzaError {
         RegisterError::Password(_) => StanzaError::not_acceptable(),
         RegisterError::Taken => StanzaError::conflict(),
         RegisterError::NotAllowed => StanzaError::not_allowed(),
-        RegisterError::Token => StanzaError::item_not_found(),
-        RegisterError::TooMany => StanzaError::resource_constraint(),
+        // XEP-0445 §3
+        RegisterError::Token(_) => StanzaError::item_not_found(),
+        RegisterError::OtherName(_) => StanzaError::not_acceptable(),
+        RegisterError::TooMany | RegisterError::NoPlace => StanzaError::resource_constraint(),
         RegisterError::Auth(error) => {
             tracing::warn!(%error, "accounts cannot be changed now");
             return StanzaError::internal_server_error();

@@ -7,7 +7,7 @@ use format::disco::{Identity, Info};
 use pubsub::NodeInfo;
 use wire::{StanzaError, Writer, ns};
 
-use super::{Xeps, caps, contacts, pubsub::errors, timelines};
+use super::{Xeps, caps, commands, contacts, pubsub::errors, timelines};
 use crate::iq::{Answer, Answered, Cx, Target};
 use crate::server::Server;
 
@@ -71,7 +71,8 @@ async fn info(cx: Cx) -> Answered {
         (None | Some(""), target) => target_info(&cx.server, target),
         // XEP-0115 §6.2: what the announced hash stands for.
         (Some(node), Target::Server) if caps::is_own_node(&cx.server, node) => server_info(&cx.server),
-        (Some(_), Target::Server) => return Err(StanzaError::item_not_found()),
+        // XEP-0050 §2.2
+        (Some(node), Target::Server) => commands::info(&cx, node).await?,
         (Some(node), Target::OwnAccount | Target::Account | Target::Pubsub) => {
             if let Some(which) = cx.server.host.virtual_at(&cx.to, node) {
                 let checked = cx.server.timelines.check(&cx.to, &cx.actor(), &which).await;
@@ -116,6 +117,8 @@ async fn items(cx: Cx) -> Answered {
             let service = cx.server.settings.pubsub_service(cx.to.domain());
             writer.open("item").attr("jid", &service).close();
         }
+        // XEP-0050 §2.2
+        (Some(commands::COMMANDS), Target::Server) => commands::write_items(&cx, &mut writer).await?,
         (Some(_), Target::Server) => return Err(StanzaError::item_not_found()),
         // XEP-0060 §5.2: the nodes that the asker may read.
         (None, Target::OwnAccount | Target::Account | Target::Pubsub) => {

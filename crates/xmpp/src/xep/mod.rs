@@ -167,7 +167,7 @@ macro_rules! xeps { ($($name:ident),* $(,)?) => {
 
 xeps![
     ping, disco, caps, roster, register, devices, pubsub, timelines, notifications, follow, people, delay, stream, version,
-    time, contacts, private, vcard, blocking
+    time, contacts, private, vcard, blocking, commands, invites
 ];
 
 #[cfg(test)]

@@ -77,9 +77,12 @@ fn refused(error: &RegisterError) -> StanzaError {
     match error {
         RegisterError::Password(error) => StanzaError::not_acceptable().text(error.to_string()),
         RegisterError::TooMany => StanzaError::resource_constraint(),
-        RegisterError::Name | RegisterError::Taken | RegisterError::NotAllowed | RegisterError::Token => {
-            StanzaError::not_allowed()
-        }
+        RegisterError::Name
+        | RegisterError::Taken
+        | RegisterError::NotAllowed
+        | RegisterError::Token(_)
+        | RegisterError::OtherName(_)
+        | RegisterError::NoPlace => StanzaError::not_allowed(),
         RegisterError::Auth(_) => StanzaError::internal_server_error(),
     }
 }

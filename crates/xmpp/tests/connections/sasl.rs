@@ -431,10 +431,7 @@ async fn closed_accounts_are_told_so_after_the_proof() {
         password: PASSWORD,
         audience: None,
     };
-    let romeo = auth
-        .register(&world.server.settings, &world.server.host, peer, new)
-        .await
-        .unwrap();
+    let romeo = world.server.register(peer, new).await.unwrap();
     assert!(romeo.is_pending);
     let no = world
         .server

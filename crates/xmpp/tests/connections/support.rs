@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
+use store::invites::InviteKind;
 use store::{Options, Store};
 use testkit::manual_clock::ManualClock;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
@@ -17,6 +18,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use xmpp::invitations::Wish;
 use xmpp::auth::Auth;
 use xmpp::auth::accounts::{Authority, NewAccount};
 use xmpp::listen::{Connections, Peer, serve_io, serve_websocket};
@@ -108,11 +110,20 @@ impl World {
             audience: None,
         };
         let authority = Authority::Operator { is_admin: false };
-        self.server
-            .auth
-            .register(&self.server.settings, &self.server.host, authority, new)
-            .await
-            .unwrap();
+        self.server.register(authority, new).await.unwrap();
+    }
+
+    /// An invitation of the operator's for one; its token.
+    pub async fn invite(&self, kind: InviteKind, lifetime_ms: i64) -> String {
+        let wish = Wish {
+            kind,
+            by: None,
+            domain: "localhost".to_owned(),
+            localpart: None,
+            uses: 1,
+            lifetime_ms,
+        };
+        self.server.invite(wish).await.unwrap().token
     }
 
     /// Lets the server go on until this is so.

@@ -81,8 +81,7 @@ pub async fn account(server: &Server, name: &str) -> (JidNo, BareJid) {
     };
     let authority = Authority::Operator { is_admin: false };
     let made = server
-        .auth
-        .register(&server.settings, &server.host, authority, new)
+        .register(authority, new)
         .await
         .unwrap();
     (
