@@ -10,11 +10,13 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::any;
 use futures_util::FutureExt;
-use http_site::{Client, Content, Site};
+use http_site::{Client, Content, Find, Invitation, InvitationState, Site};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use store::invites::Standing;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use xmpp::listen::{self, Peer};
+use xmpp::server::Server;
 
 use crate::certificates::Certificates;
 use crate::config::{Config, Policy};
@@ -176,9 +178,38 @@ fn site(house: &Arc<House>) -> Arc<Site> {
         store: server.store.clone(),
         host: server.host.clone(),
         timelines: server.timelines.clone(),
+        invitations: invitations(server.clone()),
         metrics: metrics::page(server),
     };
     Site::new(settings::web(&house.config, &server.settings), content)
+}
+
+/// Finds what whoever holds an invitation's token is shown.
+fn invitations(server: Arc<Server>) -> Find<Option<Invitation>> {
+    Box::new(move |token| {
+        let server = server.clone();
+        Box::pin(async move {
+            match server.show_invitation(&token).await {
+                Ok(shown) => Some(shown.map(|shown| Invitation {
+                    state: match shown.standing {
+                        Standing::Open => InvitationState::Open,
+                        Standing::Used => InvitationState::Used,
+                        Standing::Expired => InvitationState::Expired,
+                        Standing::Revoked => InvitationState::Revoked,
+                    },
+                    by: shown.by,
+                    makes_accounts: shown.makes_accounts,
+                    username: shown.localpart,
+                    uri: shown.uri,
+                    expires: shown.expires.0,
+                })),
+                Err(error) => {
+                    tracing::warn!(%error, "an invitation cannot be looked up");
+                    None
+                }
+            }
+        })
+    })
 }
 
 /// The router with the WebSocket beside the site, and what its listeners share.

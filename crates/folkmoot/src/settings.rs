@@ -79,7 +79,7 @@ fn contacts(configured: &config::Contacts) -> xmpp::settings::Contacts {
 
 /// The XMPP server's settings.
 pub fn xmpp(config: &Config, site_url: &str, mode: Mode) -> xmpp::settings::Settings {
-    use xmpp::settings::{Audience, Challenge, Limits, Registration, Settings};
+    use xmpp::settings::{Audience, Challenge, Invites, Limits, Registration, Settings};
     let limits = &config.limits;
     let is_dev = mode == Mode::Development;
     let unless_dev = |rate: u32| if is_dev { 0 } else { rate };
@@ -103,6 +103,11 @@ pub fn xmpp(config: &Config, site_url: &str, mode: Mode) -> xmpp::settings::Sett
             Policy::Closed => Registration::Closed,
             Policy::Invite | Policy::Auto => Registration::Invite,
         },
+        invites: match config.registration.invites {
+            config::Inviters::Everybody => Invites::Everybody,
+            config::Inviters::Admins => Invites::Admins,
+        },
+        invite_days: config.registration.invite_days,
         challenge: match proof_of_work_bits(config, mode) {
             0 => Challenge::None,
             bits => Challenge::ProofOfWork {
@@ -139,6 +144,7 @@ pub fn xmpp(config: &Config, site_url: &str, mode: Mode) -> xmpp::settings::Sett
             } else {
                 unless_dev(config.registration.per_address_per_hour)
             },
+            invites_per_account: limits.invites_per_account,
             devices_per_account: limits.devices_per_account,
             device_lifetime_ms: i64::from(limits.device_days) * 86_400_000,
         },

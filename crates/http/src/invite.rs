@@ -104,7 +104,9 @@ pub(crate) async fn page(State(site): State<Arc<Site>>, Path(token): Path<String
     let Some(index) = site.client.index_page() else {
         return answer::no_client(&site);
     };
-    let state = found.as_ref().map_or(InvitationState::Unknown, |found| found.state);
+    let state = found
+        .as_ref()
+        .map_or(InvitationState::Unknown, |found| found.state);
     let open = found.filter(|found| found.state == InvitationState::Open);
     let mut metas = vec![("folkmoot-invite-state", state.name().to_owned())];
     let page = match &open {
@@ -204,7 +206,9 @@ fn open_page(site: &Site, token: &str, open: &Invitation, name: Option<String>) 
         address,
         uri: open.uri.clone(),
         picture: format!("/invite/{}/qr.svg", format::uri::percent_encode(token)),
-        until: text.until.replace("{}", date.split('T').next().unwrap_or_default()),
+        until: text
+            .until
+            .replace("{}", date.split('T').next().unwrap_or_default()),
     }
 }
 
@@ -231,7 +235,10 @@ fn head(site: &Site, page: &Page, metas: &[(&str, String)]) -> String {
     let mut head = String::from("<meta name=\"robots\" content=\"noindex, nofollow\">\n");
     let value = render::attribute;
     for (name, content) in metas {
-        head.push_str(&format!("<meta name=\"{name}\" content=\"{}\">\n", value(content)));
+        head.push_str(&format!(
+            "<meta name=\"{name}\" content=\"{}\">\n",
+            value(content)
+        ));
     }
     head.push_str(&format!(
         "<meta name=\"description\" content=\"{0}\">\n<meta property=\"og:type\" content=\"website\">\n\

@@ -49,7 +49,11 @@ pub fn svg(text: &str) -> Option<String> {
             }
             if x > from {
                 let length = x - from;
-                path.push_str(&format!("M{} {}h{length}v1h-{length}z", from + MARGIN, y + MARGIN));
+                path.push_str(&format!(
+                    "M{} {}h{length}v1h-{length}z",
+                    from + MARGIN,
+                    y + MARGIN
+                ));
             }
             x += 1;
         }

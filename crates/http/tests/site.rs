@@ -10,7 +10,7 @@ use axum::Router;
 use axum::body::Body;
 use bus::{AccessModel, MICROBLOG};
 use http::{Request, Response};
-use http_site::{Client, Content, Network, Settings, Site};
+use http_site::{Invitation, InvitationState, Client, Content, Network, Settings, Site};
 use pubsub::{Actor, Host, NewItem, Relation, Relations};
 use store::accounts::{Account, AccountState};
 use store::{BoxFuture, JidNo, Store, SystemClock, Timestamp};
@@ -73,6 +73,7 @@ impl Place {
             store: store.clone(),
             host: host.clone(),
             timelines,
+            invitations: invitations(),
             metrics: Box::new(|| "numbers 1\n# EOF\n".into()),
         };
         let router = http_site::router(Site::new(settings, content));
@@ -166,6 +167,82 @@ impl Place {
         assert_eq!(headers["referrer-policy"], "no-referrer");
         body
     }
+}
+
+/// A house with four invitations: to `open`, `operators`, `used`, and one that cannot be looked up.
+fn invitations() -> http_site::Find<Option<Invitation>> {
+    Box::new(|token| {
+        let invitation = |state, by: Option<&str>| Invitation {
+            state,
+            by: by.map(|by| BareJid::parse(by).unwrap()),
+            makes_accounts: by.is_some(),
+            username: None,
+            uri: "xmpp:romeo@example.org?roster;preauth=open;ibr=y".into(),
+            expires: 1_800_000_000_000,
+        };
+        let found = match token.as_str() {
+            "open" => Some(Some(invitation(
+                InvitationState::Open,
+                Some("romeo@example.org"),
+            ))),
+            "operators" => Some(Some(invitation(InvitationState::Open, None))),
+            "used" => Some(Some(invitation(
+                InvitationState::Used,
+                Some("romeo@example.org"),
+            ))),
+            "broken" => None,
+            _ => Some(None),
+        };
+        Box::pin(async move { found })
+    })
+}
+
+#[tokio::test]
+async fn an_invitation_has_a_page_that_works_without_script() {
+    let place = Place::new("invite", None).await;
+    let romeo = place.person("romeo@example.org", AccessModel::Presence).await;
+    let nick = "<nick xmlns='http://jabber.org/protocol/nick'>Romeo &lt;M> {}</nick>";
+    place
+        .publish(&romeo, "http://jabber.org/protocol/nick", "current", nick)
+        .await;
+    let (status, headers, page) = place.get("/invite/open").await;
+    if page.contains("was not built into this program") {
+        return;
+    }
+    assert_eq!(status, 200);
+    assert_eq!(headers["x-robots-tag"], "noindex, nofollow");
+    assert_eq!(headers["cache-control"], "no-store");
+    for part in [
+        "<title>Romeo &lt;M&gt; {} invites you to example.org</title>",
+        "<meta name=\"robots\" content=\"noindex, nofollow\">",
+        "<meta name=\"folkmoot-invite-state\" content=\"open\">",
+        "<meta name=\"folkmoot-invite-by\" content=\"romeo@example.org\">",
+        "<meta name=\"folkmoot-invite-accounts\" content=\"true\">",
+        "<meta name=\"folkmoot-invite-expires\" content=\"2027-01-15T08:00:00Z\">",
+        "<meta property=\"og:title\" content=\"Romeo &lt;M&gt; {} invites you to example.org\">",
+        "<strong>romeo@example.org</strong>",
+        "href=\"xmpp:romeo@example.org?roster;preauth=open;ibr=y\"",
+        "src=\"/invite/open/qr.svg\"",
+    ] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+    let (status, headers, picture) = place.get("/invite/open/qr.svg").await;
+    assert_eq!((status, &headers["content-type"]), (200, &"image/svg+xml".parse().unwrap()));
+    assert!(picture.starts_with("<svg"));
+    let (status, _, page) = place.get("/invite/operators").await;
+    assert_eq!(status, 200);
+    assert!(page.contains("<title>You are invited to example.org</title>"));
+    assert!(!page.contains("folkmoot-invite-by") && page.contains("with your account here"));
+    // Of one that is over, nobody's name is told.
+    for (token, status, state) in [("used", 410, "used"), ("wrong", 404, "unknown")] {
+        let (found, _, page) = place.get(&format!("/invite/{token}")).await;
+        assert_eq!(found, status);
+        assert!(page.contains(&format!("folkmoot-invite-state\" content=\"{state}\"")));
+        assert!(!page.contains("romeo") && !page.contains("Romeo"), "{page}");
+        assert_eq!(place.get(&format!("/invite/{token}/qr.svg")).await.0, 404);
+    }
+    assert_eq!(place.get("/invite/broken").await.0, 503);
+    assert_eq!(place.get(&format!("/invite/{}", "x".repeat(200))).await.0, 404);
 }
 
 /// Every address in the page that a link names.
@@ -458,7 +535,6 @@ async fn the_web_client_or_a_word_about_it_is_at_the_root() {
         "/signup",
         "/signin",
         "/settings",
-        "/invite/abc",
         "/welcome/abc",
         "/app/public",
         "/app/@romeo",

@@ -210,7 +210,9 @@ pub fn consume(token_hash: Vec<u8>, now: Timestamp) -> Write {
 /// none). Goes into one [`Write::all`] with the account of this name.
 #[must_use]
 pub fn keep_reserved(domain: String, localpart: String, token_hash: Vec<u8>, now: Timestamp) -> Write {
-    Write::new(0, move |tx| check_reserved(tx, &domain, &localpart, &token_hash, now))
+    Write::new(0, move |tx| {
+        check_reserved(tx, &domain, &localpart, &token_hash, now)
+    })
 }
 
 /// Takes an invitation back.

@@ -13,6 +13,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0003_conversation",
         include_str!("../../../migrations/0003_conversation.sql"),
     ),
+    (
+        "0004_invitations",
+        include_str!("../../../migrations/0004_invitations.sql"),
+    ),
 ];
 
 /// The version of the databases that this program writes.

@@ -223,6 +223,18 @@ fn validate(config: &mut Config) -> anyhow::Result<()> {
             100_000,
         ),
         (
+            "limits.invites_per_account",
+            u64::from(limits.invites_per_account),
+            1,
+            1 << 20,
+        ),
+        (
+            "registration.invite_days",
+            u64::from(config.registration.invite_days),
+            1,
+            365,
+        ),
+        (
             "limits.devices_per_account",
             limits.devices_per_account as u64,
             1,

@@ -176,6 +176,10 @@ impl Contacts {
 pub struct Registration {
     /// The policy; `auto` is `open` when the only domain is `localhost`, else `invite`.
     pub policy: Policy,
+    /// Whose invitations make accounts.
+    pub invites: Inviters,
+    /// How long a person's invitation lasts unless it says otherwise.
+    pub invite_days: u32,
     /// Bits of proof of work (XEP-0158) that a sign-up without invitation must show; 0 asks for none.
     pub proof_of_work_bits: u32,
     /// Sign-ups that one address may make in an hour.
@@ -201,6 +205,16 @@ pub enum Policy {
     Invite,
     /// Nobody.
     Closed,
+}
+
+/// Whose invitations make accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Inviters {
+    /// Everybody's.
+    Everybody,
+    /// Administrators'.
+    Admins,
 }
 
 /// Who reads an account's posts: a node's access model.
@@ -261,6 +275,8 @@ pub struct Limits {
     pub flood_seconds: u64,
     /// Sessions of one account.
     pub sessions_per_account: usize,
+    /// For how many people one account may have invitations open.
+    pub invites_per_account: u32,
     /// Devices that one account may keep signed in.
     pub devices_per_account: usize,
     /// How long a device stays signed in without being used.
@@ -334,6 +350,8 @@ impl Default for Registration {
     fn default() -> Self {
         Self {
             policy: Policy::Auto,
+            invites: Inviters::Everybody,
+            invite_days: 7,
             proof_of_work_bits: 0,
             per_address_per_hour: 5,
             reserved_names: Vec::new(),
@@ -373,6 +391,7 @@ impl Default for Limits {
             session_stanzas_per_second: 100,
             flood_seconds: 120,
             sessions_per_account: 20,
+            invites_per_account: 20,
             devices_per_account: 50,
             device_days: 180,
             connections_per_address: 200,

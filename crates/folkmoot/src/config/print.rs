@@ -71,6 +71,14 @@ const COMMENTS: &[(&str, &str)] = &[
         "Who may sign up: \"open\", \"approval\" (an administrator agrees first), \"invite\" (who has a link), \"closed\".\n\"auto\" is open when the only domain is localhost, else invite.",
     ),
     (
+        "registration.invites",
+        "Whose invitations make accounts: \"everybody\" or \"admins\". All can invite people to become their contacts.",
+    ),
+    (
+        "registration.invite_days",
+        "How many days a person's invitation lasts unless it says otherwise.",
+    ),
+    (
         "registration.proof_of_work_bits",
         "Bits of proof of work (XEP-0158) that an open sign-up must show; 0 asks for none.\n20 costs a browser about a second. Set it before you open sign-up on a public address.",
     ),
@@ -143,6 +151,10 @@ const COMMENTS: &[(&str, &str)] = &[
     (
         "limits.sessions_per_account",
         "Sessions that one account may have at a time.",
+    ),
+    (
+        "limits.invites_per_account",
+        "For how many people one account may have invitations open at a time; administrators have no such bound.",
     ),
     (
         "limits.devices_per_account",

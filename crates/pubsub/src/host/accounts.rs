@@ -115,9 +115,9 @@ impl Host {
             }
             let _ = done.send(outcome);
         });
-        Ok(Box::pin(async move {
-            known.await.unwrap_or(Err(WriteError::Closed))
-        }))
+        Ok(Box::pin(
+            async move { known.await.unwrap_or(Err(WriteError::Closed)) },
+        ))
     }
 
     /// The subscription of a new account to a friend's posts, if contacts may read these.

@@ -167,7 +167,10 @@ async fn an_invitation_makes_as_many_accounts_as_it_says() {
         uses_left: 2,
         is_revoked: false,
     };
-    store.write(invites::create(invite.clone(), Some(2))).await.unwrap();
+    store
+        .write(invites::create(invite.clone(), Some(2)))
+        .await
+        .unwrap();
     let other = Invite {
         token_hash: vec![8; 32],
         uses_left: 1,

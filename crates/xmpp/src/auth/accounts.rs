@@ -312,10 +312,7 @@ impl Server {
             Audience::Open => AccessModel::Open,
             Audience::Presence => AccessModel::Presence,
         };
-        let newcomer = Person {
-            no,
-            jid: jid.clone(),
-        };
+        let newcomer = Person { no, jid: jid.clone() };
         let inviter = match inviter {
             Some(by) => Some(self.inviter(by, no).await?),
             None => None,
@@ -329,7 +326,10 @@ impl Server {
             no: inviter.no,
         });
         let account = Write::all(parts);
-        let founded = self.host.found_account(&jid, access, account, friend.as_ref()).await;
+        let founded = self
+            .host
+            .found_account(&jid, access, account, friend.as_ref())
+            .await;
         let durable = founded.map_err(|error| {
             tracing::warn!(%error, "no account founded");
             RegisterError::Auth(AuthError::Stopping)

@@ -139,7 +139,9 @@ async fn execute(cx: Cx) -> Answered {
         if let Outcome::Form(_) = outcome {
             let since_ms = cx.server.clock.monotonic_ms();
             let node = command.node;
-            cx.server.commands.open(client, id.clone(), Open { node, since_ms });
+            cx.server
+                .commands
+                .open(client, id.clone(), Open { node, since_ms });
         }
         return Ok(told(command, &id, &outcome));
     };

@@ -88,7 +88,12 @@ async fn make(cx: Cx) -> Answered {
     let element = cx.payload();
     let settings = &cx.server.settings;
     let uses = number(element, "uses", 1, settings.limits.invites_per_account)?;
-    let lasts = number(element, "days", settings.invite_days, DAYS_MAX.max(settings.invite_days))?;
+    let lasts = number(
+        element,
+        "days",
+        settings.invite_days,
+        DAYS_MAX.max(settings.invite_days),
+    )?;
     Answer::later(async move {
         let wish = wished(&cx, uses, lasts).await?;
         let made = cx.server.invite_within_limits(wish).await.map_err(refused)?;
@@ -120,7 +125,10 @@ async fn list(cx: Cx) -> Answered {
             .attr("created", &datetime::to_text(invite.created.0))
             .attr("expires", &datetime::to_text(invite.expires.0))
             .attr("uses", &invite.uses.to_string())
-            .attr("used", &(invite.uses - invite.uses_left.min(invite.uses)).to_string())
+            .attr(
+                "used",
+                &(invite.uses - invite.uses_left.min(invite.uses)).to_string(),
+            )
             .attr("accounts", flag(makes_accounts(&cx.server.settings, invite.kind)))
             .close();
     }

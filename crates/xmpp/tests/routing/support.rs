@@ -72,7 +72,7 @@ pub async fn stop(server: Arc<Server>) {
     store.close().await;
 }
 
-pub async fn account(server: &Server, name: &str) -> (JidNo, BareJid) {
+pub async fn account(server: &Arc<Server>, name: &str) -> (JidNo, BareJid) {
     let new = NewAccount {
         domain: "localhost",
         name,
