@@ -15,6 +15,7 @@ use xmpp::transport::TlsConfig;
 
 use crate::config::Config;
 use crate::files;
+use crate::lan;
 
 /// Where the certificate made at first start lies, below the data folder.
 pub const FOLDER: &str = "certificates";
@@ -58,6 +59,14 @@ pub struct Paths {
 impl Paths {
     /// The files that the configuration names, else those in the data folder.
     pub fn of(config: &Config) -> Self {
+        if config.lan {
+            let lan::Paths { certificate, key, .. } = lan::Paths::of(config);
+            return Self {
+                certificate,
+                key,
+                is_self_signed: false,
+            };
+        }
         if config.tls.certificate.as_os_str().is_empty() {
             let folder = config.data.join(FOLDER);
             Self {

@@ -68,6 +68,9 @@ pub struct Serve {
     /// Port of plain HTTP
     #[arg(long, value_name = "PORT")]
     pub http_port: Option<u16>,
+    /// Serve the phones of this home network: domain HOST.local, private addresses, a certificate authority of its own
+    #[arg(long)]
+    pub lan: bool,
     /// For tests: sign-up open, no rate limits, sign-in without TLS; only on loopback
     #[arg(long)]
     pub dev: bool,
@@ -182,6 +185,7 @@ impl Serve {
             domains: self.domains.clone(),
             bind: self.bind,
             http_port: self.http_port,
+            lan: self.lan,
             ..self.settings.flags()
         }
     }

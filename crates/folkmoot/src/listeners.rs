@@ -65,6 +65,9 @@ pub struct Listeners {
 
 /// The addresses to listen on; the program chooses them when the configuration names none.
 pub fn addresses(config: &Config) -> Vec<IpAddr> {
+    if config.lan {
+        return crate::lan::addresses(config);
+    }
     if !config.bind.is_empty() {
         return config.bind.clone();
     }
@@ -184,6 +187,11 @@ pub fn explain(service: Service, address: SocketAddr, error: &io::Error) -> anyh
         }
         _ => anyhow::anyhow!("cannot listen on {address} (ports.{key}): {error}"),
     }
+}
+
+/// Listens at one more address, on a port that is known.
+pub fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
+    TcpListener::from_std(listen(address)?.into())
 }
 
 /// Whether a listener could be bound now; for `folkmoot check`.

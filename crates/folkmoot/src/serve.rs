@@ -1,16 +1,19 @@
 //! `folkmoot serve`: start, run, reload, stop.
 
 use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::any;
 use futures_util::FutureExt;
-use http_site::{Client, Content, Find, Invitation, InvitationState, Site};
+use http_site::lan::Lan;
+use http_site::{Client, Content, Find, Invitation, InvitationState, Site, qr};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use store::invites::Standing;
@@ -20,13 +23,15 @@ use xmpp::server::Server;
 
 use crate::certificates::Certificates;
 use crate::config::{Config, Policy};
+use crate::doors::Doors;
 use crate::house::{self, House, Mode};
+use crate::lan::{self, Authority};
 use crate::limits::OpenFiles;
 use crate::listeners::{Listeners, PORTS_FILE, Service, addresses};
 use crate::web::connections::Connections;
 use crate::web::patience::Patience;
-use crate::web::serve::{Security, Web};
-use crate::web::{metrics, serve as accept_http, websocket};
+use crate::web::serve::Web;
+use crate::web::{metrics, websocket};
 use crate::websocket_origins;
 use crate::{admin, archive, settings};
 
@@ -63,44 +68,33 @@ pub async fn serve(config: Config, mode: Mode, files: OpenFiles) -> anyhow::Resu
     let store = house::open_store(&config).await?;
     // Copies for backups whose taker did not come back.
     let _ = std::fs::remove_dir_all(config.data.join(archive::SNAPSHOTS));
-    let certificates = Certificates::open(&config)?;
+    let authority = lan_authority(&config)?;
+    let certificates = Arc::new(Certificates::open(&config)?);
     let listeners = Listeners::bind(&config)?;
     let site_url = settings::site_url(&config, Some(&listeners));
     let house = House::build(config, store, &site_url, mode).await?;
     let config = &house.config;
 
     house.server.connections.set_tls(certificates.pair().for_xmpp()?);
-    let site = site(&house);
-    let web = web(&house, &site);
+    let lan = authority.map(|authority| on_network(authority, &listeners));
+    let site = site(&house, lan.as_ref());
+    let web = web(&house, &site, lan.clone());
     admin::serve(&house)?;
     listeners.write_ports(&config.data)?;
-    greet(&house, &listeners, files, mode).await?;
-
-    for (service, listener) in listeners.sockets {
-        let server = house.server.clone();
-        let tasks = &house.server.tasks;
-        match service {
-            Service::Xmpp => {
-                tasks.spawn(listen::serve_tcp(server, listener, listen::Mode::StartTls));
-            }
-            Service::XmppTls => {
-                tasks.spawn(listen::serve_tcp(server, listener, listen::Mode::DirectTls));
-            }
-            Service::Http => {
-                tasks.spawn(accept_http::serve(web.clone(), listener, Security::Plain));
-            }
-            Service::Https => {
-                let security = Security::Tls(certificates.https.clone());
-                tasks.spawn(accept_http::serve(web.clone(), listener, security));
-            }
-        }
-    }
-    run(&mut signals, &house, &certificates, &site).await;
+    greet(&house, &listeners, files, mode, lan.as_ref()).await?;
+    let mut doors = Doors::open(&house, web, certificates.clone(), listeners);
+    run(&mut signals, &house, &certificates, &site, &mut doors).await;
     stop(&house, signals).await
 }
 
 /// Serves until a signal asks for the end.
-async fn run(signals: &mut Signals, house: &House, certificates: &Certificates, site: &Site) {
+async fn run(
+    signals: &mut Signals,
+    house: &House,
+    certificates: &Certificates,
+    site: &Site,
+    doors: &mut Doors,
+) {
     let mut tidy = tokio::time::interval(TIDY);
     loop {
         tokio::select! {
@@ -110,7 +104,12 @@ async fn run(signals: &mut Signals, house: &House, certificates: &Certificates, 
                 Ok(()) => tracing::info!(file = %certificates.paths().certificate.display(), "the certificate was read again"),
                 Err(error) => tracing::error!(error = format!("{error:#}"), "the certificate stays as it was"),
             },
-            _ = tidy.tick() => site.tidy(),
+            _ = tidy.tick() => {
+                site.tidy();
+                if house.config.lan && let Err(error) = doors.follow_network() {
+                    tracing::error!(error = format!("{error:#}"), "the network's addresses are not followed");
+                }
+            }
         }
     }
 }
@@ -172,7 +171,7 @@ fn refuse_public(config: &Config) -> anyhow::Result<()> {
 }
 
 /// The web site over this server's content.
-fn site(house: &Arc<House>) -> Arc<Site> {
+fn site(house: &Arc<House>, lan: Option<&Lan>) -> Arc<Site> {
     let server = &house.server;
     let content = Content {
         store: server.store.clone(),
@@ -181,7 +180,19 @@ fn site(house: &Arc<House>) -> Arc<Site> {
         invitations: invitations(server.clone()),
         metrics: metrics::page(server),
     };
-    Site::new(settings::web(&house.config, &server.settings), content)
+    let mut settings = settings::web(&house.config, &server.settings);
+    if let Some(lan) = lan {
+        let ports = lan.https.into_iter();
+        let addresses = addresses(&house.config);
+        settings.sockets = ports
+            .flat_map(|port| {
+                let address = |address: &IpAddr| format!("wss://{}", SocketAddr::new(*address, port));
+                addresses.iter().map(address).collect::<Vec<_>>()
+            })
+            .collect();
+        settings.lan = Some(lan.clone());
+    }
+    Site::new(settings, content)
 }
 
 /// Finds what whoever holds an invitation's token is shown.
@@ -213,11 +224,15 @@ fn invitations(server: Arc<Server>) -> Find<Option<Invitation>> {
 }
 
 /// The router with the WebSocket beside the site, and what its listeners share.
-fn web(house: &Arc<House>, site: &Arc<Site>) -> Web {
-    let router = Router::new()
+fn web(house: &Arc<House>, site: &Arc<Site>, lan: Option<Lan>) -> Web {
+    let mut router = Router::new()
         .route(websocket::PATH, any(upgrade))
         .with_state(house.clone())
         .merge(http_site::router(site.clone()));
+    if let Some(lan) = lan {
+        let lan = Arc::new(lan);
+        router = router.layer(from_fn_with_state(lan, lead_to_https));
+    }
     let config = &house.config;
     let per_address = if house.server.settings.is_dev {
         0
@@ -231,6 +246,78 @@ fn web(house: &Arc<House>, site: &Arc<Site>) -> Web {
         tasks: house.server.tasks.clone(),
         shutdown: house.server.shutdown.clone(),
     }
+}
+
+/// On a home network plain HTTP is for setting up phones only.
+async fn lead_to_https(
+    State(lan): State<Arc<Lan>>,
+    client: axum::Extension<Client>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match http_site::lan::elsewhere(&lan, &client, &request) {
+        Some(response) => response,
+        None => next.run(request).await,
+    }
+}
+
+/// The authority of a home network, with a certificate for the addresses of this moment.
+fn lan_authority(config: &Config) -> anyhow::Result<Option<Authority>> {
+    if !config.lan {
+        return Ok(None);
+    }
+    let (authority, _) = lan::renew(config, &lan::addresses(config))?;
+    Ok(Some(authority))
+}
+
+/// What phones are told of a home network.
+fn on_network(authority: Authority, listeners: &Listeners) -> Lan {
+    Lan {
+        fingerprint: authority.fingerprint(),
+        domain: authority.domain,
+        authority: authority.der.to_vec(),
+        xmpp: listeners.ports.get(&Service::Xmpp).copied(),
+        https: listeners.ports.get(&Service::Https).copied(),
+    }
+}
+
+/// What whoever started it on a home network does next.
+fn network_words(house: &House, listeners: &Listeners, lan: &Lan) -> String {
+    let addresses = addresses(&house.config);
+    let mut text = String::from("\n");
+    let Some(address) = lan::first(&addresses) else {
+        return "\n  note     this machine has no address on a private network now; it is looked for again each minute\n".into();
+    };
+    let all: Vec<String> = addresses
+        .iter()
+        .filter(|address| !address.is_loopback())
+        .map(ToString::to_string)
+        .collect();
+    if let Some(port) = listeners.ports.get(&Service::Http) {
+        let link = format!("http://{}/lan", SocketAddr::new(address, *port));
+        text.push_str(&format!("  phones   on this network open {link}\n"));
+        text.push_str(&qr::for_terminal(&link).unwrap_or_default());
+    }
+    if let Some(port) = lan.xmpp {
+        text.push_str(&format!(
+            "  apps     address NAME@{}, host {address}, port {port}\n",
+            lan.domain
+        ));
+    }
+    if all.len() > 1 {
+        text.push_str(&format!("  also at  {}\n", all.join(", ")));
+    }
+    text.push_str(&format!(
+        "  trust    the fingerprint (SHA-256) that phones must show when they install the certificate:\n           {}\n",
+        lan.fingerprint
+    ));
+    if !lan::is_answered() {
+        text.push_str(&format!(
+            "  note     nothing here tells the network where {} is (avahi-daemon does not run): install it (apt install\n           avahi-daemon), or have people use the address {address}, which works as well\n",
+            lan.domain
+        ));
+    }
+    text
 }
 
 /// Turns a request into a WebSocket and hands it to the XMPP side.
@@ -266,7 +353,13 @@ async fn upgrade(
 }
 
 /// Tells who started it what runs where, on standard output.
-async fn greet(house: &House, listeners: &Listeners, files: OpenFiles, mode: Mode) -> anyhow::Result<()> {
+async fn greet(
+    house: &House,
+    listeners: &Listeners,
+    files: OpenFiles,
+    mode: Mode,
+    lan: Option<&Lan>,
+) -> anyhow::Result<()> {
     let config = &house.config;
     let mut text = format!(
         "Folkmoot {} serves {}\n\n",
@@ -305,7 +398,14 @@ async fn greet(house: &House, listeners: &Listeners, files: OpenFiles, mode: Mod
     if config.policy() == Policy::Open && mode == Mode::Usual && settings::is_public(config) {
         text.push_str("  note     anybody can sign up from outside; folkmoot check says more\n");
     }
-    if let Some((link, span)) = admin::admin_link(house).await? {
+    if let Some(lan) = lan {
+        text.push_str(&network_words(house, listeners, lan));
+    }
+    // On a home network this machine need not trust the certificate: it has plain HTTP to itself.
+    let own = listeners.ports.get(&Service::Http).filter(|_| lan.is_some());
+    let own = own.filter(|_| addresses(config).contains(&Ipv4Addr::LOCALHOST.into()));
+    let base = own.map(|port| format!("http://localhost:{port}"));
+    if let Some((link, span)) = admin::admin_link(house, base.as_deref()).await? {
         text.push_str(&format!("\n  Nobody administers this server yet. This link makes one person its administrator,\n  once, within {span}:\n\n  {link}\n"));
     }
     text.push_str("\nReady. Ctrl-C stops it.");

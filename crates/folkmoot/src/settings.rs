@@ -1,5 +1,6 @@
 //! What the configuration means for the XMPP side and for the web site.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use crate::config::{self, Config, Policy, Port};
@@ -24,19 +25,40 @@ pub fn site_url(config: &Config, bound: Option<&Listeners>) -> String {
             Port::Off => None,
         },
     };
-    let order = if config.is_localhost_only() {
+    // Where the name leads nowhere, the address does; from outside nobody signs in without TLS.
+    let (is_named, host) = host(config);
+    let order = if config.is_localhost_only() && is_named {
         [(Service::Http, "http", 80), (Service::Https, "https", 443)]
     } else {
         [(Service::Https, "https", 443), (Service::Http, "http", 80)]
     };
     for (service, scheme, usual) in order {
         match port(service) {
-            Some(number) if number == usual => return format!("{scheme}://{}", config.domain()),
-            Some(number) => return format!("{scheme}://{}:{number}", config.domain()),
+            Some(number) if number == usual => return format!("{scheme}://{host}"),
+            Some(number) => return format!("{scheme}://{host}:{number}"),
             None => {}
         }
     }
-    format!("https://{}", config.domain())
+    format!("https://{host}")
+}
+
+/// The site's host, and whether plain HTTP will do for whoever reaches it: the domain, or, where that is `localhost`
+/// and it listens elsewhere, the first address that it listens on.
+fn host(config: &Config) -> (bool, String) {
+    let bound = addresses(config);
+    let is_localhost = |address: &IpAddr| {
+        *address == IpAddr::from(Ipv4Addr::LOCALHOST)
+            || *address == IpAddr::from(Ipv6Addr::LOCALHOST)
+            || address.is_unspecified()
+    };
+    let elsewhere = bound
+        .first()
+        .filter(|_| config.is_localhost_only() && !bound.iter().any(is_localhost));
+    match elsewhere {
+        None => (true, config.domain().to_owned()),
+        Some(IpAddr::V4(address)) => (address.is_loopback(), address.to_string()),
+        Some(IpAddr::V6(address)) => (address.is_loopback(), format!("[{address}]")),
+    }
 }
 
 /// Whether somebody outside this machine can connect.
@@ -163,6 +185,8 @@ pub fn web(config: &Config, server: &xmpp::settings::Settings) -> http_site::Set
         body_bytes: config.limits.http_body_bytes,
         patience: Duration::from_secs(config.limits.http_seconds),
         metrics_allow: config.metrics_allow.clone(),
+        lan: None,
+        sockets: Vec::new(),
     }
 }
 
@@ -186,6 +210,17 @@ mod tests {
         assert_eq!(site_url(&usual, None), "https://example.org");
         usual.ports.https = Port::Off;
         assert_eq!(site_url(&usual, None), "http://example.org:5280");
+        let mut elsewhere = config("localhost");
+        for (address, url) in [
+            ("127.0.0.1", "http://localhost:5280"),
+            ("0.0.0.0", "http://localhost:5280"),
+            ("127.0.0.2", "http://127.0.0.2:5280"),
+            ("192.168.1.5", "https://192.168.1.5:5443"),
+            ("2001:db8::5", "https://[2001:db8::5]:5443"),
+        ] {
+            elsewhere.bind = vec![address.parse().expect("an address")];
+            assert_eq!(site_url(&elsewhere, None), url);
+        }
         usual.site_url = "https://social.example.org".into();
         assert_eq!(site_url(&usual, None), "https://social.example.org");
     }

@@ -3,6 +3,7 @@
 //! A language is one more constant of the same type: the compiler sees to it that nothing is missing.
 
 pub mod invite;
+pub mod lan;
 
 /// The texts of one language. `{}` in a text is where a name is put.
 pub struct Catalogue {
@@ -104,6 +105,8 @@ pub struct Catalogue {
     pub no_client_explained: &'static str,
     /// An invitation's page.
     pub invite: invite::Invite,
+    /// The page that sets up a phone of a home network.
+    pub lan: lan::Lan,
     /// Months, short.
     pub months: [&'static str; 12],
 }
@@ -161,6 +164,7 @@ impl Catalogue {
         no_client_explained: "The web client was not built into this program. Use any XMPP app with an account here, \
                               or build the web client first (make web) and the program again.",
         invite: invite::Invite::ENGLISH,
+        lan: lan::Lan::ENGLISH,
         months: [
             "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
         ],

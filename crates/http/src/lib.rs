@@ -12,6 +12,7 @@ mod feed;
 mod health;
 mod host_meta;
 mod invite;
+pub mod lan;
 mod limit;
 mod network;
 mod pages;

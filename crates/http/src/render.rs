@@ -91,6 +91,28 @@ pub(crate) struct MessagePage {
     pub(crate) explanation: &'static str,
 }
 
+/// The page that sets up a phone of a home network.
+pub(crate) struct LanPage {
+    pub(crate) title: String,
+    pub(crate) domain: String,
+    /// The host that the page was asked at, as it stands in a link.
+    pub(crate) host: String,
+    /// The same as it is typed into an app.
+    pub(crate) app_host: String,
+    pub(crate) fingerprint: String,
+    pub(crate) xmpp: Option<u16>,
+    pub(crate) https: Option<u16>,
+}
+
+#[derive(Template)]
+#[template(path = "lan.html")]
+struct LanTemplate<'a> {
+    site: Frame<'a>,
+    text: &'static Catalogue,
+    lan: &'static crate::catalogue::lan::Lan,
+    page: &'a LanPage,
+}
+
 #[derive(Template)]
 #[template(path = "timeline.html")]
 struct TimelineTemplate<'a> {
@@ -138,6 +160,17 @@ pub(crate) fn post(site: &Site, page: &PostPage) -> Result<String, askama::Error
     PostTemplate {
         site: frame(site, false),
         text: &Catalogue::ENGLISH,
+        page,
+    }
+    .render()
+}
+
+/// The page that sets up a phone.
+pub(crate) fn lan(site: &Site, page: &LanPage) -> Result<String, askama::Error> {
+    LanTemplate {
+        site: frame(site, false),
+        text: &Catalogue::ENGLISH,
+        lan: &Catalogue::ENGLISH.lan,
         page,
     }
     .render()

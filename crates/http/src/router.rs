@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 
 use crate::network::Client;
 use crate::site::Site;
-use crate::{answer, feed, health, host_meta, invite, pages, render, web_client};
+use crate::{answer, feed, health, host_meta, invite, lan, pages, render, web_client};
 
 /// The site's router. Each request must carry its [`Client`] among its extensions.
 pub fn router(site: Arc<Site>) -> Router {
@@ -32,6 +32,10 @@ pub fn router(site: Arc<Site>) -> Router {
         .route("/{handle}/{post}", get(pages::post))
         .route("/invite/{token}", get(invite::page))
         .route("/invite/{token}/qr.svg", get(invite::picture))
+        .route("/lan", get(lan::page))
+        .route("/lan/folkmoot.crt", get(lan::der))
+        .route("/lan/folkmoot.pem", get(lan::pem))
+        .route("/lan/folkmoot.mobileconfig", get(lan::profile))
         .route("/assets/{*path}", get(web_client::file));
     let client = [
         "/",
@@ -68,7 +72,7 @@ async fn each_request(
             Err(_) => answer::unavailable(&site),
         },
     };
-    answer::guard(&mut response, client.is_secure, site.domain() == "localhost");
+    answer::guard(&mut response, client.is_secure, site.domain() == "localhost" || site.settings.lan.is_some());
     site.requests.count(response.status());
     response
 }

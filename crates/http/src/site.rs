@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::invite::Invitation;
+use crate::lan::Lan;
 use crate::limit::Limiter;
 use crate::network::Network;
 use crate::web_client::WebClient;
@@ -30,6 +31,10 @@ pub struct Settings {
     pub patience: Duration,
     /// Networks that may read `/metrics`.
     pub metrics_allow: Vec<Network>,
+    /// What phones of a home network are told; `None` for servers elsewhere.
+    pub lan: Option<Lan>,
+    /// Further origins that the client's page may open sockets to: `wss://192.168.1.5:5443`.
+    pub sockets: Vec<String>,
 }
 
 /// Looks something up by its name; `None` when that is not possible now.
@@ -129,6 +134,8 @@ pub(crate) mod tests {
             body_bytes: 65_536,
             patience: Duration::from_secs(10),
             metrics_allow: Network::loopback().to_vec(),
+            lan: None,
+            sockets: Vec::new(),
         }
     }
 }

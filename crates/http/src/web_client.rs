@@ -156,8 +156,13 @@ pub(crate) fn client_policy(settings: &Settings) -> String {
         .split_once("://")
         .unwrap_or(("https", &settings.site_url));
     let socket = if scheme == "https" { "wss" } else { "ws" };
+    let mut sockets = format!("{socket}://{authority}");
+    for other in &settings.sockets {
+        sockets.push(' ');
+        sockets.push_str(other);
+    }
     format!(
-        "default-src 'self'; connect-src 'self' {socket}://{authority}; img-src 'self' data: blob:; \
+        "default-src 'self'; connect-src 'self' {sockets}; img-src 'self' data: blob:; \
          style-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     )
 }

@@ -68,6 +68,8 @@ impl Place {
             body_bytes: 1_024,
             patience: Duration::from_secs(10),
             metrics_allow: Network::loopback().to_vec(),
+            lan: None,
+            sockets: Vec::new(),
         };
         let content = Content {
             store: store.clone(),

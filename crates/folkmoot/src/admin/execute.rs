@@ -246,7 +246,9 @@ async fn snapshot(house: &House) -> anyhow::Result<Reply> {
 /// The link that makes the first administrator, and how long it is good for; `None` when there is one.
 ///
 /// Links of earlier starts end here, so that only the one last shown is good.
-pub async fn admin_link(house: &House) -> anyhow::Result<Option<(String, String)>> {
+///
+/// `base` is where the site is for whoever starts the server, if that is not where it is for everybody.
+pub async fn admin_link(house: &House, base: Option<&str>) -> anyhow::Result<Option<(String, String)>> {
     let server = &house.server;
     let now = server.clock.now();
     let (has_admin, open) = server
@@ -270,7 +272,7 @@ pub async fn admin_link(house: &House) -> anyhow::Result<Option<(String, String)
     };
     let token = server.invite(wish).await?.token;
     Ok(Some((
-        format!("{}/welcome/{token}", server.settings.site_url),
+        format!("{}/welcome/{token}", base.unwrap_or(&server.settings.site_url)),
         in_words(ADMIN_LINK),
     )))
 }

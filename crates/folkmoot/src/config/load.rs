@@ -29,6 +29,8 @@ pub struct Flags {
     pub bind: Option<IpAddr>,
     /// `--http-port`
     pub http_port: Option<u16>,
+    /// `--lan`
+    pub lan: bool,
     /// `--set KEY=VALUE` of every other setting, in TOML's words
     pub set: Vec<(String, String)>,
 }
@@ -97,6 +99,10 @@ fn load_from(flags: &Flags, environment: &BTreeMap<String, String>) -> anyhow::R
     }
     if let Some(port) = flags.http_port {
         config.ports.http = Port::Number(port);
+    }
+    config.lan |= flags.lan;
+    if config.lan {
+        crate::lan::complete(&mut config)?;
     }
     validate(&mut config)?;
     Ok(config)

@@ -35,6 +35,8 @@ pub struct Config {
     /// Addresses to listen on; empty: loopback for `localhost`, else all.
     #[serde(deserialize_with = "one_or_many")]
     pub bind: Vec<IpAddr>,
+    /// Whether it serves a home network: the domain is this machine's name with `.local`, and it makes its certificates.
+    pub lan: bool,
     /// Networks whose `X-Forwarded-For` and `X-Forwarded-Proto` count.
     #[serde(deserialize_with = "one_or_many")]
     pub trusted_proxies: Vec<Network>,
@@ -310,6 +312,7 @@ impl Default for Config {
             data: "data".into(),
             site_url: String::new(),
             bind: Vec::new(),
+            lan: false,
             trusted_proxies: Vec::new(),
             websocket_origins: vec!["*".into()],
             metrics_allow: Network::loopback().to_vec(),

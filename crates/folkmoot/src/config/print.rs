@@ -24,6 +24,10 @@ const COMMENTS: &[(&str, &str)] = &[
         "Addresses to listen on. Empty: only this machine when the only domain is localhost, else every address.",
     ),
     (
+        "lan",
+        "Serve a home network, as --lan does: the domain is this machine's name with .local unless another is named, only\nprivate addresses are listened on unless bind names others, and certificates come from an authority made here.",
+    ),
+    (
         "trusted_proxies",
         "Networks of reverse proxies, such as \"10.0.0.0/8\": from these, X-Forwarded-For and X-Forwarded-Proto count.",
     ),

@@ -39,6 +39,53 @@ fn accounts_are_made_and_changed_while_the_server_runs() {
 }
 
 #[test]
+fn invitations_are_printed_with_what_they_make() {
+    let folder = Folder::new();
+    said(&add_account(&folder, "juliet@localhost", &[]));
+    let invite = |more: &[&str]| run(&folder, &[&["invite"][..], more].concat());
+    for running in [false, true] {
+        let server = running.then(|| Server::start(&folder, &[]));
+        let text = said(&invite(&["--from", "Juliet@localhost", "--expires", "1d"]));
+        let lines: Vec<&str> = text.lines().collect();
+        let token = lines[0].rsplit('/').next().unwrap();
+        assert_eq!(
+            lines[1..],
+            [
+                format!("xmpp:juliet@localhost?roster;preauth={token};ibr=y").as_str(),
+                "good for one person within 1 day"
+            ]
+        );
+        if let Some(server) = &server {
+            let (status, page) = server.get(&format!("/invite/{token}"));
+            assert_eq!(status, 200);
+            let is_built = !page.contains("was not built into this program");
+            assert!(
+                !is_built || page.contains("content=\"juliet@localhost\""),
+                "{page}"
+            );
+        }
+        let text = said(&invite(&["--account-only", "--from", "juliet@localhost"]));
+        assert!(text.contains("\nxmpp:localhost?register;preauth="), "{text}");
+        let name = if running { "romeo" } else { "Nurse" };
+        let text = said(&invite(&["--name", name]));
+        let local = name.to_lowercase();
+        assert!(
+            text.contains(&format!("\nxmpp:{local}@localhost?register;preauth=")),
+            "{text}"
+        );
+        assert!(failed(&invite(&["--name", name])).contains("taken"));
+        assert!(said(&invite(&["--qr"])).contains('▀'));
+        assert!(failed(&invite(&["--name", "juliet"])).contains("taken"));
+        assert!(failed(&invite(&["--name", "peter", "--uses", "2"])).contains("--uses"));
+        assert!(failed(&invite(&["--from", "nobody@localhost"])).contains("no account"));
+    }
+    said(&run(&folder, &["account", "disable", "juliet@localhost"]));
+    assert!(failed(&invite(&["--from", "juliet@localhost"])).contains("cannot sign in"));
+    let error = failed(&invite(&["--set", "registration.policy=closed"]));
+    assert!(error.contains("registration.policy"), "{error}");
+}
+
+#[test]
 fn the_same_works_without_a_server() {
     let folder = Folder::new();
     said(&add_account(&folder, "juliet@localhost", &["--admin"]));

@@ -7,6 +7,7 @@ mod backups;
 mod certificates;
 mod errors;
 mod garbage;
+mod lan;
 mod lifecycle;
 mod running;
 mod storage;

@@ -1,0 +1,87 @@
+//! The open listeners of a running server; on a home network they follow this machine's addresses, which a router
+//! gives out anew as it likes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use xmpp::listen;
+
+use crate::certificates::Certificates;
+use crate::house::House;
+use crate::lan;
+use crate::listeners::{Listeners, Service, listen_at};
+use crate::web::serve::{self as accept_http, Security, Web};
+
+/// What opens a listener.
+pub struct Doors {
+    house: Arc<House>,
+    web: Web,
+    certificates: Arc<Certificates>,
+    ports: BTreeMap<Service, u16>,
+    addresses: BTreeSet<IpAddr>,
+}
+
+impl Doors {
+    /// Opens all that were bound.
+    pub fn open(house: &Arc<House>, web: Web, certificates: Arc<Certificates>, bound: Listeners) -> Self {
+        let doors = Self {
+            house: house.clone(),
+            web,
+            certificates,
+            ports: bound.ports,
+            addresses: crate::listeners::addresses(&house.config).into_iter().collect(),
+        };
+        for (service, listener) in bound.sockets {
+            doors.serve(service, listener);
+        }
+        doors
+    }
+
+    fn serve(&self, service: Service, listener: TcpListener) {
+        let server = self.house.server.clone();
+        let tasks = &self.house.server.tasks;
+        match service {
+            Service::Xmpp => {
+                tasks.spawn(listen::serve_tcp(server, listener, listen::Mode::StartTls));
+            }
+            Service::XmppTls => {
+                tasks.spawn(listen::serve_tcp(server, listener, listen::Mode::DirectTls));
+            }
+            Service::Http => {
+                tasks.spawn(accept_http::serve(self.web.clone(), listener, Security::Plain));
+            }
+            Service::Https => {
+                let security = Security::Tls(self.certificates.https.clone());
+                tasks.spawn(accept_http::serve(self.web.clone(), listener, security));
+            }
+        }
+    }
+
+    /// Looks at this machine's addresses: listens at those that are new, and has them in the certificate. What was
+    /// listened to stays, for the day when the address comes back.
+    pub fn follow_network(&mut self) -> anyhow::Result<()> {
+        let config = &self.house.config;
+        let now = lan::addresses(config);
+        let (_, is_new) = lan::renew(config, &now)?;
+        if is_new {
+            self.certificates.reload()?;
+            let pair = self.certificates.pair();
+            self.house.server.connections.set_tls(pair.for_xmpp()?);
+        }
+        for address in now {
+            if !self.addresses.insert(address) {
+                continue;
+            }
+            tracing::info!(%address, "this machine has a new address");
+            for (service, port) in &self.ports {
+                match listen_at(SocketAddr::new(address, *port)) {
+                    Ok(listener) => self.serve(*service, listener),
+                    Err(error) => tracing::warn!(%error, %address, port, "cannot listen at a new address"),
+                }
+            }
+        }
+        Ok(())
+    }
+}
