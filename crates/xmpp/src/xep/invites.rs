@@ -44,8 +44,7 @@ pub(super) static CREATE_ACCOUNT: Command = Command {
 
 pub(super) fn register(xeps: &mut Xeps) {
     xeps.xep(379, "Pre-Authenticated Roster Subscription", "0.3.3")
-        .xep(401, "Ad-hoc Account Invitation Generation", "0.6.0")
-        .xep(445, "Pre-Authenticated In-Band Registration", "0.2.0");
+        .xep(401, "Ad-hoc Account Invitation Generation", "0.6.0");
     xeps.own_feature(INVITES);
     xeps.set(Target::OwnAccount, INVITES, "invite", make)
         .get(Target::OwnAccount, INVITES, "invites", list)
