@@ -212,11 +212,13 @@ test('a thread is live: replies, edits, deletions, counts', async () => {
   await settled();
   assert.deepEqual(shown(thread, root.postId), ['But soft', 'Madam!', 'Hush']);
   assert.deepEqual([...thread.state.value.fresh], [String(one.postId), String(two.postId)]);
+  assert.equal(world.client.arrivals.value, 2, 'those who listen are told');
   server.edit(one, 'Madam, Madam!');
   server.like('nurse', root);
   await settled();
   assert.deepEqual(shown(thread, root.postId), ['But soft', 'Madam, Madam!', 'Hush']);
   assert.equal(response(world, first(world.feed)).likes, 1);
+  assert.equal(world.client.arrivals.value, 2, 'of what is new');
   server.retract(two);
   await settled();
   assert.deepEqual(shown(thread, root.postId), ['But soft', 'Madam, Madam!']);

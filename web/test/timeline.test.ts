@@ -103,6 +103,13 @@ test('catching up keeps what arrived after the answer', () => {
   assert.deepEqual(ids(synchronize(timeline, range(3, 6))), [9, 6, 5, 4, 3, 2, 1]);
 });
 
+test('a post takes its boosts with it, a boost nothing', () => {
+  const boost = post(5, { uid: 'b@x/5', by: 'b@x', isBoost: true, subject: 'a@x/2', number: '2' });
+  const timeline = addLive(start(1, 3), [boost]);
+  assert.deepEqual(ids(remove(timeline, new Set(['a@x/2']))), [3, 1]);
+  assert.deepEqual(ids(remove(timeline, new Set(['b@x/5']))), [3, 2, 1]);
+});
+
 test('removal leaves the rest as it is', () => {
   const timeline = start(1, 3);
   assert.equal(remove(timeline, new Set(['a@x/9'])), timeline);

@@ -314,8 +314,11 @@ export class Client {
   }
 
   private onEvent(event: NodeEvent, account: string): void {
-    const isThread = this.conversation.receive(event);
-    if (isThread) this.spread(event.posts, undefined);
+    const answers = this.conversation.receive(event);
+    if (answers) {
+      this.spread(event.posts, undefined);
+      this.announce(answers, account);
+    }
     for (const { feed } of [...this.feeds.values()]) {
       const { node, service } = feed.source;
       if (node === event.node && (service ?? account) === event.from) {
@@ -330,8 +333,15 @@ export class Client {
     const gone = feed.receive(event);
     if (gone.size > 0) this.conversation.remove(gone);
     this.spread(event.posts, feed);
-    const fresh = event.posts.filter((post) => !before.has(post.uid) && post.by !== account);
-    if (fresh.length > 0) this.arrivals.update((count) => count + fresh.length);
+    this.announce(
+      event.posts.filter((post) => !before.has(post.uid)),
+      account,
+    );
+  }
+
+  private announce(posts: readonly Post[], account: string): void {
+    const others = posts.filter((post) => post.by !== account);
+    if (others.length > 0) this.arrivals.update((count) => count + others.length);
   }
 
   /** Shows posts in the other timelines that they belong to as well. */

@@ -69,16 +69,19 @@ export class Conversation {
 
   readonly learn = (posts: readonly Post[]): void => this.responses.learn(posts);
 
-  /** Takes an event that is one of an open thread; returns whether it was. */
-  receive(event: NodeEvent): boolean {
+  /** Takes an event of an open thread and returns the posts that are new; undefined for others. */
+  receive(event: NodeEvent): readonly Post[] | undefined {
     const concerned = this.threads.filter(
       ({ thread: { address } }) => address.node === event.node && address.service === event.from,
     );
-    if (concerned.length === 0) return false;
+    if (concerned.length === 0) return undefined;
     this.learn(event.posts);
+    const news = event.posts.filter(
+      ({ id }) => !concerned.some(({ thread }) => thread.state.value.posts.has(id)),
+    );
     const gone = concerned.flatMap(({ thread }) => thread.receive(event));
     if (gone.length > 0) this.timelines.remove(new Set(gone));
-    return true;
+    return news;
   }
 
   /** The thread of a post by its number, as it was left, or one that waits to be opened. */

@@ -87,6 +87,7 @@ export class Thread {
   async leave(): Promise<void> {
     const link = this.link;
     this.disconnect();
+    this.patch({ fresh: new Set() });
     if (link) await unsubscribe(link, this.address, link.jid).catch(() => undefined);
   }
 
