@@ -5,7 +5,7 @@ import { Signal } from '../model/signal';
 import type { Show } from '../xmpp/presence';
 import { isOpenToUs } from '../xmpp/roster';
 import { Avatar } from './Avatar';
-import { useCalmSignal, useClient, useSignal } from './hooks';
+import { useCalmSignal, useClient, useLink, useSignal } from './hooks';
 import { useContact } from './people-hooks';
 
 const NOBODY: Availability = { show: undefined, status: undefined, since: undefined };
@@ -39,11 +39,15 @@ export function availabilityText({ show, status, since }: Availability, now: num
   return t('presence.since', { time: ago(since, now) });
 }
 
-/** Nobody learns of strangers whether they are there, so nothing is said of it. */
+/**
+ * Nobody learns of strangers whether they are there, and nothing is learnt without a connection;
+ * so nothing is said of it.
+ */
 export function useVisible(jid: string): Availability | undefined {
   const availability = useAvailability(jid);
   const contact = useContact(jid);
-  return contact && isOpenToUs(contact) ? availability : undefined;
+  const isOnline = useLink() !== undefined;
+  return isOnline && contact && isOpenToUs(contact) ? availability : undefined;
 }
 
 /** The dot is decoration: the words stand beside it. */

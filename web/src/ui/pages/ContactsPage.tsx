@@ -6,7 +6,7 @@ import { rowsOf, windowOf, type Row } from '../../model/contact-list';
 import type { Contacts } from '../../model/contacts';
 import { paths } from '../../model/route';
 import { handleOf, localpart } from '../../xmpp/jid';
-import { seesUs, type Contact } from '../../xmpp/roster';
+import { isOpenToUs, seesUs, type Contact } from '../../xmpp/roster';
 import { openAdd } from '../adding';
 import { ContactMenu } from '../ContactActions';
 import { useCalmSignal, useClient, useNow, useSignal } from '../hooks';
@@ -182,6 +182,8 @@ function ContactRow({ contact }: { contact: Contact }) {
 
 /** What stands in the way of seeing each other. */
 function relation(contact: Contact): string {
+  // Without a connection there is nothing to say.
+  if (isOpenToUs(contact)) return '';
   if (contact.isAsked) return t('contacts.asked');
   return seesUs(contact) ? t('contacts.oneWay') : t('contacts.unseen');
 }
