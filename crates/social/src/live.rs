@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use bus::{Event, NodeKind, NodeView, Virtual};
+use bus::{AccessModel, Event, NodeKind, NodeView, Virtual};
 use parking_lot::Mutex;
 use pubsub::access::may_read;
 use pubsub::{Actor, PubsubError};
@@ -168,7 +168,9 @@ impl State {
                 if is_in_thread && self.watched.contains_key(&root(links, item.post_id)) {
                     self.mark(item.post_id).has_content = true;
                 }
-                self.mark_linked(*links, *old_links);
+                if is_counted(view) {
+                    self.mark_linked(*links, *old_links);
+                }
             }
             Event::Retracted {
                 view, post_id, links, ..
@@ -178,7 +180,9 @@ impl State {
                     let view = Arc::clone(view);
                     self.mark(*post_id).gone = Some(Gone { view, root });
                 }
-                self.mark_linked(Links::default(), *links);
+                if is_counted(view) {
+                    self.mark_linked(Links::default(), *links);
+                }
             }
             Event::Purged { view } | Event::NodeDeleted { view } if holds_posts(view) => {
                 let roots: Vec<_> = self.watched.keys().copied().collect();
@@ -505,4 +509,9 @@ impl Timelines {
             tokio::task::yield_now().await;
         }
     }
+}
+
+/// Whether items of this node are counted. What is for some people alone is not, so that no count tells of it.
+fn is_counted(view: &NodeView) -> bool {
+    view.kind != NodeKind::Pep || view.config.access == AccessModel::Open
 }

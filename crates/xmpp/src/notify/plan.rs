@@ -125,7 +125,7 @@ impl Plan {
             accounts,
             streams,
             audience,
-            speaker: speaker(event),
+            speaker: speaker(server, event),
             is_deletion: matches!(event, Event::NodeDeleted { .. }),
             roster,
             kinds: Kinds::default(),
@@ -268,9 +268,19 @@ fn has_contacts(view: &NodeView) -> bool {
     }
 }
 
-/// Who published an item in a node that many publish to.
-fn speaker(event: &Event) -> Option<(JidNo, Jid)> {
+/// Who published an item in a node that many publish to, and whose words a boost repeats.
+fn speaker(server: &Server, event: &Event) -> Option<(JidNo, Jid)> {
     match event {
+        Event::Published { item, links, .. } if links.boost_of.is_some() => {
+            let author = item
+                .entry
+                .as_ref()?
+                .authors
+                .iter()
+                .find_map(|author| author.jid())?;
+            let no = server.store.jids().number_cached(author.as_str())?;
+            Some((no, author.into()))
+        }
         Event::Published { view, item, .. } if matches!(view.kind, NodeKind::Computed(_)) => {
             Some((item.publisher, item.publisher_jid.clone().into()))
         }
