@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: screenshots help run test test-rust test-web test-stories test-docs lint fuzz bench bench-quick web setup-run setup-test fmt clean
+.PHONY: screenshots help run test test-rust test-web test-stories test-docs lint fuzz bench bench-quick bench-peers web setup-run setup-test fmt clean
 
 DATA ?= data
 ARGS ?=
@@ -63,6 +63,11 @@ fuzz: ## fuzz every target for FUZZ_SECONDS each (default 60); needs a nightly t
 bench: setup-run web ## every figure, into docs/benchmarks.md and target/bench/*.jsonl
 	cargo build --release --locked -p folkmoot -p bench
 	target/release/folkmoot-bench all --server target/release/folkmoot --out target/bench --table docs/benchmarks.md
+
+bench-peers: setup-run web ## the same work against Folkmoot, ejabberd and Prosody (of Debian), into docs/benchmarks-peers.md
+	@scripts/setup.sh peers
+	cargo build --release --locked -p folkmoot -p bench
+	target/release/folkmoot-bench peers --server target/release/folkmoot --out target/bench/peers --table docs/benchmarks-peers.md
 
 bench-quick: setup-run web ## the same with small numbers, to see that it runs
 	cargo build --release --locked -p folkmoot -p bench

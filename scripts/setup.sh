@@ -3,6 +3,7 @@
 # uses sudo; as root or with CI=true it does not ask.
 #   scripts/setup.sh run    what building and running needs
 #   scripts/setup.sh test   that, and what the tests drive (a browser, stock XMPP clients)
+#   scripts/setup.sh peers  what is needed to run, and the servers that it is compared with
 #   scripts/setup.sh node   only checks Node.js
 set -euo pipefail
 
@@ -27,6 +28,7 @@ if [ "${1:-run}" = test ]; then
   # The throw-away machines of the documents' commands have systemd as their first process.
   wanted+=(unshare:util-linux systemctl:systemd ps:procps)
 fi
+[ "${1:-run}" = peers ] && wanted+=(prosody:prosody ejabberdctl:ejabberd)
 
 missing=()
 for pair in "${wanted[@]}"; do
@@ -58,3 +60,12 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 "${sudo[@]}" apt-get update -qq
 "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+
+# Debian starts a server that it installs; the comparison starts its own.
+if [ "${1:-run}" = peers ] && [ -d /run/systemd/system ]; then
+  for package in "${missing[@]}"; do
+    case "$package" in
+    prosody | ejabberd) "${sudo[@]}" systemctl disable --now "$package" ;;
+    esac
+  done
+fi

@@ -4,8 +4,9 @@
 //! saves the server can use. Signing in is SCRAM-SHA-256 with one salt for all accounts,
 //! so that the client derives its key once (`seed` stores the matching keys).
 
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use anyhow::{Context, Result, bail};
 use base64::Engine;
@@ -29,26 +30,38 @@ pub struct Client {
     pub jid: String,
 }
 
+const OPEN: &str = "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' \
+                    to='localhost' version='1.0'>";
+
 fn hmac(key: &[u8], data: &[u8]) -> Vec<u8> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(data);
     mac.finalize().into_bytes().to_vec()
 }
 
-/// SaltedPassword of RFC 5802 §3, the same for every seeded account.
-fn salted_password() -> &'static [u8] {
-    static KEY: OnceLock<Vec<u8>> = OnceLock::new();
-    KEY.get_or_init(|| {
-        let mut block = seed::SALT.to_vec();
-        block.extend_from_slice(&1u32.to_be_bytes());
-        let mut round = hmac(seed::PASSWORD.as_bytes(), &block);
-        let mut sum = round.clone();
-        for _ in 1..seed::ITERATIONS {
-            round = hmac(seed::PASSWORD.as_bytes(), &round);
-            sum.iter_mut().zip(&round).for_each(|(s, r)| *s ^= r);
-        }
-        sum
-    })
+/// SaltedPassword of RFC 5802 §3. Seeded accounts share one salt, so it is derived once; a peer gives each its own.
+fn salted_password(salt: &[u8], iterations: u32) -> Arc<[u8]> {
+    type Known = Mutex<HashMap<(Vec<u8>, u32), Arc<[u8]>>>;
+    static KNOWN: OnceLock<Known> = OnceLock::new();
+    let known = KNOWN.get_or_init(Known::default);
+    let key = (salt.to_vec(), iterations);
+    if let Some(password) = known.lock().expect("nobody panics with it").get(&key) {
+        return password.clone();
+    }
+    let mut block = salt.to_vec();
+    block.extend_from_slice(&1u32.to_be_bytes());
+    let mut round = hmac(seed::PASSWORD.as_bytes(), &block);
+    let mut sum = round.clone();
+    for _ in 1..iterations {
+        round = hmac(seed::PASSWORD.as_bytes(), &round);
+        sum.iter_mut().zip(&round).for_each(|(s, r)| *s ^= r);
+    }
+    let password: Arc<[u8]> = sum.into();
+    known
+        .lock()
+        .expect("nobody panics with it")
+        .insert(key, password.clone());
+    password
 }
 
 /// A connector that trusts anybody: the server's certificate is its own.
@@ -101,9 +114,28 @@ impl Client {
         Ok(client)
     }
 
+    /// Registers an account in-band (XEP-0077).
+    pub async fn register(server: SocketAddr, user: &str) -> Result<()> {
+        let mut client = Client {
+            stream: connect(server, None).await?,
+            buffer: Vec::new(),
+            jid: String::new(),
+        };
+        client.send(OPEN).await?;
+        client.until("</stream:features>").await?;
+        client
+            .send(&format!(
+                "<iq type='set' id='register' to='localhost'><query xmlns='jabber:iq:register'>\
+                 <username>{user}</username><password>{}</password></query></iq>",
+                seed::PASSWORD
+            ))
+            .await?;
+        let answer = client.until_any(&["/>", "</iq>"]).await?;
+        anyhow::ensure!(!answer.contains("error"), "registering {user}: {answer}");
+        Ok(())
+    }
+
     async fn negotiate(&mut self, user: &str, resource: &str) -> Result<()> {
-        const OPEN: &str = "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' \
-                            to='localhost' version='1.0'>";
         self.send(OPEN).await?;
         self.until("</stream:features>").await?;
 
@@ -119,13 +151,15 @@ impl Client {
             .map(|(_, text)| text)
             .with_context(|| format!("no challenge in {challenge}"))?;
         let server_first = String::from_utf8(BASE64.decode(encoded)?)?;
-        let nonce = server_first
-            .split(',')
-            .find_map(|part| part.strip_prefix("r="))
-            .context("a challenge without nonce")?;
+        let part = |name: &str| {
+            let found = server_first.split(',').find_map(|part| part.strip_prefix(name));
+            found.with_context(|| format!("no {name} in {server_first}"))
+        };
+        let nonce = part("r=")?;
+        let salted = salted_password(&BASE64.decode(part("s=")?)?, part("i=")?.parse()?);
         let without_proof = format!("c=biws,r={nonce}");
         let message = format!("{first_bare},{server_first},{without_proof}");
-        let client_key = hmac(salted_password(), b"Client Key");
+        let client_key = hmac(&salted, b"Client Key");
         let signature = hmac(&Sha256::digest(&client_key), message.as_bytes());
         let proof: Vec<u8> = client_key.iter().zip(&signature).map(|(k, s)| k ^ s).collect();
         let response = BASE64.encode(format!("{without_proof},p={}", BASE64.encode(proof)));

@@ -2,6 +2,8 @@
 //! project holds itself to, against a server that it starts on loopback.
 
 mod client;
+mod peer;
+mod peers;
 mod process;
 mod reference;
 mod report;
@@ -35,6 +37,8 @@ enum Command {
         #[command(flatten)]
         options: Options,
     },
+    /// The same work against Folkmoot, ejabberd and Prosody, in one run.
+    Peers(Options),
     /// The bare TLS server that the others are compared with.
     #[command(hide = true)]
     Reference {
@@ -52,21 +56,39 @@ pub struct Options {
     /// Small numbers, to see that everything runs; its figures say nothing.
     #[arg(long)]
     quick: bool,
+    /// Which server it is.
+    #[arg(long, value_enum, default_value_t = peer::Kind::Folkmoot)]
+    kind: peer::Kind,
     /// Where JSON lines and data folders go.
     #[arg(long, default_value = "target/bench")]
     out: PathBuf,
     /// Where the table goes.
     #[arg(long)]
     table: Option<PathBuf>,
+    /// Prepare accounts and contacts by protocol instead of through the store, and less of them.
+    #[arg(skip)]
+    over_the_wire: bool,
     /// Exit with 1 when a wanted figure is missed.
     #[arg(long)]
     strict: bool,
+}
+
+impl Options {
+    /// How much work: to see that it runs, in full, or so much that another server can be prepared for it over the wire.
+    fn amount<T>(&self, quick: T, full: T, peers: T) -> T {
+        match (self.quick, self.over_the_wire) {
+            (true, _) => quick,
+            (false, true) => peers,
+            (false, false) => full,
+        }
+    }
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
     let (scenarios, options) = match Cli::parse().command {
         Command::Reference { mode, address } => return reference::serve(mode, address).await,
+        Command::Peers(options) => return peers::run(&options).await,
         Command::All(options) => (Scenario::ALL.to_vec(), options),
         Command::Run { scenarios, options } => (scenarios, options),
     };

@@ -18,6 +18,15 @@ pub fn address() -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(127, 77, high, low.clamp(1, 254)))
 }
 
+/// By what a process shows that it is up.
+#[derive(Clone, Copy)]
+enum Up {
+    /// It serves a page.
+    Page,
+    /// It takes connections.
+    Connects,
+}
+
 /// A running process; killed when dropped.
 pub struct Process {
     child: Child,
@@ -42,7 +51,27 @@ impl Process {
             ])
             .arg(data)
             .env("RUST_LOG", "warn");
-        Self::spawn(command, log, SocketAddr::new(address(), 5280), Some(data)).await
+        Self::spawn(
+            command,
+            log,
+            SocketAddr::new(address(), 5280),
+            Some(data),
+            Up::Page,
+        )
+        .await
+    }
+
+    /// Starts another server that serves XMPP on port 5223 of [`address`].
+    pub async fn peer(command: Command, data: &Path) -> Result<Process> {
+        let log = fs::File::create(data.join("server.log"))?;
+        Self::spawn(
+            command,
+            log,
+            SocketAddr::new(address(), 5223),
+            Some(data),
+            Up::Connects,
+        )
+        .await
     }
 
     /// Starts this program's own bare TLS server, the reference.
@@ -51,7 +80,7 @@ impl Process {
         let listen = SocketAddr::new(address(), port);
         command.args(["reference", mode, &listen.to_string()]);
         let log = fs::File::create("/dev/null")?;
-        Self::spawn(command, log, listen, None).await
+        Self::spawn(command, log, listen, None, Up::Connects).await
     }
 
     async fn spawn(
@@ -59,6 +88,7 @@ impl Process {
         log: fs::File,
         address: SocketAddr,
         data: Option<&Path>,
+        sign: Up,
     ) -> Result<Process> {
         let begun = Instant::now();
         let child = command
@@ -73,9 +103,9 @@ impl Process {
         };
         let deadline = begun + Duration::from_secs(20);
         loop {
-            let up = match data {
-                Some(_) => first_page(address).await.is_ok(),
-                None => TcpStream::connect(address).await.is_ok(),
+            let up = match sign {
+                Up::Page => first_page(address).await.is_ok(),
+                Up::Connects => TcpStream::connect(address).await.is_ok(),
             };
             if up {
                 process.start = begun.elapsed();

@@ -116,6 +116,11 @@ impl Report {
         Ok(())
     }
 
+    /// What was measured so far.
+    pub fn figures(&self) -> &[Figure] {
+        &self.figures
+    }
+
     /// How many figures were missed.
     pub fn missed(&self) -> usize {
         self.figures.iter().filter(|f| f.is_met() == Some(false)).count()
@@ -147,7 +152,8 @@ fn row(figure: &Figure) -> String {
     )
 }
 
-fn number(value: f64) -> String {
+/// A figure as people read it.
+pub fn number(value: f64) -> String {
     if value >= 1000.0 {
         format!("{value:.0}")
     } else if value >= 10.0 {

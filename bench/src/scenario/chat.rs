@@ -18,7 +18,7 @@ const PAIRS: usize = 50;
 const WINDOW: usize = 8;
 
 pub async fn run(options: &Options, report: &mut Report) -> Result<()> {
-    let each = if options.quick { 100 } else { 6_000 };
+    let each = options.amount(100, 6_000, 2_000);
     let (server, _) = start(
         options,
         "chat",

@@ -20,7 +20,7 @@ const ONLINE: usize = 100;
 const AT_ONCE: usize = 16;
 
 pub async fn run(options: &Options, report: &mut Report) -> Result<()> {
-    let (hosts, changes) = if options.quick { (20, 10) } else { (400, 500) };
+    let (hosts, changes) = options.amount((20, 10), (400, 500), (40, 200));
     let seed = Seed {
         accounts: hosts + CONTACTS,
         hosts,

@@ -31,17 +31,20 @@ enum By {
 
 pub async fn run(options: &Options, report: &mut Report) -> Result<()> {
     let limit = open_files_limit()?.saturating_sub(200) as usize;
-    let sizes: &[(By, usize, usize)] = if options.quick {
-        &[(By::Following, 100, 5), (By::Contacts, 100, 5)]
-    } else {
+    let sizes: &[(By, usize, usize)] = options.amount(
+        &[(By::Following, 100, 5), (By::Contacts, 100, 5)],
         &[
             (By::Following, 1_000, 200),
             (By::Contacts, 1_000, 200),
             (By::Following, 10_000, 20),
             (By::Contacts, 10_000, 20),
-        ]
-    };
+        ],
+        &[(By::Contacts, 500, 50)],
+    );
     for &(by, asked, posts) in sizes {
+        if by == By::Following && options.over_the_wire {
+            continue;
+        }
         let followers = asked.min(limit);
         if followers < asked {
             report.note(format!(

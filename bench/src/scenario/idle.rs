@@ -22,7 +22,7 @@ const AT_ONCE: usize = 32;
 const REFERENCE_PORT: u16 = 7701;
 
 pub async fn run(options: &Options, report: &mut Report) -> Result<()> {
-    let asked = if options.quick { 200 } else { 10_000 };
+    let asked = options.amount(200, 10_000, 1_000);
     // Each session is one file here and one in the server; both keep some for themselves.
     let limit = open_files_limit()?.saturating_sub(200) as usize;
     let sessions = asked.min(limit);

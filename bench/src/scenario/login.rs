@@ -19,7 +19,7 @@ const AT_ONCE: usize = 16;
 const REFERENCE_PORT: u16 = 7702;
 
 pub async fn run(options: &Options, report: &mut Report) -> Result<()> {
-    let logins = if options.quick { 100 } else { 3_000 };
+    let logins = options.amount(100, 3_000, 400);
     let bare = reference(logins).await?;
     let (server, _) = start(
         options,

@@ -70,7 +70,7 @@ impl Scenario {
 }
 
 /// Where the server's direct TLS port is.
-fn xmpps() -> SocketAddr {
+pub fn xmpps() -> SocketAddr {
     SocketAddr::new(address(), 5223)
 }
 
@@ -81,6 +81,11 @@ async fn start(options: &Options, name: &str, seed: Seed) -> Result<(Process, Pa
         std::fs::remove_dir_all(&data)?;
     }
     std::fs::create_dir_all(&data)?;
+    if options.over_the_wire {
+        let server = options.kind.start(&options.server, &data).await?;
+        crate::peer::seed(seed).await?;
+        return Ok((server, data));
+    }
     crate::seed::write(&data, seed).await?;
     // What seeding and the scenario before have left to be written back would weigh on this one's fsyncs.
     let synced = tokio::task::spawn_blocking(|| std::process::Command::new("sync").status()).await??;
