@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: screenshots help run test test-rust test-web test-stories test-docs lint fuzz bench bench-quick bench-peers web setup-run setup-test fmt clean
+.PHONY: screenshots help run test test-rust test-web test-stories test-docs deb demo fixture lint fuzz bench bench-quick bench-peers web setup-run setup-test fmt clean
 
 DATA ?= data
 ARGS ?=
@@ -52,10 +52,21 @@ test-stories: web ## stock clients and a browser against the running server
 	cargo build --locked -p folkmoot
 	scripts/stories.sh
 
-test-docs: web ## every command of the documents typed, the package installed, on throw-away machines
+test-docs: deb ## every command of the documents typed, the package installed, on throw-away machines
 	cargo build --locked -p folkmoot
-	cargo build --release --locked -p folkmoot
 	scripts/docs.sh
+
+demo: setup-run web ## a network for localhost with twenty people in it, who talk while you watch
+	cargo build --release --locked -p folkmoot
+	exec node demo/main.mjs target/demo
+
+fixture: setup-test web ## a database written by this release, for the upgrade tests of the next (before a migration is added)
+	cargo build --release --locked -p folkmoot
+	node tests/fixtures/make.mjs
+
+deb: setup-run web ## the Debian package, into target/debian
+	cargo build --release --locked -p folkmoot
+	scripts/deb.sh
 
 fuzz: ## fuzz every target for FUZZ_SECONDS each (default 60); needs a nightly toolchain
 	scripts/fuzz.sh

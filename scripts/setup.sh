@@ -27,6 +27,8 @@ if [ "${1:-run}" = test ]; then
   wanted+=(chromium:chromium python3:python3 curl:curl profanity:profanity tmux:tmux)
   # The throw-away machines of the documents' commands have systemd as their first process.
   wanted+=(unshare:util-linux systemctl:systemd ps:procps)
+  # The package's dependencies are read from the program.
+  wanted+=(dpkg-shlibdeps:dpkg-dev adduser:adduser)
 fi
 [ "${1:-run}" = peers ] && wanted+=(prosody:prosody ejabberdctl:ejabberd)
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 
 use crate::config::{Flags, parse_duration};
 
@@ -38,12 +39,23 @@ pub enum Command {
     Backup(Backup),
     /// Lay the data folder anew from such an archive
     Restore(Backup),
+    /// Print a script with which a shell completes commands and options
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Write manual pages, for packages
+    #[command(hide = true)]
+    Manual {
+        /// The folder for them
+        folder: PathBuf,
+    },
 }
 
 /// What every command takes.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Settings {
-    /// Configuration file (default: ./folkmoot.toml where it exists)
+    /// Configuration file (default: ./folkmoot.toml, else /etc/folkmoot/folkmoot.toml, where they exist)
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Folder that holds everything that matters (default: ./data)

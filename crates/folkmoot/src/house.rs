@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use store::{Clock, Migration, Store, SystemClock};
+use store::{Clock, Store, SystemClock};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use xmpp::auth::Auth;
@@ -13,7 +13,7 @@ use xmpp::listen::Connections;
 use xmpp::server::{Parts, Server};
 
 use crate::config::Config;
-use crate::{files, settings};
+use crate::{files, settings, upgrades};
 
 /// How long what still runs may take when nobody is connected.
 const QUIET_END: Duration = Duration::from_secs(30);
@@ -38,17 +38,11 @@ pub enum Mode {
 /// Takes the data folder: makes it where it is missing, and opens its database.
 pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
     files::make_private_folder(&config.data)?;
+    files::refuse_as_root(&config.data)?;
     let data = config.data.clone();
     let options = store::Options {
         readers: config.store.readers,
-        on_migration: Arc::new(|step: Migration| {
-            tracing::info!(
-                name = step.name,
-                version = step.version,
-                last_version = step.last_version,
-                "bringing the database up to date"
-            );
-        }),
+        on_upgrade: Arc::new(|upgrade| upgrades::tell(&upgrade)),
         ..store::Options::default()
     };
     let opened = tokio::task::spawn_blocking(move || Store::open(&data, &options))

@@ -15,11 +15,14 @@ mod house;
 mod lan;
 mod limits;
 mod listeners;
+mod manual;
 mod passwords;
 #[cfg(test)]
 mod scratch;
 mod serve;
+mod service;
 mod settings;
+mod upgrades;
 mod web;
 
 use std::io::{IsTerminal, Write};
@@ -143,6 +146,17 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             })
         }
         Command::Account { command } => account(command),
+        Command::Completions { shell } => {
+            let script = manual::completions(shell);
+            std::io::stdout()
+                .write_all(&script)
+                .context("cannot write to standard output")?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Manual { folder } => {
+            manual::write_pages(&folder)?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 

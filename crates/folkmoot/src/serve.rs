@@ -33,7 +33,7 @@ use crate::web::patience::Patience;
 use crate::web::serve::Web;
 use crate::web::{metrics, websocket};
 use crate::websocket_origins;
-use crate::{admin, archive, settings};
+use crate::{admin, archive, service, settings};
 
 /// How often what is no longer needed is forgotten.
 const TIDY: Duration = Duration::from_secs(60);
@@ -83,6 +83,7 @@ pub async fn serve(config: Config, mode: Mode, files: OpenFiles) -> anyhow::Resu
     listeners.write_ports(&config.data)?;
     greet(&house, &listeners, files, mode, lan.as_ref()).await?;
     let mut doors = Doors::open(&house, web, certificates.clone(), listeners);
+    service::ready();
     run(&mut signals, &house, &certificates, &site, &mut doors).await;
     stop(&house, signals).await
 }
@@ -126,6 +127,7 @@ async fn stop(house: &House, mut signals: Signals) -> anyhow::Result<()> {
     let begun = Instant::now();
     let most = Duration::from_secs(house.config.limits.shutdown_seconds);
     tracing::info!(sessions = house.server.registry.count(), "stopping");
+    service::stopping();
     let server = &house.server;
     server.shutdown.cancel();
     server.tasks.close();

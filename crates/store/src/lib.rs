@@ -53,7 +53,7 @@ pub use crate::ids::{DeviceId, JidNo, MessageId, NodeNo, PostId, PostIds, Seq, T
 pub use crate::items_read::Revision;
 pub use crate::jids::Jids;
 pub use crate::metrics::Metrics;
-pub use crate::migrate::{DATABASE_VERSION, Migration};
+pub use crate::migrate::{DATABASE_VERSION, Migration, OnUpgrade, Upgrade};
 pub use crate::open::{DATABASE_FILE, OpenError, Options, Synchronous};
 pub use crate::read::{PAGE_BYTES, ReadError, Reader};
 pub use crate::write::{Committed, Pending, Ticket, Write, WriteError};

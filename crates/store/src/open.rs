@@ -12,12 +12,12 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::oneshot;
 
 use crate::clock::{Clock, SystemClock};
-use crate::faults::Faults;
 use crate::computed::FollowUp;
+use crate::faults::Faults;
 use crate::ids::{Counter, PostId, PostIds};
 use crate::jids::Jids;
 use crate::metrics::Counts;
-use crate::migrate::{self, DATABASE_VERSION, Migration};
+use crate::migrate::{self, DATABASE_VERSION, OnUpgrade};
 use crate::notifications::Outlet;
 use crate::queue::WriteQueue;
 use crate::read::{self, ReadQueue};
@@ -60,8 +60,8 @@ pub struct Options {
     pub jids_cached: usize,
     /// The database may not grow beyond this many pages; `None` for as far as the disk goes.
     pub max_pages: Option<u32>,
-    /// Told before each step of bringing an older database up to date.
-    pub on_migration: Arc<dyn Fn(Migration) + Send + Sync>,
+    /// Told how the upgrade of an older database goes on.
+    pub on_upgrade: OnUpgrade,
 }
 
 impl Default for Options {
@@ -74,7 +74,7 @@ impl Default for Options {
             page_size: 8_192,
             jids_cached: 500_000,
             max_pages: None,
-            on_migration: Arc::new(|_| ()),
+            on_upgrade: Arc::new(|_| ()),
         }
     }
 }
@@ -132,6 +132,16 @@ pub enum OpenError {
     Permission {
         /// The data folder.
         path: PathBuf,
+    },
+    /// The database is of an earlier version and could not be brought up to date.
+    #[error(
+        "{source}. The database was left as it was, at version {version}: the program that wrote it can still use it"
+    )]
+    NotUpgraded {
+        /// Its version, still.
+        version: u32,
+        /// Why.
+        source: Box<OpenError>,
     },
     /// Anything else that the operating system says.
     #[error("{path}: {source}")]
@@ -386,5 +396,12 @@ fn prepare(connection: &Connection, path: &Path, options: &Options) -> Result<()
             .execute_batch(&format!("PRAGMA max_page_count = {pages}"))
             .map_err(engine)?;
     }
-    migrate::run(connection, version, &*options.on_migration).map_err(engine)
+    let brought = migrate::run(connection, path, version, &options.on_upgrade).map_err(engine);
+    match brought {
+        Err(source) if version > 0 => Err(OpenError::NotUpgraded {
+            version,
+            source: Box::new(source),
+        }),
+        other => other,
+    }
 }

@@ -6,4 +6,4 @@ const require = createRequire(new URL('../../../web/package.json', import.meta.u
 export const { chromium } = require('playwright-core');
 export const WebSocket = require('ws');
 globalThis.WebSocket ??= WebSocket;
-export const { Strophe, $iq, $msg, $pres } = require('strophe.js');
+export const { Strophe, $iq, $msg, $pres, toStanza } = require('strophe.js');

@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { once } from 'node:events';
 
-export const BINARY = resolve(import.meta.dirname, '../../../', process.env.FOLKMOOT_BINARY ?? 'target/debug/folkmoot');
+// The program takes every FOLKMOOT_ name for a setting; this one is the tests' own.
+const { FOLKMOOT_BINARY, ...environment } = process.env;
+export const BINARY = resolve(import.meta.dirname, '../../../', FOLKMOOT_BINARY ?? 'target/debug/folkmoot');
 let used = 0;
 
 export class Server {
@@ -25,8 +27,7 @@ export class Server {
     this.process = spawn(
       BINARY,
       ['serve', '--domain', 'localhost', '--bind', this.address, '--data', this.data, ...this.args],
-      { stdio: ['ignore', 'pipe', 'pipe'], // The server takes every FOLKMOOT_ variable for a setting.
-      env: { ...process.env, FOLKMOOT_BINARY: undefined, FOLKMOOT_SITE_URL: this.site } },
+      { stdio: ['ignore', 'pipe', 'pipe'], env: { ...environment, FOLKMOOT_SITE_URL: this.site } },
     );
     const gather = (chunk) => (this.output += chunk);
     this.process.stdout.on('data', gather);
@@ -39,6 +40,17 @@ export class Server {
       if (answer?.ok) return this;
       await new Promise((next) => setTimeout(next, 50));
     }
+  }
+
+  /** Runs a command of the program on this server; gives what it says, or throws it. */
+  async administer(words, input) {
+    const child = spawn(BINARY, [...words, '--data', this.data], { stdio: [input ? 'pipe' : 'ignore', 'pipe', 'pipe'], env: environment });
+    child.stdin?.end(`${input}\n`);
+    let said = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += chunk));
+    const [code] = await once(child, 'close');
+    if (code !== 0) throw new Error(said);
+    return said;
   }
 
   /** Ends it at once, as a power failure of the process would. */

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use figment::Figment;
@@ -11,8 +11,8 @@ use figment::value::{Dict, Value};
 
 use super::{Config, Port};
 
-/// The file that is read when none is named and it exists.
-const USUAL_FILE: &str = "folkmoot.toml";
+/// The files that are looked for when none is named; the first that exists is read.
+const USUAL_FILES: [&str; 2] = ["folkmoot.toml", "/etc/folkmoot/folkmoot.toml"];
 /// What the environment's names begin with.
 const PREFIX: &str = "FOLKMOOT_";
 
@@ -55,7 +55,7 @@ fn load_from(flags: &Flags, environment: &BTreeMap<String, String>) -> anyhow::R
             }
             Some(path.clone())
         }
-        None => Path::new(USUAL_FILE).is_file().then(|| PathBuf::from(USUAL_FILE)),
+        None => USUAL_FILES.iter().map(PathBuf::from).find(|path| path.is_file()),
     };
     if let Some(path) = &file {
         let text =

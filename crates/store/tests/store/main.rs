@@ -18,3 +18,4 @@ mod open;
 mod people;
 mod reading;
 mod sweep;
+mod upgrades;

@@ -3,9 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
-use std::sync::Arc;
 
-use parking_lot::Mutex;
 use store::{DATABASE_VERSION, OpenError, Options, Store};
 
 use crate::fixtures::{Folder, open, options, put, romeos_node};
@@ -151,21 +149,6 @@ fn a_folder_that_cannot_be_written_is_refused() {
         "{}",
         String::from_utf8_lossy(&output.stdout)
     );
-}
-
-#[test]
-fn migrations_tell_their_progress() {
-    let folder = Folder::new();
-    let steps = Arc::new(Mutex::new(Vec::new()));
-    let told = Arc::clone(&steps);
-    let options = Options {
-        on_migration: Arc::new(move |step| told.lock().push(step)),
-        ..options()
-    };
-    drop(Store::open(folder.path(), &options).unwrap());
-    let steps = steps.lock();
-    assert_eq!(steps.len(), DATABASE_VERSION as usize);
-    assert_eq!((steps[0].version, steps[0].name), (1, "0001_first"));
 }
 
 #[tokio::test]
