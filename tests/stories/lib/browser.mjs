@@ -44,6 +44,14 @@ export class Person {
     await this.isHome();
   }
 
+  async signIn() {
+    await this.page.goto(`${this.server.site}/signin`);
+    await this.page.getByLabel('Name', { exact: true }).fill(this.name);
+    await this.page.getByLabel('Password', { exact: true }).fill(this.password);
+    await this.page.getByRole('button', { name: 'Sign in' }).click();
+    await this.isHome();
+  }
+
   async isHome() {
     await this.page.getByRole('heading', { name: 'Home' }).first().waitFor();
   }
