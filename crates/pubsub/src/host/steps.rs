@@ -363,27 +363,29 @@ impl Host {
     /// The node as it is now, or as it was if it is gone.
     async fn current_view(&self, owner: &Arc<Owner>, view: Arc<NodeView>) -> Arc<NodeView> {
         match self.view_numbered(owner, &view).await {
-            Ok(Some(now)) => now,
-            Ok(None) | Err(_) => view,
+            Ok((_, Some(now))) => now,
+            Ok((_, None)) | Err(_) => view,
         }
     }
 
-    /// The node with this snapshot's number as it is now, if it is still there.
+    /// The node with this snapshot's number as it is now, if it is still there, and the owner's generation then.
     async fn view_numbered(
         &self,
         owner: &Arc<Owner>,
         view: &Arc<NodeView>,
-    ) -> Result<Option<Arc<NodeView>>, PubsubError> {
+    ) -> Result<(u64, Option<Arc<NodeView>>), PubsubError> {
         let spot = match self.spot(owner, &view.name, Freshness::Now).await {
             Ok(spot) => spot,
             // What it belonged to is gone.
-            Err(PubsubError::NodeNotFound) => return Ok(None),
+            Err(PubsubError::NodeNotFound) => return Ok((owner.state.lock().generation, None)),
             Err(error) => return Err(error),
         };
         let found = self.within(owner, &spot, |state| {
-            state.node(&spot.name).map(|node| Arc::clone(&node.view))
+            let view = state.node(&spot.name).map(|node| Arc::clone(&node.view));
+            (state.generation, view)
         });
-        Ok(found.await?.filter(|now| now.no == view.no))
+        let (generation, now) = found.await?;
+        Ok((generation, now.filter(|now| now.no == view.no)))
     }
 
     /// Sends the events of steps that waited for their commit, as far as they are decided.
@@ -418,12 +420,11 @@ impl Host {
             };
             let now = self.view_numbered(owner, &told).await;
             let mut state = owner.state.lock();
-            let generation = state.generation;
             let Some(first) = state.deferred.front_mut() else {
                 return;
             };
             match now {
-                Ok(view) => {
+                Ok((generation, view)) => {
                     first.generation = generation;
                     // What was the last item then may be what could not be stored.
                     first
