@@ -23,6 +23,9 @@ pub(crate) const COMMANDS: &str = "http://jabber.org/protocol/commands";
 /// Every command.
 static ALL: [&Command; 2] = [&invites::INVITE, &invites::CREATE_ACCOUNT];
 
+/// What a step of a command comes to.
+pub(crate) type Step<'a> = BoxFuture<'a, Result<Outcome, StanzaError>>;
+
 /// Something that a domain does for those who may ask for it.
 pub(crate) struct Command {
     /// Its name on the wire.
@@ -32,7 +35,7 @@ pub(crate) struct Command {
     /// Whether whoever asks may have it done.
     pub(crate) is_for: fn(&Cx) -> BoxFuture<'_, Result<bool, StanzaError>>,
     /// Does it; without what was filled in on the first call.
-    pub(crate) run: fn(&Cx, Option<DataForm>) -> BoxFuture<'_, Result<Outcome, StanzaError>>,
+    pub(crate) run: fn(&Cx, Option<DataForm>) -> Step<'_>,
 }
 
 /// What came of a step of a command.

@@ -6,12 +6,11 @@
 
 use format::datetime;
 use format::form::{DataForm, Field, FieldType, FormType, parse_bool};
-use futures_util::future::BoxFuture;
 use store::invites::InviteKind;
 use wire::{BareJid, Element, StanzaError, Writer};
 
 use super::Xeps;
-use super::commands::{Command, Outcome, bad_payload};
+use super::commands::{Command, Outcome, Step, bad_payload};
 use crate::invitations::{DAYS_MAX, Invitation, InviteError, Wish, days, failed, makes_accounts};
 use crate::iq::{Answer, Answered, Cx, Target};
 
@@ -148,7 +147,7 @@ async fn revoke(cx: Cx) -> Answered {
     })
 }
 
-fn invite_by_command(cx: &Cx, _: Option<DataForm>) -> BoxFuture<'_, Result<Outcome, StanzaError>> {
+fn invite_by_command(cx: &Cx, _: Option<DataForm>) -> Step<'_> {
     Box::pin(async move {
         let wish = wished(cx, 1, cx.server.settings.invite_days).await?;
         let made = cx.server.invite_within_limits(wish).await.map_err(refused)?;
@@ -165,7 +164,7 @@ fn result(made: &Invitation) -> DataForm {
         .with(Field::text("expire", datetime::to_text(made.expires.0)).label("Good until"))
 }
 
-fn create_account(cx: &Cx, filled: Option<DataForm>) -> BoxFuture<'_, Result<Outcome, StanzaError>> {
+fn create_account(cx: &Cx, filled: Option<DataForm>) -> Step<'_> {
     Box::pin(async move {
         let Some(filled) = filled else {
             let mut form = DataForm::new(FormType::Form);
