@@ -4,7 +4,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: screenshots help run test test-rust test-web test-stories test-docs deb demo fixture lint fuzz bench bench-quick bench-peers web setup-run setup-test fmt clean
 
-DATA ?= data
+# LAN=1 serves the phones of this home network; its people have other addresses, so its data lies elsewhere.
+LAN ?=
+DATA ?= $(if $(LAN),data-lan,data)
 ARGS ?=
 WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts web/tsconfig.json -type f 2>/dev/null)
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
@@ -14,12 +16,13 @@ help: ## this list
 	@echo
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 	@echo
-	@echo "  DATA=folder    where 'make run' keeps everything (default: data)"
+	@echo "  LAN=1          'make run' serves the phones of your home network (see docs/clients.md)"
+	@echo "  DATA=folder    where 'make run' keeps everything (default: data; with LAN=1: data-lan)"
 	@echo "  ARGS='...'     further arguments for 'folkmoot serve'"
 
 run: setup-run web ## set up what is missing, build, and start a social network for localhost
 	cargo build --release --locked -p folkmoot
-	exec target/release/folkmoot serve --domain localhost --data $(DATA) $(ARGS)
+	exec target/release/folkmoot serve $(if $(LAN),--lan,--domain localhost) --data $(DATA) $(ARGS)
 
 test: setup-test lint-fast test-web test-rust test-stories test-docs ## set up what is missing and run every test
 	@echo "make test: everything passed"
