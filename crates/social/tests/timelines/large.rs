@@ -141,7 +141,7 @@ async fn people_are_found_among_many() {
         made.push(
             world
                 .host
-                .found_account(&jid, AccessModel::Open, account)
+                .found_account(&jid, AccessModel::Open, account, None)
                 .await
                 .unwrap(),
         );

@@ -238,9 +238,16 @@ impl Play {
         format::uri::XmppUri::of_item(at, &node, &item.id).to_string()
     }
 
-    fn keep(&mut self, author: usize, found: Option<(PostId, String)>, item: Item) {
+    fn keep(&mut self, author: usize, found: Option<(PostId, String)>, item: &Item) {
         if let Some((number, id)) = found {
-            self.model.items.insert(number, Item { author, id, ..item });
+            self.model.items.insert(
+                number,
+                Item {
+                    author,
+                    id,
+                    ..item.clone()
+                },
+            );
         }
     }
 
@@ -257,7 +264,7 @@ impl Play {
             Act::Post(who) => {
                 let found = self.publish(who, &self.jid(who), MICROBLOG, "").await;
                 assert!(found.is_some());
-                self.keep(who, found, blank);
+                self.keep(who, found, &blank);
             }
             Act::Answer(who, n) | Act::Comment(who, n) => {
                 let Some((to, answered)) = self.model.nth(n) else {
@@ -294,7 +301,7 @@ impl Play {
                 self.keep(
                     who,
                     found,
-                    Item {
+                    &Item {
                         place,
                         parent,
                         ..blank
@@ -344,7 +351,7 @@ impl Play {
                     assert!(self.model.may_read(who, number) && self.model.is_open(number));
                 }
                 let boost_of = Some(number);
-                self.keep(who, found, Item { boost_of, ..blank });
+                self.keep(who, found, &Item { boost_of, ..blank });
             }
             Act::Retract(n) => {
                 let Some((number, item)) = self.model.nth(n) else {

@@ -277,7 +277,7 @@ fn speaker(server: &Server, event: &Event) -> Option<(JidNo, Jid)> {
                 .as_ref()?
                 .authors
                 .iter()
-                .find_map(|author| author.jid())?;
+                .find_map(format::atom::Person::jid)?;
             let no = server.store.jids().number_cached(author.as_str())?;
             Some((no, author.into()))
         }
