@@ -139,10 +139,10 @@ fn of_the_copies_the_last_is_kept() {
 
 #[test]
 fn a_full_disk_leaves_the_database_to_the_program_that_wrote_it() {
+    let mut refused = 0;
     for version in 1..DATABASE_VERSION {
         let folder = lay(version);
         let before = content(&folder.database());
-        let mut refused = 0;
         for room in 0.. {
             let pages = u32::try_from(fixture(version).len() / 8_192).unwrap() + room;
             let full = Options {
@@ -168,9 +168,10 @@ fn a_full_disk_leaves_the_database_to_the_program_that_wrote_it() {
                 }
             }
         }
-        assert!(refused > 2, "the disk was never full");
         assert_eq!(content(&folder.database()).0, DATABASE_VERSION);
     }
+    // A small step may need no more room than there is.
+    assert!(refused > 5, "the disk was full only {refused} times");
 }
 
 #[test]
