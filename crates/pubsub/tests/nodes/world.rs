@@ -64,6 +64,7 @@ impl Rosters {
             .unwrap_or_default()
     }
 
+    #[allow(dead_code, reason = "for the tests of timelines")]
     pub fn block(&self, who: JidNo, whom: JidNo) {
         self.blocked.lock().insert((who, whom));
     }
