@@ -29,6 +29,8 @@ if [ "${1:-run}" = test ]; then
   wanted+=(unshare:util-linux systemctl:systemd ps:procps)
   # The package's dependencies are read from the program.
   wanted+=(dpkg-shlibdeps:dpkg-dev adduser:adduser)
+  # A certificate authority to run against.
+  wanted+=(pebble:pebble)
 fi
 [ "${1:-run}" = peers ] && wanted+=(prosody:prosody ejabberdctl:ejabberd)
 
@@ -43,6 +45,11 @@ if [ "${1:-run}" = test ] && ! /usr/bin/python3 -c 'import slixmpp' 2>/dev/null;
 fi
 if [ "${1:-run}" = test ] && ! /usr/bin/python3 -c 'import aioxmpp' 2>/dev/null; then
   missing+=(python3 python3-aioxmpp)
+fi
+if [ "${1:-run}" = test ]; then
+  # It lies in /usr/sbin, where not everybody looks.
+  [ -x /usr/sbin/nginx ] || missing+=(nginx-light)
+  [ -e /usr/lib/nginx/modules/ngx_stream_module.so ] || missing+=(libnginx-mod-stream)
 fi
 [ ${#missing[@]} -eq 0 ] && exit 0
 

@@ -18,9 +18,8 @@ use crate::files;
 /// What an archive is called inside.
 const MANIFEST: &str = "manifest.json";
 const CONFIG: &str = "folkmoot.toml";
-/// Files that the configuration names outside the data folder.
-const OWN_CERTIFICATE: &str = "configured.pem";
-const OWN_KEY: &str = "configured.key";
+/// What files are called that the configuration names outside the data folder: `configured.pem`, `configured-2.pem`…
+const OWN: &str = "configured";
 /// The archive's layout.
 const FORMAT: u32 = 1;
 /// Nothing in an archive but the database is larger.
@@ -107,11 +106,14 @@ fn write_archive(config: &Config, snapshot: &Path, to: &Path) -> anyhow::Result<
             }
         }
     }
-    if !config.tls.certificate.as_os_str().is_empty() {
-        for (name, path) in [
-            (OWN_CERTIFICATE, &config.tls.certificate),
-            (OWN_KEY, &config.tls.key),
-        ] {
+    for (index, pair) in config.tls.certificate.iter().zip(&config.tls.key).enumerate() {
+        let number = if index == 0 {
+            String::new()
+        } else {
+            format!("-{}", index + 1)
+        };
+        for (path, kind) in [(pair.0, "pem"), (pair.1, "key")] {
+            let name = format!("{OWN}{number}.{kind}");
             let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
             append(&mut archive, &format!("{}/{name}", certificates::FOLDER), &bytes)?;
         }

@@ -1,6 +1,6 @@
 //! The command line: what can be asked of the program.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ pub enum Command {
     /// Print the whole configuration with comments
     Config(Settings),
     /// Say what is wrong before the server is used
-    Check(Serve),
+    Check(Check),
     /// Write database, certificates and configuration into one archive; the server may run meanwhile
     Backup(Backup),
     /// Lay the data folder anew from such an archive
@@ -66,7 +66,7 @@ pub struct Settings {
     pub set: Vec<(String, String)>,
 }
 
-/// `serve` and `check`.
+/// `serve`, and what `check` shares with it.
 #[derive(Args, Clone, Debug)]
 pub struct Serve {
     #[command(flatten)]
@@ -86,6 +86,25 @@ pub struct Serve {
     /// For tests: sign-up open, no rate limits, sign-in without TLS; only on loopback
     #[arg(long)]
     pub dev: bool,
+}
+
+/// `check`.
+#[derive(Args, Clone, Debug)]
+pub struct Check {
+    #[command(flatten)]
+    pub serve: Serve,
+    /// Look at the server as others see it: DNS, ports, certificates, clock; prints the records wanted
+    #[arg(long)]
+    pub online: bool,
+    /// Print one JSON object instead of lines
+    #[arg(long)]
+    pub json: bool,
+    /// Name server to ask, instead of this machine's
+    #[arg(long, value_name = "IP:PORT", requires = "online")]
+    pub dns: Option<SocketAddr>,
+    /// Address by which others reach this machine, where it is behind a router; may be repeated
+    #[arg(long = "address", value_name = "IP", requires = "online")]
+    pub addresses: Vec<IpAddr>,
 }
 
 /// Changes to accounts.

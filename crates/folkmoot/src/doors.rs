@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
-use xmpp::listen;
+use xmpp::listen::{self, Arrival, Proxies};
 
 use crate::certificates::Certificates;
 use crate::house::House;
@@ -42,19 +42,29 @@ impl Doors {
     fn serve(&self, service: Service, listener: TcpListener) {
         let server = self.house.server.clone();
         let tasks = &self.house.server.tasks;
+        let config = &self.house.config;
+        let proxies = config.ports.proxy_protocol.contains(&service).then(|| {
+            let trusted = config.trusted_proxies.clone();
+            let is_trusted = move |address| trusted.iter().any(|network| network.contains(address));
+            Arc::new(Proxies::new(is_trusted))
+        });
+        let arrival = proxies.clone().map_or(Arrival::Direct, Arrival::Proxied);
+        let web = self.web.clone();
         match service {
             Service::Xmpp => {
-                tasks.spawn(listen::serve_tcp(server, listener, listen::Mode::StartTls));
+                let mode = listen::Mode::StartTls;
+                tasks.spawn(listen::serve_tcp(server, listener, mode, arrival));
             }
             Service::XmppTls => {
-                tasks.spawn(listen::serve_tcp(server, listener, listen::Mode::DirectTls));
+                let mode = listen::Mode::DirectTls;
+                tasks.spawn(listen::serve_tcp(server, listener, mode, arrival));
             }
             Service::Http => {
-                tasks.spawn(accept_http::serve(self.web.clone(), listener, Security::Plain));
+                tasks.spawn(accept_http::serve(web, listener, Security::Plain, proxies));
             }
             Service::Https => {
                 let security = Security::Tls(self.certificates.https.clone());
-                tasks.spawn(accept_http::serve(self.web.clone(), listener, security));
+                tasks.spawn(accept_http::serve(web, listener, security, proxies));
             }
         }
     }
@@ -67,8 +77,8 @@ impl Doors {
         let (_, is_new) = lan::renew(config, &now)?;
         if is_new {
             self.certificates.reload()?;
-            let pair = self.certificates.pair();
-            self.house.server.connections.set_tls(pair.for_xmpp()?);
+            let tls = self.certificates.for_xmpp()?;
+            self.house.server.connections.set_tls(tls);
         }
         for address in now {
             if !self.addresses.insert(address) {

@@ -4,7 +4,6 @@
 
 mod admin;
 mod archive;
-mod certificate_dates;
 mod certificates;
 mod check;
 mod cli;
@@ -16,6 +15,7 @@ mod lan;
 mod limits;
 mod listeners;
 mod manual;
+mod outgoing;
 mod passwords;
 #[cfg(test)]
 mod scratch;
@@ -84,27 +84,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             runtime.shutdown_background();
             Ok(ExitCode::SUCCESS)
         }
-        Command::Check(options) => {
-            let config = load(&options.flags())?;
-            let mode = if options.dev {
-                Mode::Development
-            } else {
-                Mode::Usual
-            };
-            let found = check::check(&config, mode);
-            let is_usable = found.iter().all(|finding| !finding.is_error());
-            for finding in &found {
-                say(&finding.to_string())?;
-            }
-            if found.is_empty() {
-                say("nothing wrong was found")?;
-            }
-            Ok(if is_usable {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
-            })
-        }
+        Command::Check(options) => look(&options),
         Command::Config(options) => {
             let text = render(&load(&options.flags())?)?;
             say(text.trim_end())?;
@@ -138,7 +118,11 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             });
             put(&config, request, |reply| match reply {
                 Reply::Link { url, uri } => {
-                    let code = if is_drawn { qr::for_terminal(&url)? } else { String::new() };
+                    let code = if is_drawn {
+                        qr::for_terminal(&url)?
+                    } else {
+                        String::new()
+                    };
                     let people = people(uses);
                     Some(format!("{url}\n{uri}\n{code}good for {people} within {expires}"))
                 }
@@ -158,6 +142,53 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Says what is wrong; the exit status tells whether the server could work.
+fn look(options: &cli::Check) -> anyhow::Result<ExitCode> {
+    let config = load(&options.serve.flags())?;
+    let mode = if options.serve.dev {
+        Mode::Development
+    } else {
+        Mode::Usual
+    };
+    let mut records = Vec::new();
+    let mut findings = check::check(&config, mode);
+    if options.online {
+        let seen = check::online::Options {
+            dns: options.dns,
+            addresses: options.addresses.clone(),
+        };
+        let report = quietly(&config)?.block_on(check::online::check(&config, &seen))?;
+        // That its ports are taken by itself is what this is about.
+        findings.retain(|finding| !finding.what.ends_with("its ports were not checked"));
+        findings.extend(report.findings);
+        records = report.records;
+    }
+    let is_usable = findings.iter().all(|finding| !finding.is_error());
+    if options.json {
+        say(
+            &serde_json::json!({ "usable": is_usable, "records": records, "findings": findings }).to_string(),
+        )?;
+    } else {
+        for line in &records {
+            say(line)?;
+        }
+        if !records.is_empty() {
+            say("")?;
+        }
+        for finding in &findings {
+            say(&finding.to_string())?;
+        }
+        if findings.is_empty() {
+            say("nothing wrong was found")?;
+        }
+    }
+    Ok(if is_usable {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// What `--dev` means for the configuration: open sign-up, and loopback where no address is named.

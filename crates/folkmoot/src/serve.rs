@@ -7,21 +7,24 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{Path, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
-use axum::routing::any;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
 use futures_util::FutureExt;
+use http::{StatusCode, header};
 use http_site::lan::Lan;
 use http_site::{Client, Content, Find, Invitation, InvitationState, Site, qr};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use store::invites::Standing;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 use xmpp::listen::{self, Peer};
 use xmpp::server::Server;
 
 use crate::certificates::Certificates;
+use crate::certificates::acme::{Renewal, challenges};
 use crate::config::{Config, Policy};
 use crate::doors::Doors;
 use crate::house::{self, House, Mode};
@@ -33,7 +36,7 @@ use crate::web::patience::Patience;
 use crate::web::serve::Web;
 use crate::web::{metrics, websocket};
 use crate::websocket_origins;
-use crate::{admin, archive, service, settings};
+use crate::{admin, archive, check, service, settings};
 
 /// How often what is no longer needed is forgotten.
 const TIDY: Duration = Duration::from_secs(60);
@@ -71,20 +74,29 @@ pub async fn serve(config: Config, mode: Mode, files: OpenFiles) -> anyhow::Resu
     let authority = lan_authority(&config)?;
     let certificates = Arc::new(Certificates::open(&config)?);
     let listeners = Listeners::bind(&config)?;
+    // What keeps it from starting has been said by now.
+    for finding in check::before_start(&config, mode) {
+        if finding.is_error() {
+            tracing::error!(finding = finding.to_string(), "folkmoot check would say");
+        } else {
+            tracing::warn!(finding = finding.to_string(), "folkmoot check would say");
+        }
+    }
     let site_url = settings::site_url(&config, Some(&listeners));
     let house = House::build(config, store, &site_url, mode).await?;
     let config = &house.config;
 
-    house.server.connections.set_tls(certificates.pair().for_xmpp()?);
+    house.server.connections.set_tls(certificates.for_xmpp()?);
     let lan = authority.map(|authority| on_network(authority, &listeners));
-    let site = site(&house, lan.as_ref());
-    let web = web(&house, &site, lan.clone());
+    let site = site(&house, lan.as_ref(), &certificates);
+    let web = web(&house, &site, lan.clone(), &certificates);
     admin::serve(&house)?;
     listeners.write_ports(&config.data)?;
     greet(&house, &listeners, files, mode, lan.as_ref()).await?;
     let mut doors = Doors::open(&house, web, certificates.clone(), listeners);
     service::ready();
-    run(&mut signals, &house, &certificates, &site, &mut doors).await;
+    let hurry = renew(&house, &certificates);
+    run(&mut signals, &house, &certificates, &site, &mut doors, &hurry).await;
     stop(&house, signals).await
 }
 
@@ -95,16 +107,20 @@ async fn run(
     certificates: &Certificates,
     site: &Site,
     doors: &mut Doors,
+    hurry: &Notify,
 ) {
     let mut tidy = tokio::time::interval(TIDY);
     loop {
         tokio::select! {
             _ = signals.terminate.recv() => return,
             _ = signals.interrupt.recv() => return,
-            _ = signals.hangup.recv() => match reload(house, certificates) {
-                Ok(()) => tracing::info!(file = %certificates.paths().certificate.display(), "the certificate was read again"),
-                Err(error) => tracing::error!(error = format!("{error:#}"), "the certificate stays as it was"),
-            },
+            _ = signals.hangup.recv() => {
+                match show(house, certificates) {
+                    Ok(()) => tracing::info!(certificates = certificates.shown().len(), "the certificates were read again"),
+                    Err(error) => tracing::error!(error = format!("{error:#}"), "the certificates stay as they were"),
+                }
+                hurry.notify_one();
+            }
             _ = tidy.tick() => {
                 site.tidy();
                 if house.config.lan && let Err(error) = doors.follow_network() {
@@ -115,11 +131,34 @@ async fn run(
     }
 }
 
-/// Shows the certificate anew to those who connect from now on.
-fn reload(house: &House, certificates: &Certificates) -> anyhow::Result<()> {
+/// Shows what there is now to those who connect from now on.
+fn show(house: &House, certificates: &Certificates) -> anyhow::Result<()> {
     certificates.reload()?;
-    house.server.connections.set_tls(certificates.pair().for_xmpp()?);
+    house.server.connections.set_tls(certificates.for_xmpp()?);
     Ok(())
+}
+
+/// Fetches and renews certificates where the configuration wishes it; what is returned asks for a try at once.
+fn renew(house: &Arc<House>, certificates: &Arc<Certificates>) -> Arc<Notify> {
+    if !house.config.acme.enabled {
+        return Arc::default();
+    }
+    let (shown_in, shown) = (Arc::downgrade(house), Arc::downgrade(certificates));
+    let renewal = Renewal::new(Arc::clone(certificates), &house.config, move || {
+        match (shown_in.upgrade(), shown.upgrade()) {
+            (Some(house), Some(certificates)) => show(&house, &certificates),
+            _ => Ok(()),
+        }
+    });
+    let hurry = Arc::clone(&renewal.hurry);
+    let shutdown = house.server.shutdown.clone();
+    house.server.tasks.spawn(async move {
+        tokio::select! {
+            () = renewal.run() => {}
+            () = shutdown.cancelled() => {}
+        }
+    });
+    hurry
 }
 
 /// Takes no more connections, finishes what was received, closes streams with `system-shutdown`, stores everything.
@@ -173,14 +212,14 @@ fn refuse_public(config: &Config) -> anyhow::Result<()> {
 }
 
 /// The web site over this server's content.
-fn site(house: &Arc<House>, lan: Option<&Lan>) -> Arc<Site> {
+fn site(house: &Arc<House>, lan: Option<&Lan>, certificates: &Arc<Certificates>) -> Arc<Site> {
     let server = &house.server;
     let content = Content {
         store: server.store.clone(),
         host: server.host.clone(),
         timelines: server.timelines.clone(),
         invitations: invitations(server.clone()),
-        metrics: metrics::page(server),
+        metrics: metrics::page(server, certificates),
     };
     let mut settings = settings::web(&house.config, &server.settings);
     if let Some(lan) = lan {
@@ -226,7 +265,7 @@ fn invitations(server: Arc<Server>) -> Find<Option<Invitation>> {
 }
 
 /// The router with the WebSocket beside the site, and what its listeners share.
-fn web(house: &Arc<House>, site: &Arc<Site>, lan: Option<Lan>) -> Web {
+fn web(house: &Arc<House>, site: &Arc<Site>, lan: Option<Lan>, certificates: &Arc<Certificates>) -> Web {
     let mut router = Router::new()
         .route(websocket::PATH, any(upgrade))
         .with_state(house.clone())
@@ -236,6 +275,12 @@ fn web(house: &Arc<House>, site: &Arc<Site>, lan: Option<Lan>) -> Web {
         router = router.layer(from_fn_with_state(lan, lead_to_https));
     }
     let config = &house.config;
+    if config.acme.enabled {
+        let answers = Router::new()
+            .route(challenges::PATH, get(challenge))
+            .with_state(Arc::clone(certificates));
+        router = router.merge(answers);
+    }
     let per_address = if house.server.settings.is_dev {
         0
     } else {
@@ -320,6 +365,14 @@ fn network_words(house: &House, listeners: &Listeners, lan: &Lan) -> String {
         ));
     }
     text
+}
+
+/// What a certificate authority asks to see (RFC 8555 §8.3).
+async fn challenge(State(certificates): State<Arc<Certificates>>, Path(token): Path<String>) -> Response {
+    match certificates.challenges.text(&token) {
+        Some(text) => ([(header::CONTENT_TYPE, "application/octet-stream")], text).into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
 }
 
 /// Turns a request into a WebSocket and hands it to the XMPP side.

@@ -40,6 +40,20 @@ pub(crate) async fn healthz(State(site): State<Arc<Site>>) -> Response {
     (status, headers, text).into_response()
 }
 
+/// `/healthz/connection`: how the asker's own connection is seen, so that whoever set up a proxy can tell whether its
+/// headers are believed.
+pub(crate) async fn connection(client: axum::Extension<Client>) -> Response {
+    let seen = format!(
+        "{{\"address\":\"{}\",\"secure\":{},\"proxied\":{}}}\n",
+        client.address, client.is_secure, client.is_proxied
+    );
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    (headers, seen).into_response()
+}
+
 /// `/metrics`, for the networks that may read it.
 pub(crate) async fn metrics(State(site): State<Arc<Site>>, client: axum::Extension<Client>) -> Response {
     if !site

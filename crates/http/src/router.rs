@@ -19,6 +19,7 @@ pub fn router(site: Arc<Site>) -> Router {
         .route("/.well-known/host-meta", get(host_meta::xml))
         .route("/.well-known/host-meta.json", get(host_meta::json))
         .route("/healthz", get(health::healthz))
+        .route("/healthz/connection", get(health::connection))
         .route("/metrics", get(health::metrics))
         .route(&render::STYLE_PATH, get(style))
         .route("/public", get(pages::public))

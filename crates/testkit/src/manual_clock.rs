@@ -14,10 +14,11 @@ const BEGINNING: i64 = 1_771_059_600_000;
 #[derive(Default)]
 struct Inner {
     elapsed_ms: u64,
+    set_back_ms: i64,
     sleepers: Vec<(u64, Waker)>,
 }
 
-/// Time of day and monotonic time, moved by [`advance`](ManualClock::advance) only.
+/// Time of day and monotonic time, moved by [`advance`](ManualClock::advance), and the first by [`set_back`](ManualClock::set_back).
 #[derive(Clone, Default)]
 pub struct ManualClock {
     inner: Arc<Mutex<Inner>>,
@@ -45,9 +46,17 @@ impl ManualClock {
     }
 }
 
+impl ManualClock {
+    /// Sets the time of day back, as an operator or a time server does; monotonic time is not touched.
+    pub fn set_back(&self, ms: i64) {
+        self.inner.lock().set_back_ms += ms;
+    }
+}
+
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp(BEGINNING + self.inner.lock().elapsed_ms as i64)
+        let inner = self.inner.lock();
+        Timestamp(BEGINNING + inner.elapsed_ms as i64 - inner.set_back_ms)
     }
 
     fn monotonic_ms(&self) -> u64 {

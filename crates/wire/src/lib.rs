@@ -9,6 +9,7 @@ pub mod error;
 pub mod jid;
 pub mod ns;
 mod precis;
+pub mod proxy;
 pub mod sasl;
 pub mod scan;
 mod splice;

@@ -160,9 +160,13 @@ fn validate(config: &mut Config) -> anyhow::Result<()> {
             bail!("{key} must hold URIs such as \"mailto:admin@example.org\", found \"{address}\"");
         }
     }
-    if config.tls.certificate.as_os_str().is_empty() != config.tls.key.as_os_str().is_empty() {
-        bail!("tls.certificate and tls.key go together: set both or neither");
+    if config.tls.certificate.len() != config.tls.key.len() {
+        bail!("tls.certificate and tls.key go together: as many keys as certificates, in the same order");
     }
+    if !config.ports.proxy_protocol.is_empty() && config.trusted_proxies.is_empty() {
+        bail!("ports.proxy_protocol needs trusted_proxies: the networks from which the header is believed");
+    }
+    check_acme(config)?;
     let limits = &config.limits;
     for (key, value, least, most) in [
         (
@@ -297,6 +301,40 @@ fn validate(config: &mut Config) -> anyhow::Result<()> {
         if !(least..=most).contains(&value) {
             bail!("{key} is {value}: it must lie between {least} and {most}");
         }
+    }
+    Ok(())
+}
+
+/// What fetching certificates needs.
+fn check_acme(config: &Config) -> anyhow::Result<()> {
+    let acme = &config.acme;
+    if !acme.directory.is_empty() && !acme.directory.starts_with("https://") {
+        bail!(
+            "acme.directory must begin with https://, found \"{}\"",
+            acme.directory
+        );
+    }
+    if !acme.directory.is_empty() && acme.staging {
+        bail!("acme.staging is of Let's Encrypt: leave it or acme.directory out");
+    }
+    for contact in &acme.contacts {
+        if !contact.starts_with("mailto:") || !is_uri(contact) {
+            bail!(
+                "acme.contacts must hold addresses such as \"mailto:admin@example.org\", found \"{contact}\""
+            );
+        }
+    }
+    if acme.enabled && !acme.agree_to_terms {
+        bail!(
+            "acme.enabled needs acme.agree_to_terms = true: read the authority's terms first (Let's Encrypt's: https://letsencrypt.org/repository/)"
+        );
+    }
+    let (needed, key) = match acme.challenge {
+        super::Challenge::Http01 => (config.ports.http, "ports.http"),
+        super::Challenge::TlsAlpn01 => (config.ports.https, "ports.https"),
+    };
+    if acme.enabled && needed == Port::Off {
+        bail!("acme.challenge needs {key}, which is off: choose the other challenge, or a port");
     }
     Ok(())
 }

@@ -17,6 +17,7 @@ use http_site::Network;
 use serde::de::{IntoDeserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
+use crate::listeners::Service;
 pub use duration::{in_words, parse_duration};
 pub use load::{Flags, load};
 pub use print::render;
@@ -60,6 +61,8 @@ pub struct Config {
     pub registration: Registration,
     /// Certificates.
     pub tls: Tls,
+    /// Certificates from an authority that speaks ACME.
+    pub acme: Acme,
     /// Passwords.
     pub passwords: Passwords,
     /// Bounds on what comes from outside.
@@ -80,6 +83,9 @@ pub struct Ports {
     pub http: Port,
     /// HTTPS.
     pub https: Port,
+    /// Listeners on which every connection begins with the PROXY protocol's header.
+    #[serde(deserialize_with = "one_or_many")]
+    pub proxy_protocol: Vec<Service>,
 }
 
 /// One listener's port.
@@ -229,14 +235,54 @@ pub enum Audience {
     Presence,
 }
 
-/// Certificates: PEM files, or a self-signed one for development when both are empty.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Certificates: PEM files; where neither they nor ACME give a domain one, a self-signed one is made for development.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tls {
-    /// The certificate with its chain, leaf first.
-    pub certificate: PathBuf,
-    /// Its private key.
-    pub key: PathBuf,
+    /// The certificates with their chains, leaf first; of several, the name that a client asks for decides.
+    #[serde(deserialize_with = "one_or_many")]
+    pub certificate: Vec<PathBuf>,
+    /// Their private keys, in the same order.
+    #[serde(deserialize_with = "one_or_many")]
+    pub key: Vec<PathBuf>,
+}
+
+/// Certificates from an authority that speaks ACME (RFC 8555).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Acme {
+    /// Whether to fetch certificates for the domains that no configured file is for.
+    pub enabled: bool,
+    /// Whether the operator agrees to the authority's terms of service.
+    pub agree_to_terms: bool,
+    /// How control of a name is shown.
+    pub challenge: Challenge,
+    /// Whether to use Let's Encrypt's staging authority, whose certificates nobody trusts.
+    pub staging: bool,
+    /// Another authority's directory; empty: Let's Encrypt.
+    pub directory: String,
+    /// The certificate of that authority's own web server, PEM; empty: what this machine trusts.
+    pub ca: PathBuf,
+    /// Whom the authority may write to: `mailto:` URIs.
+    #[serde(deserialize_with = "one_or_many")]
+    pub contacts: Vec<String>,
+    /// Names beside the domains and the site's host.
+    #[serde(deserialize_with = "one_or_many")]
+    pub names: Vec<String>,
+    /// Whether the services' names are asked for too; each needs an address in the DNS.
+    pub services: bool,
+}
+
+/// How control of a name is shown to an authority.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Challenge {
+    /// A text on port 80.
+    #[default]
+    #[serde(rename = "http-01")]
+    Http01,
+    /// A certificate on port 443.
+    #[serde(rename = "tls-alpn-01")]
+    TlsAlpn01,
 }
 
 /// How passwords are kept.
@@ -323,6 +369,7 @@ impl Default for Config {
             contacts: Contacts::default(),
             registration: Registration::default(),
             tls: Tls::default(),
+            acme: Acme::default(),
             passwords: Passwords::default(),
             limits: Limits::default(),
             store: Store::default(),
@@ -337,6 +384,7 @@ impl Default for Ports {
             xmpp_tls: Port::Number(5223),
             http: Port::Number(5280),
             https: Port::Number(5443),
+            proxy_protocol: Vec::new(),
         }
     }
 }
@@ -359,15 +407,6 @@ impl Default for Registration {
             per_address_per_hour: 5,
             reserved_names: Vec::new(),
             audience: Audience::Open,
-        }
-    }
-}
-
-impl Default for Tls {
-    fn default() -> Self {
-        Self {
-            certificate: PathBuf::new(),
-            key: PathBuf::new(),
         }
     }
 }

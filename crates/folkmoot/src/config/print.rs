@@ -58,6 +58,10 @@ const COMMENTS: &[(&str, &str)] = &[
         "HTTPS: the same with the server's own certificate.",
     ),
     (
+        "ports.proxy_protocol",
+        "Listeners on which every connection begins with the PROXY protocol's header, versions 1 and 2: [\"xmpp\", \"xmpp_tls\"].\nOnly trusted_proxies may connect there.",
+    ),
+    (
         "services.pubsub",
         "The service with tags and the public stream is this name before each domain, with a dot.",
     ),
@@ -100,9 +104,48 @@ const COMMENTS: &[(&str, &str)] = &[
     ),
     (
         "tls.certificate",
-        "The certificate and its chain, PEM. Send SIGHUP after renewing: nobody is disconnected.\nEmpty: a self-signed one is made in the data folder, good for development only.",
+        "The certificate and its chain, PEM, or a list of several: a client is shown the one that names what it asks for.\nSend SIGHUP after renewing: nobody is disconnected. A domain that has none, here or by acme, is shown a self-signed\none, good for development only.",
     ),
-    ("tls.key", "The certificate's private key, PEM."),
+    (
+        "tls.key",
+        "The certificate's private key, PEM, or a list in the same order.",
+    ),
+    (
+        "acme.enabled",
+        "Whether to fetch certificates from an authority, for the domains that no file above is for, and renew them.",
+    ),
+    (
+        "acme.agree_to_terms",
+        "Your agreement to the authority's terms of service; nothing is fetched without it.",
+    ),
+    (
+        "acme.challenge",
+        "How you show that a name is yours: \"http-01\" (others reach ports.http as port 80) or \"tls-alpn-01\"\n(others reach ports.https as port 443).",
+    ),
+    (
+        "acme.staging",
+        "Let's Encrypt's staging authority, to try things out: no client trusts its certificates, no limit hurts.",
+    ),
+    (
+        "acme.directory",
+        "Another authority's directory, such as \"https://ca.example.org/acme/directory\". Empty: Let's Encrypt.",
+    ),
+    (
+        "acme.ca",
+        "For an authority of your own: the certificate that its web server's certificate is verified with, PEM.",
+    ),
+    (
+        "acme.contacts",
+        "Whom the authority may write to: [\"mailto:admin@example.org\"].",
+    ),
+    (
+        "acme.names",
+        "Names that the first certificate is for, beside the domain and the site's host.",
+    ),
+    (
+        "acme.services",
+        "Whether certificates are for the services' names too (services.pubsub). Each then needs an address in the DNS.",
+    ),
     (
         "passwords.scram_rounds",
         "Rounds of hashing for a new password. More is slower to guess, and slower to sign in.",

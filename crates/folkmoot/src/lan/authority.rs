@@ -16,7 +16,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use sha2::{Digest, Sha256};
 
-use crate::certificate_dates;
+use crate::certificates::end_of;
 use crate::config::Config;
 use crate::files;
 
@@ -162,7 +162,7 @@ fn authority(paths: &Paths, domain: &str, others: &[IpAddr]) -> anyhow::Result<(
             .with_context(|| format!("{} holds no key", paths.authority_key.display()))?;
         let der = CertificateDer::from_pem_file(&paths.authority)
             .with_context(|| format!("cannot read the certificate {shown}"))?;
-        let end = certificate_dates::not_after(&der).map(|end| Duration::from_secs(end.as_secs()));
+        let end = end_of(&der);
         // The subject holds the domain and the key.
         let expected = subject_text(domain, &key);
         if !contains(&der, expected.as_bytes()) {
@@ -207,7 +207,7 @@ fn is_good(paths: &Paths, names: &[String], addresses: &[IpAddr]) -> bool {
     let Ok(parsed) = rustls::server::ParsedCertificate::try_from(&leaf) else {
         return false;
     };
-    let end = certificate_dates::not_after(&leaf).map(|end| Duration::from_secs(end.as_secs()));
+    let end = end_of(&leaf);
     let is_named = |name: &str| {
         rustls_pki_types::ServerName::try_from(name)
             .is_ok_and(|name| rustls::client::verify_server_name(&parsed, &name).is_ok())

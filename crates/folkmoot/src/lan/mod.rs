@@ -45,8 +45,8 @@ pub fn complete(config: &mut Config) -> anyhow::Result<()> {
         config.domains = vec![domain()?];
     }
     anyhow::ensure!(
-        config.tls.certificate.as_os_str().is_empty(),
-        "--lan makes its own certificates: leave tls.certificate and tls.key out, or --lan"
+        config.tls.certificate.is_empty() && !config.acme.enabled,
+        "--lan makes its own certificates: leave tls.certificate, tls.key and acme.enabled out, or --lan"
     );
     Ok(())
 }

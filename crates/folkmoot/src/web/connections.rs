@@ -18,7 +18,7 @@ pub struct Connections {
 /// One connection's place.
 pub struct Place {
     _permit: OwnedSemaphorePermit,
-    address: IpAddr,
+    address: Option<IpAddr>,
     by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
 }
 
@@ -37,16 +37,17 @@ impl Connections {
         self.all.clone().acquire_owned().await.ok()
     }
 
-    /// Takes the place for an address, unless it has too many already.
-    pub fn take(&self, permit: OwnedSemaphorePermit, address: IpAddr) -> Option<Place> {
-        let address = http_site::bucket(address);
-        let mut by_address = self.by_address.lock();
-        let count = by_address.entry(address).or_insert(0);
-        if self.most_per_address > 0 && *count >= self.most_per_address {
-            return None;
+    /// Takes the place for an address, unless it has too many already; without one it only counts among all.
+    pub fn take(&self, permit: OwnedSemaphorePermit, address: Option<IpAddr>) -> Option<Place> {
+        let address = address.map(http_site::bucket);
+        if let Some(address) = address {
+            let mut by_address = self.by_address.lock();
+            let count = by_address.entry(address).or_insert(0);
+            if self.most_per_address > 0 && *count >= self.most_per_address {
+                return None;
+            }
+            *count += 1;
         }
-        *count += 1;
-        drop(by_address);
         Some(Place {
             _permit: permit,
             address,
@@ -57,11 +58,12 @@ impl Connections {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        let Some(address) = &self.address else { return };
         let mut by_address = self.by_address.lock();
-        if let Some(count) = by_address.get_mut(&self.address) {
+        if let Some(count) = by_address.get_mut(address) {
             *count -= 1;
             if *count == 0 {
-                by_address.remove(&self.address);
+                by_address.remove(address);
             }
         }
     }
@@ -75,7 +77,7 @@ mod tests {
     #[tokio::test]
     async fn one_address_leaves_room_for_others() {
         let connections = Connections::new(3, 2);
-        let (one, two) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
+        let (one, two) = (Some([192, 0, 2, 1].into()), Some([192, 0, 2, 2].into()));
         let first = connections.take(connections.room().await.unwrap(), one).unwrap();
         let _second = connections.take(connections.room().await.unwrap(), one).unwrap();
         assert!(connections.take(connections.room().await.unwrap(), one).is_none());

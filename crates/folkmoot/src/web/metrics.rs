@@ -5,13 +5,19 @@ use std::sync::Arc;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 use xmpp::server::Server;
 
+use crate::certificates::Certificates;
+
 /// What the parts of the server say of themselves.
-struct Numbers(Arc<Server>);
+struct Numbers {
+    server: Arc<Server>,
+    certificates: Arc<Certificates>,
+}
 
 impl std::fmt::Debug for Numbers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -21,7 +27,7 @@ impl std::fmt::Debug for Numbers {
 
 impl Collector for Numbers {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
-        let server = &self.0;
+        let server = &self.server;
         let mut put = |name: &str, help: &str, metric: &dyn EncodeDyn| metric.put(name, help, &mut encoder);
         put(
             "sessions",
@@ -112,6 +118,37 @@ impl Collector for Numbers {
         if let Some(bytes) = resident_bytes() {
             put("process_resident_memory_bytes", "Memory in use", &gauge(bytes))?;
         }
+        self.encode_certificates(&mut encoder)
+    }
+}
+
+impl Numbers {
+    /// When each certificate ends, and how often its renewal has failed in a row.
+    fn encode_certificates(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let mut ends = encoder.encode_descriptor(
+            "certificate_not_after_seconds",
+            "When the certificate that is shown for a name ends, in seconds since 1970",
+            None,
+            MetricType::Gauge,
+        )?;
+        for entry in self.certificates.shown().iter() {
+            let labels = [("name", entry.pair.name())];
+            let end = gauge(entry.pair.validity.not_after.as_secs());
+            end.encode(ends.encode_family(&labels)?)?;
+        }
+        let tries = self.certificates.tries();
+        if tries.is_empty() {
+            return Ok(());
+        }
+        let mut failures = encoder.encode_descriptor(
+            "certificate_failures",
+            "Attempts in a row that fetched no certificate",
+            None,
+            MetricType::Gauge,
+        )?;
+        for (name, tries) in &tries {
+            gauge(u64::from(tries.failures)).encode(failures.encode_family(&[("name", name.as_str())])?)?;
+        }
         Ok(())
     }
 }
@@ -146,9 +183,12 @@ fn resident_bytes() -> Option<u64> {
 }
 
 /// A function that writes the whole page (OpenMetrics).
-pub fn page(server: &Arc<Server>) -> Box<dyn Fn() -> String + Send + Sync> {
+pub fn page(server: &Arc<Server>, certificates: &Arc<Certificates>) -> Box<dyn Fn() -> String + Send + Sync> {
     let mut registry = Registry::with_prefix("folkmoot");
-    registry.register_collector(Box::new(Numbers(server.clone())));
+    registry.register_collector(Box::new(Numbers {
+        server: server.clone(),
+        certificates: certificates.clone(),
+    }));
     Box::new(move || {
         let mut text = String::new();
         match encode(&mut text, &registry) {

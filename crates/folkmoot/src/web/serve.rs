@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use axum::Router;
 use http_site::{Client, Network};
 use hyper::body::Incoming;
@@ -17,9 +16,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
+use xmpp::listen::Proxies;
 
 use super::connections::{Connections, Place};
 use super::patience::Patient;
+use crate::certificates::acme::challenges;
 
 /// How long a TLS handshake, a request's head and the next request of a kept connection may take.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -52,12 +53,14 @@ pub struct Web {
 pub enum Security {
     /// Plain HTTP.
     Plain,
-    /// HTTPS with this configuration, read at each handshake.
-    Tls(Arc<ArcSwap<rustls::ServerConfig>>),
+    /// HTTPS with this configuration, which chooses a certificate at each handshake.
+    Tls(Arc<rustls::ServerConfig>),
 }
 
 /// Accepts until the server stops.
-pub async fn serve(web: Web, listener: TcpListener, security: Security) {
+///
+/// With `proxies`, every connection begins with the PROXY protocol's header.
+pub async fn serve(web: Web, listener: TcpListener, security: Security, proxies: Option<Arc<Proxies>>) {
     loop {
         let accepted = tokio::select! {
             biased;
@@ -67,22 +70,42 @@ pub async fn serve(web: Web, listener: TcpListener, security: Security) {
         let Some((stream, peer, place)) = accepted else {
             continue;
         };
-        let (web, security) = (web.clone(), security.clone());
+        let (web, security, proxies) = (web.clone(), security.clone(), proxies.clone());
         let tasks = web.tasks.clone();
         tasks.spawn(async move {
+            let mut stream = stream;
+            let mut client = Client::direct(peer.ip(), false);
+            if let Some(proxies) = proxies {
+                let named = tokio::select! {
+                    named = proxies.client(&mut stream, peer.ip()) => named,
+                    () = web.shutdown.cancelled() => return,
+                };
+                let Some(named) = named else { return };
+                client = Client {
+                    is_proxied: true,
+                    ..Client::direct(named.unwrap_or(peer.ip()), false)
+                };
+            }
             // Answers are small; waiting to fill a segment only delays them.
             let _ = stream.set_nodelay(true);
             match security {
-                Security::Plain => connection(&web, stream, Client::direct(peer.ip(), false), place).await,
+                Security::Plain => connection(&web, stream, client, place).await,
                 Security::Tls(config) => {
-                    let acceptor = tokio_rustls::TlsAcceptor::from(config.load_full());
+                    let acceptor = tokio_rustls::TlsAcceptor::from(config);
                     let handshake = tokio::time::timeout(PATIENCE, acceptor.accept(stream));
                     let done = tokio::select! {
                         done = handshake => done,
                         () = web.shutdown.cancelled() => return,
                     };
-                    if let Ok(Ok(stream)) = done {
-                        connection(&web, stream, Client::direct(peer.ip(), true), place).await;
+                    // RFC 8737 §3: whoever validates a name has seen all with the handshake.
+                    if let Ok(Ok(stream)) = done
+                        && stream.get_ref().1.alpn_protocol() != Some(challenges::ALPN)
+                    {
+                        let client = Client {
+                            is_secure: true,
+                            ..client
+                        };
+                        connection(&web, stream, client, place).await;
                     }
                 }
             }
@@ -95,7 +118,10 @@ async fn accept(web: &Web, listener: &TcpListener) -> Option<(TcpStream, SocketA
     let permit = web.connections.room().await?;
     match listener.accept().await {
         Ok((stream, peer)) => {
-            let place = web.connections.take(permit, peer.ip())?;
+            // A proxy brings many people's connections.
+            let is_proxy = web.trusted.iter().any(|network| network.contains(peer.ip()));
+            let address = (!is_proxy).then(|| peer.ip());
+            let place = web.connections.take(permit, address)?;
             Some((stream, peer, place))
         }
         Err(error) => {

@@ -2,12 +2,18 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod acme;
 mod administration;
 mod backups;
 mod certificates;
 mod errors;
 mod garbage;
 mod lan;
+mod handshake;
 mod lifecycle;
+mod names;
+mod nginx;
+mod online;
+mod pebble;
 mod running;
 mod storage;

@@ -204,6 +204,14 @@ pub fn add_account(folder: &Folder, address: &str, more: &[&str]) -> Output {
     run_with(folder, &arguments, "open sesame\n")
 }
 
+/// Writes a file that only its owner may read.
+pub fn write_private(path: &Path, text: &str) {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = std::fs::OpenOptions::new();
+    let options = options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(path).unwrap().write_all(text.as_bytes()).unwrap();
+}
+
 /// Whether there is something at the path.
 pub fn exists(path: &Path) -> bool {
     std::fs::symlink_metadata(path).is_ok()

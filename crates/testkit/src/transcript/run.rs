@@ -125,6 +125,10 @@ impl Play {
                 self.world.fail_next_commit();
                 Ok(())
             }
+            Step::ClockSetBack(seconds) => {
+                self.world.clock.set_back(i64::from(seconds) * 1_000);
+                Ok(())
+            }
             Step::SecondsPass(seconds) => {
                 self.world.clock.advance(seconds * 1_000);
                 Ok(())

@@ -51,6 +51,8 @@ pub enum Step {
     StoreCommits,
     /// `The next commit fails`
     NextCommitFails,
+    /// `the clock is set back N seconds`
+    ClockSetBack(u32),
     /// `N seconds pass`
     SecondsPass(u64),
 }
@@ -126,6 +128,10 @@ fn step(line: &str, block: &str) -> Option<Step> {
         "The store commits" => return Some(Step::StoreCommits),
         "The next commit fails" => return Some(Step::NextCommitFails),
         _ => {}
+    }
+    let set_back = line.strip_prefix("the clock is set back ");
+    if let Some(count) = set_back.and_then(|rest| rest.strip_suffix(" seconds")) {
+        return Some(Step::ClockSetBack(count.parse().ok()?));
     }
     if let Some(count) = line
         .strip_suffix(" seconds pass")

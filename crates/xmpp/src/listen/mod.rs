@@ -2,6 +2,7 @@
 //!
 //! TCP listeners are bound by the binary, WebSockets upgraded by its HTTP side; both are handed over here.
 
+mod proxied;
 mod tcp;
 mod websocket;
 
@@ -23,7 +24,8 @@ use crate::settings::Settings;
 use crate::transport::plain::Plain;
 use crate::transport::{Socket, TlsConfig};
 
-pub use tcp::{Mode, serve_tcp};
+pub use proxied::Proxies;
+pub use tcp::{Arrival, Mode, serve_tcp};
 pub use websocket::serve_websocket;
 
 /// Who is at the other end, as far as the listener knows.

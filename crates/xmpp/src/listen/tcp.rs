@@ -2,13 +2,13 @@
 //! ([XEP-0368](https://xmpp.org/extensions/xep-0368.html)).
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::proxied::Proxies;
 use super::{Counted, Peer, before_auth, begin, watch};
 use crate::server::Server;
 use crate::session::stream::Stream;
@@ -25,6 +25,15 @@ pub enum Mode {
     DirectTls,
 }
 
+/// How connections reach a listener.
+#[derive(Clone)]
+pub enum Arrival {
+    /// From whoever they are of.
+    Direct,
+    /// From proxies, which say in a header whose they are.
+    Proxied(Arc<Proxies>),
+}
+
 /// How long a connection may be silent before the system asks whether the peer is there.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(120);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
@@ -35,7 +44,7 @@ const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(60);
 const EXHAUSTED_MS: u64 = 100;
 
 /// Takes connections until the server stops. Each is a task of `server.tasks`.
-pub async fn serve_tcp(server: Arc<Server>, listener: TcpListener, mode: Mode) {
+pub async fn serve_tcp(server: Arc<Server>, listener: TcpListener, mode: Mode, arrival: Arrival) {
     watch(&server);
     loop {
         let accepted = tokio::select! {
@@ -45,9 +54,24 @@ pub async fn serve_tcp(server: Arc<Server>, listener: TcpListener, mode: Mode) {
         match accepted {
             Ok((socket, address)) => {
                 let serving = Arc::clone(&server);
-                server
-                    .tasks
-                    .spawn(async move { serve(serving, socket, address, mode).await });
+                let peer = Peer::direct(address.ip());
+                match &arrival {
+                    Arrival::Direct => {
+                        server
+                            .tasks
+                            .spawn(async move { serve(serving, socket, peer, mode).await });
+                    }
+                    Arrival::Proxied(proxies) => {
+                        let proxies = Arc::clone(proxies);
+                        server.tasks.spawn(async move {
+                            if let Some((socket, peer)) =
+                                Box::pin(named(&serving, &proxies, socket, peer)).await
+                            {
+                                serve(serving, socket, peer, mode).await;
+                            }
+                        });
+                    }
+                }
             }
             Err(error) if is_of_connection(&error) => {}
             Err(error) => {
@@ -69,11 +93,30 @@ fn is_of_connection(error: &io::Error) -> bool {
     )
 }
 
-async fn serve(server: Arc<Server>, socket: TcpStream, address: SocketAddr, mode: Mode) {
+/// Whom a proxy's header names.
+async fn named(
+    server: &Server,
+    proxies: &Proxies,
+    mut socket: TcpStream,
+    peer: Peer,
+) -> Option<(TcpStream, Peer)> {
+    let client = tokio::select! {
+        client = proxies.client(&mut socket, peer.ip) => client?,
+        () = server.shutdown.cancelled() => return None,
+    };
+    let peer = Peer {
+        ip: client.unwrap_or(peer.ip),
+        is_secure: false,
+        // What comes through a proxy comes from elsewhere.
+        is_loopback: false,
+    };
+    Some((socket, peer))
+}
+
+async fn serve(server: Arc<Server>, socket: TcpStream, peer: Peer, mode: Mode) {
     if let Err(error) = tune(&socket) {
         tracing::debug!(%error, "socket options not set");
     }
-    let peer = Peer::direct(address.ip());
     // What comes before the session is boxed apart and freed, so that an idle one does not carry it.
     let begun = match mode {
         Mode::StartTls => {
@@ -91,7 +134,7 @@ async fn direct_tls(server: Arc<Server>, peer: Peer, socket: TcpStream) -> Optio
     let counted = Counted::admit(&server, &peer)?;
     let config = server.connections.tls()?;
     let handshake = tokio::select! {
-        handshake = Tls::accept(socket, &config) => handshake,
+        handshake = Tls::accept(socket, &config, None) => handshake,
         () = server.clock.sleep(server.settings.limits.auth_timeout_ms) => return None,
         () = server.shutdown.cancelled() => return None,
     };

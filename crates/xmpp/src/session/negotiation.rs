@@ -201,7 +201,7 @@ impl<'a> Negotiation<'a> {
         self.stream.send(&features.finish()).await?;
         match self.stream.next().await? {
             Event::Stanza(stanza) if stanza.name() == "starttls" && stanza.namespace() == ns::TLS => {
-                self.start_tls(&config).await
+                self.start_tls(&config, &domain).await
             }
             Event::Close => Err(End::Closed),
             // §4.9.3.12
@@ -209,11 +209,11 @@ impl<'a> Negotiation<'a> {
         }
     }
 
-    async fn start_tls(&mut self, config: &crate::transport::TlsConfig) -> Result<String, End> {
+    async fn start_tls(&mut self, config: &crate::transport::TlsConfig, domain: &str) -> Result<String, End> {
         let mut proceed = Writer::new();
         proceed.open("proceed").ns(ns::TLS).close();
         self.stream.send(&proceed.finish()).await?;
-        self.security.binding = self.stream.start_tls(config).await?;
+        self.security.binding = self.stream.start_tls(config, Some(domain)).await?;
         self.security.is_encrypted = true;
         self.open(None).await
     }
@@ -251,7 +251,7 @@ impl<'a> Negotiation<'a> {
                         self.stream.send(&failure.finish()).await?;
                         return Err(End::Closed);
                     };
-                    domain = self.start_tls(&config).await?;
+                    domain = self.start_tls(&config, &domain).await?;
                     registration = Registration::new(&domain, self.peer.ip);
                     self.send_features(&registration).await?;
                 }

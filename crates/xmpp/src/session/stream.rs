@@ -151,12 +151,16 @@ impl Stream {
     /// Puts TLS between the socket and the stream, which starts anew (RFC 6120 §5.4.3). The future is large; box it.
     ///
     /// What was sent in the clear after `<starttls/>` may be anybody's and ends the connection.
-    pub(crate) async fn start_tls(&mut self, config: &TlsConfig) -> Result<ChannelBinding, Broken> {
+    pub(crate) async fn start_tls(
+        &mut self,
+        config: &TlsConfig,
+        domain: Option<&str>,
+    ) -> Result<ChannelBinding, Broken> {
         if self.at < self.input.len() {
             return Err(Broken::Ended);
         }
         let plain = std::mem::replace(&mut self.transport, Box::new(Plain::new(tokio::io::empty())));
-        let (tls, binding) = Tls::accept(plain.into_socket(), config).await?;
+        let (tls, binding) = Tls::accept(plain.into_socket(), config, domain).await?;
         self.transport = Box::new(tls);
         self.restart();
         Ok(binding)

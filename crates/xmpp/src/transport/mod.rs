@@ -14,7 +14,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-pub use tls::TlsConfig;
+pub use tls::{Certificate, TlsConfig};
 
 /// What a transport can stand on.
 pub trait Socket: AsyncRead + AsyncWrite + Send + Unpin + 'static {}

@@ -1,7 +1,9 @@
 //! TLS 1.2 and 1.3 on rustls's unbuffered API: a connection holds the keys and a partial record, no buffers.
 //!
-//! Records are decrypted out of, and encrypted into, buffers of [`super::scratch`]. Which certificate to use is decided
-//! by the binary, which swaps the [`TlsConfig`] when its files change.
+//! Records are decrypted out of, and encrypted into, buffers of [`super::scratch`]. Which certificates there are is decided
+//! by the binary, which swaps the [`TlsConfig`] when they are renewed.
+
+mod choice;
 
 use std::io;
 use std::pin::Pin;
@@ -11,13 +13,17 @@ use std::task::{Context, Poll, ready};
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::UnbufferedServerConnection;
+use rustls::sign::CertifiedKey;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, InsufficientSizeError};
 use tokio_util::io::poll_read_buf;
 use wire::sasl::ChannelBinding;
 
-use super::binding::{self, ExporterSecret};
+use self::choice::{Choice, Chosen};
+use super::binding::ExporterSecret;
 use super::plain::Unwritten;
 use super::{Socket, Transport, scratch};
+
+pub use choice::Certificate;
 
 /// The name of client connections in ALPN (XEP-0368 §5).
 const ALPN: &[u8] = b"xmpp-client";
@@ -25,14 +31,14 @@ const ALPN: &[u8] = b"xmpp-client";
 /// The most bytes that one handshake message may make us hold: TLS allows 64 KiB and the records' headers.
 const HELD_MAX: usize = 80 * 1024;
 
-/// A certificate with its key, as connections use it.
+/// Certificates with their keys, as connections use them.
 pub struct TlsConfig {
     config: ServerConfig,
-    end_point: Option<Vec<u8>>,
+    choice: Arc<Choice>,
 }
 
 impl TlsConfig {
-    /// TLS 1.2 and 1.3 with this chain (the server's own certificate first) and key.
+    /// TLS 1.2 and 1.3 with this chain (the server's own certificate first) and key, whatever name is asked for.
     ///
     /// # Errors
     /// When the key does not belong to the certificate or one of them cannot be used.
@@ -40,19 +46,30 @@ impl TlsConfig {
         chain: Vec<CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
     ) -> Result<TlsConfig, rustls::Error> {
-        let end_point = chain
-            .first()
-            .and_then(|certificate| binding::end_point(certificate));
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let signer = Arc::new(CertifiedKey::from_der(chain, key, &provider)?);
+        TlsConfig::with_certificates(vec![Certificate {
+            names: Vec::new(),
+            signer,
+        }])
+    }
+
+    /// The same with several certificates, of which the name that a client asks for chooses; the first is for all others.
+    ///
+    /// # Errors
+    /// Of rustls, which are none in practice.
+    pub fn with_certificates(certificates: Vec<Certificate>) -> Result<TlsConfig, rustls::Error> {
+        let choice = Arc::new(Choice::new(certificates));
         let mut config =
             ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
                 .with_safe_default_protocol_versions()?
                 .with_no_client_auth()
-                .with_single_cert(chain, key)?;
+                .with_cert_resolver(Arc::new(Chosen::new(Arc::clone(&choice), None)));
         config.alpn_protocols = vec![ALPN.to_vec()];
         // Sessions last for hours and few clients resume one: tickets would cost every handshake two records.
         config.send_tls13_tickets = 0;
         config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
-        Ok(TlsConfig { config, end_point })
+        Ok(TlsConfig { config, choice })
     }
 }
 
@@ -70,14 +87,20 @@ pub(crate) struct Tls<S> {
 }
 
 impl<S: Socket> Tls<S> {
-    /// Does the handshake. The future is large; box it.
+    /// Does the handshake; `domain` chooses the certificate for a client that names none. The future is large; box it.
     ///
     /// # Errors
     /// Of the socket, or `InvalidData` with rustls's error.
-    pub(crate) async fn accept(socket: S, config: &TlsConfig) -> io::Result<(Tls<S>, ChannelBinding)> {
+    pub(crate) async fn accept(
+        socket: S,
+        config: &TlsConfig,
+        domain: Option<&str>,
+    ) -> io::Result<(Tls<S>, ChannelBinding)> {
         let secret = Arc::new(ExporterSecret::default());
+        let chosen = Arc::new(Chosen::new(Arc::clone(&config.choice), domain.map(str::to_owned)));
         let mut with_log = config.config.clone();
         with_log.key_log = secret.clone();
+        with_log.cert_resolver = chosen.clone();
         let connection = UnbufferedServerConnection::new(Arc::new(with_log)).map_err(invalid)?;
         let mut tls = Tls {
             socket,
@@ -90,7 +113,7 @@ impl<S: Socket> Tls<S> {
         };
         std::future::poll_fn(|cx| tls.poll_handshake(cx)).await?;
         let exporter = secret.exporter(tls.connection.negotiated_cipher_suite());
-        let end_point = config.end_point.clone();
+        let end_point = chosen.end_point();
         let offered = exporter.is_some() || end_point.is_some();
         Ok((
             tls,

@@ -7,7 +7,7 @@ use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
 use rustls::version::{TLS12, TLS13};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::client::TlsStream;
-use xmpp::listen::{Mode, serve_tcp};
+use xmpp::listen::{Arrival, Mode, serve_tcp};
 use xmpp::transport::TlsConfig;
 
 use crate::support::{Client, HEADER, PASSWORD, World, plain, world};
@@ -18,7 +18,7 @@ async fn listen(world: &World, mode: Mode) -> SocketAddr {
     world
         .server
         .tasks
-        .spawn(serve_tcp(world.server.clone(), listener, mode));
+        .spawn(serve_tcp(world.server.clone(), listener, mode, Arrival::Direct));
     address
 }
 

@@ -47,7 +47,7 @@ async fn established(world: &World, version: &'static SupportedProtocolVersion, 
     let (ours, theirs) = duplex(pipe);
     let connector = connector(world, version);
     let connecting = connector.connect(ServerName::try_from("localhost").unwrap(), theirs);
-    let (accepted, connected) = tokio::join!(Tls::accept(ours, &world.config), connecting);
+    let (accepted, connected) = tokio::join!(Tls::accept(ours, &world.config, None), connecting);
     let (tls, binding) = accepted.unwrap();
     (tls, binding, connected.unwrap())
 }
@@ -136,7 +136,7 @@ async fn what_came_with_the_end_of_the_handshake_is_read() {
         client
     };
     // The client's Finished and its first data wait in the pipe together before the server looks.
-    let (accepted, client) = tokio::join!(Tls::accept(ours, &world.config), client);
+    let (accepted, client) = tokio::join!(Tls::accept(ours, &world.config, None), client);
     let (mut tls, _) = accepted.unwrap();
     assert_eq!(read(&mut tls, 5).await, b"hello");
     drop(client);
@@ -150,7 +150,7 @@ async fn garbage_is_answered_with_an_alert() {
         .write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .await
         .unwrap();
-    let error = Tls::accept(ours, &world.config).await.err().unwrap();
+    let error = Tls::accept(ours, &world.config, None).await.err().unwrap();
     assert_eq!(error.kind(), io::ErrorKind::InvalidData);
     let mut alert = Vec::new();
     theirs.read_to_end(&mut alert).await.unwrap();
@@ -178,7 +178,7 @@ async fn a_handshake_that_stops_ends() {
     let world = world();
     let (ours, theirs) = duplex(10_000);
     drop(theirs);
-    let error = Tls::accept(ours, &world.config).await.err().unwrap();
+    let error = Tls::accept(ours, &world.config, None).await.err().unwrap();
     assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
 }
 
@@ -192,7 +192,7 @@ async fn another_protocol_is_refused_with_an_alert() {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let connector = TlsConnector::from(Arc::new(config));
         let connecting = connector.connect(ServerName::try_from("localhost").unwrap(), theirs);
-        let (accepted, connected) = tokio::join!(Tls::accept(ours, &world.config), connecting);
+        let (accepted, connected) = tokio::join!(Tls::accept(ours, &world.config, None), connecting);
         assert!(accepted.is_err());
         let refusal = connected.unwrap_err().to_string();
         assert!(refusal.contains("NoApplicationProtocol"), "{refusal}");

@@ -91,8 +91,8 @@ fn a_certificate_is_held_against_the_domains_and_the_clock() {
     let folder = Folder::new("check-certificate");
     let mut config = good(&folder);
     config.domains = vec!["example.org".into()];
-    config.tls.certificate = folder.path().join("own.pem");
-    config.tls.key = folder.path().join("own.key");
+    config.tls.certificate = vec![folder.path().join("own.pem")];
+    config.tls.key = vec![folder.path().join("own.key")];
     assert!(
         lines(&config)
             .iter()
@@ -103,11 +103,11 @@ fn a_certificate_is_held_against_the_domains_and_the_clock() {
         parameters.not_after = rcgen::date_time_ymd(year, 1, 1);
         let key = rcgen::KeyPair::generate().unwrap();
         std::fs::write(
-            &config.tls.certificate,
+            &config.tls.certificate[0],
             parameters.self_signed(&key).unwrap().pem(),
         )
         .unwrap();
-        crate::files::write_private(&config.tls.key, key.serialize_pem().as_bytes()).unwrap();
+        crate::files::write_private(&config.tls.key[0], key.serialize_pem().as_bytes()).unwrap();
         lines(&config)
     };
     assert_eq!(make("example.org", 2999), Vec::<String>::new());
