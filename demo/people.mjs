@@ -24,11 +24,15 @@ export const PEOPLE = [
   ['vera', 'Vera Quist', 'The weather, measured behind the school since 1998.'],
 ].map(([name, called, about]) => ({ name, called, about }));
 
-/** Who reads whom: everybody a handful, neighbours mostly both ways, so that every home is full. */
+/** Who reads whom: everybody a handful, so that every home is full. The first, as whom one signs in, reads nearly all: of the
+ * others it hears by what is passed on, and has whom to find. */
 export function follows() {
-  const pairs = [];
   const count = PEOPLE.length;
+  const [first, ...others] = PEOPLE;
+  const strangers = ['lucia', 'yuki', 'carl'];
+  const pairs = others.filter(({ name }) => !strangers.includes(name)).map(({ name }) => [first.name, name]);
   for (const [at, { name }] of PEOPLE.entries()) {
+    if (name === first.name) continue;
     for (const step of [1, 2, 3, 5, 8, 13]) pairs.push([name, PEOPLE[(at + step) % count].name]);
     if (at % 2 === 0) pairs.push([name, PEOPLE[(at + count - 1) % count].name]);
   }

@@ -16,15 +16,15 @@ try {
   const marta = await Person.arrive(browser, server, 'marta', { viewport: { width: 1280, height: 900 } });
   marta.password = PASSWORD;
   await marta.signIn();
-  await marta.sees('Waxwings in the rowan');
+  await marta.sees('The lady with the goose was my aunt');
   const picture = (name) => marta.page.screenshot({ path: `${images}/${name}.png` });
   await picture('home');
   await marta.page.goto(`${server.site}/app/notifications`);
-  await marta.page.getByText('Yuki Arden').first().waitFor();
+  await marta.page.getByText('Wanda Kerr').first().waitFor();
   await picture('notifications');
 
   await marta.page.goto(server.site);
-  await marta.sees('Waxwings in the rowan');
+  await marta.sees('The lady with the goose was my aunt');
   for (const [name, colorScheme] of [['phone-light', 'light'], ['phone-dark', 'dark']]) {
     await marta.page.emulateMedia({ colorScheme });
     await marta.page.setViewportSize({ width: 390, height: 844 });
