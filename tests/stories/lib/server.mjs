@@ -1,6 +1,8 @@
-// A Folkmoot server of one's own: a loopback address, a data folder, start, kill, restart.
+// A Folkmoot server of one's own: a loopback address, a data folder, start, kill, restart. It has a machine's smallest memory
+// to live in: what it asks of the system (RLIMIT_DATA, which the kernel enforces for everybody, not only for root) and what it
+// ever held resident, its own pages of code included, are both kept below the limit.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { once } from 'node:events';
@@ -8,6 +10,8 @@ import { once } from 'node:events';
 // The program takes every FOLKMOOT_ name for a setting; this one is the tests' own.
 const { FOLKMOOT_BINARY, ...environment } = process.env;
 export const BINARY = resolve(import.meta.dirname, '../../../', FOLKMOOT_BINARY ?? 'target/debug/folkmoot');
+const MEBIBYTE = 1024 * 1024;
+const MEMORY = 256 * MEBIBYTE;
 let used = 0;
 
 export class Server {
@@ -17,6 +21,7 @@ export class Server {
     this.data = mkdtempSync(join(tmpdir(), 'folkmoot-story-'));
     this.args = args;
     this.output = '';
+    this.peak = 0;
   }
 
   get site() {
@@ -24,9 +29,10 @@ export class Server {
   }
 
   async start() {
+    // prlimit becomes the program: the process is the server's own.
     this.process = spawn(
-      BINARY,
-      ['serve', '--domain', 'localhost', '--bind', this.address, '--data', this.data, ...this.args],
+      'prlimit',
+      [`--data=${MEMORY}`, BINARY, 'serve', '--domain', 'localhost', '--bind', this.address, '--data', this.data, ...this.args],
       { stdio: ['ignore', 'pipe', 'pipe'], env: { ...environment, FOLKMOOT_SITE_URL: this.site } },
     );
     const gather = (chunk) => (this.output += chunk);
@@ -53,9 +59,16 @@ export class Server {
     return said;
   }
 
+  /** Notes the most memory that it has held so far; it can be asked only while it lives. */
+  weigh() {
+    const [, kibibytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.process.pid}/status`, 'utf8')) ?? [];
+    if (kibibytes) this.peak = Math.max(this.peak, Number(kibibytes) * 1024);
+  }
+
   /** Ends it at once, as a power failure of the process would. */
   async kill() {
     const ended = once(this.process, 'exit');
+    this.weigh();
     this.process.kill('SIGKILL');
     await ended;
   }
@@ -64,6 +77,7 @@ export class Server {
   async stop() {
     if (this.process.exitCode !== null) return this.process.exitCode;
     const ended = once(this.process, 'exit');
+    this.weigh();
     this.process.kill('SIGTERM');
     const [code] = await ended;
     return code;
@@ -72,5 +86,9 @@ export class Server {
   async remove() {
     if (this.process && this.process.exitCode === null && this.process.signalCode === null) await this.kill();
     rmSync(this.data, { recursive: true, force: true });
+    if (!this.process) return;
+    const held = `the server held at most ${Math.ceil(this.peak / MEBIBYTE)} of ${MEMORY / MEBIBYTE} MiB`;
+    if (this.peak === 0 || this.peak > MEMORY) throw new Error(held);
+    console.log(held);
   }
 }
