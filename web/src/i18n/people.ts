@@ -219,6 +219,7 @@ export const people = {
   'invited.used': 'This invitation has been used up. Ask {name} for a new one.',
   'invited.expired': 'This invitation is no longer valid. Ask {name} for a new one.',
   'invited.unknown': 'This invitation is not valid, or not any more. Ask for a new one.',
+  'invited.front': 'To the front page',
   'invited.somebody': 'whoever sent it',
   'invited.address': 'Your address',
   'invited.address.hint': 'Such as you@example.org',

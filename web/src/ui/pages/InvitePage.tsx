@@ -84,6 +84,7 @@ function Who({ invitation }: { invitation: Invitation }) {
 }
 
 function Spent({ invitation }: { invitation: Invitation }) {
+  const account = useAccount();
   const name = nameOf(invitation);
   const text = {
     open: t('invited.unknown'),
@@ -98,7 +99,7 @@ function Spent({ invitation }: { invitation: Invitation }) {
         {text}
       </p>
       <A to={paths.home} class="button wide">
-        {t('missing.home')}
+        {t(account === '' ? 'invited.front' : 'missing.home')}
       </A>
     </>
   );
