@@ -6,6 +6,8 @@ SHELL := /bin/bash
 
 # LAN=1 serves the phones of this home network; its people have other addresses, so its data lies elsewhere.
 LAN ?=
+# What the Debian package is made of; the tests are content with what is built sooner.
+PROFILE ?= release
 DATA ?= $(if $(LAN),data-lan,data)
 ARGS ?=
 WEB_SOURCES := $(shell find web/src web/public web/index.html web/vite.config.ts web/tsconfig.json -type f 2>/dev/null)
@@ -21,8 +23,8 @@ help: ## this list
 	@echo "  ARGS='...'     further arguments for 'folkmoot serve'"
 
 run: setup-run web ## set up what is missing, build, and start a social network for localhost
-	cargo build --release --locked -p folkmoot
-	exec target/release/folkmoot serve $(if $(LAN),--lan,--domain localhost) --data $(DATA) $(ARGS)
+	cargo build --profile quick --locked -p folkmoot
+	exec target/quick/folkmoot serve $(if $(LAN),--lan,--domain localhost) --data $(DATA) $(ARGS)
 
 test: setup-test lint-fast test-web test-rust test-stories test-docs ## set up what is missing and run every test
 	@echo "make test: everything passed"
@@ -55,21 +57,22 @@ test-stories: web ## stock clients and a browser against the running server
 	cargo build --locked -p folkmoot
 	scripts/stories.sh
 
-test-docs: deb ## every command of the documents typed, the package installed, on throw-away machines
+test-docs: setup-test web ## every command of the documents typed, the package installed, on throw-away machines
+	$(MAKE) deb PROFILE=quick
 	cargo build --locked -p folkmoot
 	scripts/docs.sh
 
 demo: setup-run web ## a network for localhost with twenty people in it, who talk while you watch
-	cargo build --release --locked -p folkmoot
-	exec node demo/main.mjs target/demo
+	cargo build --profile quick --locked -p folkmoot
+	exec node demo/main.mjs target/demo target/quick/folkmoot
 
 fixture: setup-test web ## a database written by this release, for the upgrade tests of the next (before a migration is added)
 	cargo build --release --locked -p folkmoot
 	node tests/fixtures/make.mjs
 
 deb: setup-run web ## the Debian package, into target/debian
-	cargo build --release --locked -p folkmoot
-	scripts/deb.sh
+	cargo build --profile $(PROFILE) --locked -p folkmoot
+	PROFILE=$(PROFILE) scripts/deb.sh
 
 fuzz: ## fuzz every target for FUZZ_SECONDS each (default 60); needs a nightly toolchain
 	scripts/fuzz.sh

@@ -1,5 +1,5 @@
 // `make demo`: a server for localhost with a small town in it, which talks on while somebody watches.
-//   node demo/main.mjs DATA [PROGRAM]
+//   node demo/main.mjs DATA PROGRAM
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { PASSWORD, fill, live } from './fill.mjs';
 
 const data = resolve(process.argv[2]);
-const program = resolve(process.argv[3] ?? join(import.meta.dirname, '../target/release/folkmoot'));
+const program = resolve(process.argv[3]);
 const MARK = join(data, 'demo');
 
 // Every demo begins anew; what is not a demo's is left alone.
