@@ -58,8 +58,8 @@ pub struct PresenceRequest {
     pub stanza: Vec<u8>,
 }
 
-/// Contacts in one roster.
-const MAX_CONTACTS: u64 = 10_000;
+/// The most contacts in one roster.
+pub const CONTACTS_MAX: usize = 10_000;
 /// Unanswered requests of one account.
 const MAX_REQUESTS: u64 = 1_000;
 const GROUP_SEPARATOR: &str = "\n";
@@ -114,7 +114,7 @@ pub fn put(no: JidNo, item: RosterItem, version: i64) -> Write {
             ),
         )?;
         if changed == 0 {
-            if count(tx, "SELECT count(*) FROM roster WHERE no = ?1", no)? >= MAX_CONTACTS {
+            if count(tx, "SELECT count(*) FROM roster WHERE no = ?1", no)? >= CONTACTS_MAX as u64 {
                 return Err(WriteError::TooMany);
             }
             tx.execute(
@@ -148,7 +148,7 @@ pub fn befriend(no: JidNo, contact: JidNo, name: String) -> Write {
             (no, contact, both),
         )?;
         if changed == 0 {
-            if count(tx, "SELECT count(*) FROM roster WHERE no = ?1", no)? >= MAX_CONTACTS {
+            if count(tx, "SELECT count(*) FROM roster WHERE no = ?1", no)? >= CONTACTS_MAX as u64 {
                 return Err(WriteError::TooMany);
             }
             tx.execute(

@@ -16,7 +16,6 @@ use crate::auth::{AuthError, random};
 use crate::failures::{unreadable, unwritable};
 use crate::presence::subscriptions::{self, Person};
 use crate::roster::subscription::State;
-use crate::rosters::CONTACTS_MAX;
 use crate::server::Server;
 use crate::settings::{Invites, Registration, Settings};
 
@@ -330,8 +329,8 @@ pub(crate) async fn redeem(
     }
     let roster = server.rosters.of(user.no).await?;
     if roster.with(|roster| roster.state(contact.no)) == State::Both
-        || !has_room(server, user.no, contact.no).await?
-        || !has_room(server, contact.no, user.no).await?
+        || !has_room(server, user.no, contact).await?
+        || !has_room(server, contact.no, user).await?
     {
         return Ok(false);
     }
@@ -358,9 +357,9 @@ pub(crate) async fn redeem(
 }
 
 /// Whether a roster has the contact, or room for it.
-pub(crate) async fn has_room(server: &Server, owner: JidNo, contact: JidNo) -> Result<bool, StanzaError> {
+pub(crate) async fn has_room(server: &Server, owner: JidNo, contact: &Person) -> Result<bool, StanzaError> {
     let roster = server.rosters.of(owner).await?;
-    Ok(roster.with(|roster| roster.contact(contact).is_some() || roster.contacts().len() < CONTACTS_MAX))
+    Ok(roster.with(|roster| roster.has_room(contact.no, &contact.jid, None)))
 }
 
 /// What a client is told when the database failed.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use store::JidNo;
-use wire::{BareJid, Document, Element, Jid, Stanza, StanzaError, Writer};
+use wire::{BareJid, Document, Element, Jid, Stanza, StanzaError, Writer, ns};
 
 use crate::registry::Routing;
 use crate::router::{Place, Routed, refuse};
@@ -121,6 +121,9 @@ pub(crate) fn route(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza
     };
     match server.place(&to) {
         Place::Remote => refused(server, session, &stanza, &StanzaError::remote_server_not_found()),
+        Place::Account if verb == Some(Verb::Set) && is_forged_roster(session, &stanza, &to) => {
+            refused(server, session, &stanza, &StanzaError::forbidden())
+        }
         Place::Account if !to.is_bare() => to_session(server, session, stanza, to),
         Place::Account if to.bare_str() == session.jid.bare_str() => own(server, session, stanza, verb),
         Place::Domain | Place::Pubsub if !to.is_bare() => {
@@ -135,6 +138,17 @@ pub(crate) fn route(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza
             ask(server, session, stanza, verb, target, to.into_bare())
         }
     }
+}
+
+/// RFC 6121 §2.1.6, §2.3.3: only a server pushes a roster to a client, and nobody changes another's. Said before anything is
+/// looked up, so that it does not tell who exists; and of any child, since clients differ in which they look at.
+fn is_forged_roster(session: &Session, stanza: &Stanza, to: &Jid) -> bool {
+    (!to.is_bare() || to.bare_str() != session.jid.bare_str())
+        && stanza
+            .document()
+            .root()
+            .children()
+            .any(|child| child.ns() == ns::ROSTER)
 }
 
 fn refused(server: &Server, session: &Session, stanza: &Stanza, error: &StanzaError) -> Routed {

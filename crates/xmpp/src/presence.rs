@@ -329,6 +329,10 @@ async fn direct(server: &Arc<Server>, session: &Arc<Session>, stanza: &Stanza, t
         // The services of this server have no use for it.
         Place::Domain | Place::Pubsub => return,
     }
+    // As what is broadcast: it may go to many resources.
+    if stanza.bytes().len() > PRESENCE_MAX {
+        return refuse(server, session, stanza, &StanzaError::policy_violation());
+    }
     // §8.5.1: nobody online of that name, so nobody to tell.
     let Some(no) = server.find(to.bare_str()).await else {
         return;
@@ -394,6 +398,10 @@ async fn probe(server: &Arc<Server>, session: &Arc<Session>, to: &Jid) {
         Some(no) => {
             let sessions = server.registry.sessions(no);
             if sessions.iter().any(|other| other.routing.is_available()) {
+                // Who probes faster than it reads the answers waits.
+                if !session.room().await {
+                    return;
+                }
                 return show(server, no, session);
             }
             "unavailable"

@@ -1,7 +1,8 @@
 //! Every account's roster: loaded at first need, kept while used, changed in memory and stored in one step.
 //!
-//! A change counts when its write is committed; whoever tells others waits for that. When a write fails, the roster is read
-//! again from the store. Subscription rules are in `roster`.
+//! A change counts when its write is committed; whoever tells others waits for that. When a write fails, or nobody stayed to
+//! learn what became of it, the roster is read again from the store before anything is asked or changed. Subscription rules
+//! are in `roster`.
 
 use std::sync::Arc;
 
@@ -17,22 +18,70 @@ use crate::blocking::Blocks;
 use crate::failures::{unreadable, unwritable};
 use crate::roster::contact::{Contact, Details, Request, Roster};
 
-/// The most contacts of one account.
-pub const CONTACTS_MAX: usize = 5_000;
 /// The most requests that wait for one account; others are refused until some are answered.
 pub const REQUESTS_MAX: usize = 1_000;
 /// How many rosters are kept that nobody uses at the moment.
 const KEPT: usize = 50_000;
 
 /// One account's roster, shared by whoever works with it.
-#[derive(Default)]
-pub struct Held(Mutex<Roster>);
+pub struct Held {
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    roster: Roster,
+    /// How many changes were handed in: whoever read the store before the last of them read too little.
+    changes: u64,
+    /// A change may not have been stored: what is here is not to be built upon.
+    is_unsure: bool,
+}
 
 impl Held {
+    fn new(roster: Roster) -> Held {
+        Held {
+            inner: Mutex::new(Inner {
+                roster,
+                changes: 0,
+                is_unsure: false,
+            }),
+        }
+    }
+
     /// Looks at the roster. The closure must be quick: others wait.
     pub fn with<T>(&self, look: impl FnOnce(&Roster) -> T) -> T {
-        look(&self.0.lock())
+        look(&self.inner.lock().roster)
     }
+
+    fn is_unsure(&self) -> bool {
+        self.inner.lock().is_unsure
+    }
+}
+
+/// A change whose write is under way. Dropped without [`Unsettled::settled`], it leaves the roster unsure.
+struct Unsettled<'a>(Option<&'a Held>);
+
+impl Unsettled<'_> {
+    fn settled(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unsettled<'_> {
+    fn drop(&mut self) {
+        if let Some(held) = self.0 {
+            held.inner.lock().is_unsure = true;
+        }
+    }
+}
+
+/// What became of an attempt to change a roster.
+enum Attempt<T, C> {
+    /// Nothing was to be stored.
+    Unchanged(T),
+    /// It is being stored.
+    Changed(T, Pending),
+    /// The roster is to be read again first.
+    Unsure(C),
 }
 
 /// The rosters of this server's accounts.
@@ -65,14 +114,13 @@ impl Rosters {
     /// `internal-server-error` or `resource-constraint` when the store cannot be read.
     pub async fn of(&self, no: JidNo) -> Result<Arc<Held>, StanzaError> {
         if let Some(held) = self.cached(no) {
+            self.make_sure(no, &held).await?;
             return Ok(held);
         }
         let roster = self.load(no).await?;
         let mut all = self.held.lock();
         // Whoever came first may have changed it already.
-        let held = all
-            .get_or_insert(no, || Arc::new(Held(Mutex::new(roster))))
-            .clone();
+        let held = all.get_or_insert(no, || Arc::new(Held::new(roster))).clone();
         // One in use goes to the front again, so that there are never two of the same account.
         for _ in 0..8 {
             if all.len() <= KEPT {
@@ -156,32 +204,60 @@ impl Rosters {
         no: JidNo,
         change: impl FnOnce(&mut Roster) -> Result<(T, Vec<Write>), StanzaError>,
     ) -> Result<T, StanzaError> {
-        let held = self.of(no).await?;
-        let (value, pending) = self.step(&held, change)?;
-        if let Some(pending) = pending
-            && let Err(error) = pending.await
-        {
-            let stored = self.load(no).await?;
-            *held.0.lock() = stored;
+        let mut change = change;
+        loop {
+            let held = self.of(no).await?;
+            let (value, pending) = match self.step(&held, change)? {
+                Attempt::Unchanged(value) => return Ok(value),
+                Attempt::Changed(value, pending) => (value, pending),
+                Attempt::Unsure(again) => {
+                    change = again;
+                    continue;
+                }
+            };
+            let unsettled = Unsettled(Some(&held));
+            let Err(error) = pending.await else {
+                unsettled.settled();
+                return Ok(value);
+            };
+            drop(unsettled);
+            self.make_sure(no, &held).await?;
             return Err(unwritable(&error));
         }
-        Ok(value)
     }
 
-    fn step<T>(
-        &self,
-        held: &Held,
-        change: impl FnOnce(&mut Roster) -> Result<(T, Vec<Write>), StanzaError>,
-    ) -> Result<(T, Option<Pending>), StanzaError> {
-        let mut roster = held.0.lock();
-        let (value, writes) = change(&mut roster)?;
-        if writes.is_empty() {
-            return Ok((value, None));
+    /// Reads a roster again if a change of it may not have been stored. Until then nobody changes it.
+    async fn make_sure(&self, no: JidNo, held: &Held) -> Result<(), StanzaError> {
+        while held.is_unsure() {
+            let changes = held.inner.lock().changes;
+            let stored = self.load(no).await?;
+            let mut inner = held.inner.lock();
+            // Somebody else may have done it meanwhile, and others have built upon that.
+            if inner.is_unsure && inner.changes == changes {
+                inner.roster = stored;
+                inner.is_unsure = false;
+            }
         }
+        Ok(())
+    }
+
+    fn step<T, C>(&self, held: &Held, change: C) -> Result<Attempt<T, C>, StanzaError>
+    where
+        C: FnOnce(&mut Roster) -> Result<(T, Vec<Write>), StanzaError>,
+    {
+        let mut inner = held.inner.lock();
+        if inner.is_unsure {
+            return Ok(Attempt::Unsure(change));
+        }
+        let (value, writes) = change(&mut inner.roster)?;
+        if writes.is_empty() {
+            return Ok(Attempt::Unchanged(value));
+        }
+        inner.changes += 1;
         let pending = self.store.write(Write::all(writes));
         let mut last = self.last.lock();
         *last = (*last).max(pending.ticket());
-        Ok((value, Some(pending)))
+        Ok(Attempt::Changed(value, pending))
     }
 }
 

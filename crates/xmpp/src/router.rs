@@ -11,7 +11,6 @@ use wire::{BareJid, Jid, Kind, Set, Stanza, StanzaError, StreamCondition, Stream
 
 use crate::blocking::blocked_error;
 use crate::failures::unreadable;
-use crate::rosters::CONTACTS_MAX;
 use crate::server::Server;
 use crate::session::Session;
 use crate::{iq, messages, presence};
@@ -69,12 +68,12 @@ impl Server {
 
     /// The number of somebody who is to become a contact; where there is no place for one more, strangers are given none.
     pub(crate) async fn contact_number(&self, owner: JidNo, jid: &BareJid) -> Result<JidNo, StanzaError> {
-        let is_full = self
+        let has_room = self
             .rosters
             .of(owner)
             .await?
-            .with(|roster| roster.contacts().len() >= CONTACTS_MAX);
-        if is_full {
+            .with(|roster| roster.has_room_for_one_more(jid, None));
+        if !has_room {
             let known = self.find(jid.as_str()).await;
             return known.ok_or_else(StanzaError::resource_constraint);
         }

@@ -314,7 +314,7 @@ impl Server {
         };
         let newcomer = Person { no, jid: jid.clone() };
         let inviter = match inviter {
-            Some(by) => Some(self.inviter(by, no).await?),
+            Some(by) => Some(self.inviter(by, &newcomer).await?),
             None => None,
         };
         if let Some(inviter) = &inviter {
@@ -380,7 +380,7 @@ impl Server {
     }
 
     /// Whoever invites, if there is a place for the newcomer in their roster.
-    async fn inviter(&self, by: JidNo, newcomer: JidNo) -> Result<Person, RegisterError> {
+    async fn inviter(&self, by: JidNo, newcomer: &Person) -> Result<Person, RegisterError> {
         let name = self.store.jids().name(by).await?;
         let jid = name.and_then(|name| BareJid::parse(&name).ok());
         let jid = jid.ok_or(TokenError::Revoked)?;

@@ -11,9 +11,9 @@ use super::send_to_account;
 use crate::caps;
 use crate::invitations;
 use crate::registry::Available;
-use crate::roster::contact::{Change, Direction, RequestChange};
+use crate::roster::contact::{Change, Direction, RequestChange, Roster};
 use crate::roster::subscription::{Kind, State};
-use crate::rosters::{CONTACTS_MAX, REQUESTS_MAX, put_contact};
+use crate::rosters::{REQUESTS_MAX, put_contact};
 use crate::router::{Place, refuse};
 use crate::server::Server;
 use crate::session::Session;
@@ -62,7 +62,7 @@ pub(crate) async fn send(
         .then(|| invitations::token_in(&stanza))
         .flatten();
     // §3.1.2: stamped with the bare addresses of both. A request may have to wait, so it is kept small.
-    let stanza = if stanza.bytes().len() > STANZA_MAX {
+    let stamped = if stanza.bytes().len() > STANZA_MAX {
         written(kind, &own, &to)
     } else {
         stanza.with(Set::To(own.as_str()), Set::To(to.as_str()))
@@ -79,7 +79,8 @@ pub(crate) async fn send(
             Err(error) => return refuse(server, session, &stanza, &error),
         }
     }
-    if let Err(error) = pass(server, &user, &contact, kind, &stanza).await {
+    if let Err(error) = pass(server, &user, &contact, kind, &stamped).await {
+        // The error is for the resource that sent it.
         refuse(server, session, &stanza, &error);
     }
 }
@@ -222,13 +223,7 @@ async fn apply(
     let bytes = stanza.shared();
     let now = server.clock.now();
     let change = server.rosters.change(owner.no, |held| {
-        let is_new = held.contact(other.no).is_none() && held.state(other.no) == State::None;
-        // Requests of strangers do not keep the user from asking.
-        let is_full = match way {
-            Direction::Out => held.contacts().len() >= CONTACTS_MAX,
-            Direction::In => held.requests().len() >= REQUESTS_MAX,
-        };
-        if is_new && is_full {
+        if !has_room(held, other, way, kind) {
             return Err(StanzaError::resource_constraint());
         }
         let change = held.apply(way, kind, other.no, &other.jid, &bytes);
@@ -258,6 +253,23 @@ async fn apply(
         relation_changed(server, owner, other);
     }
     Ok(change)
+}
+
+/// Whether a roster can take what a stanza may add to it. What ends something adds nothing, and requests of strangers do
+/// not keep the user from asking.
+fn has_room(roster: &Roster, other: &Person, way: Direction, kind: Kind) -> bool {
+    match (way, kind) {
+        (_, Kind::Unsubscribe | Kind::Unsubscribed) | (Direction::In, Kind::Subscribed) => true,
+        (Direction::Out, Kind::Subscribe | Kind::Subscribed) => {
+            roster.contact(other.no).is_some() || roster.has_room_for_one_more(&other.jid, None)
+        }
+        (Direction::In, Kind::Subscribe) => {
+            let is_granted = roster
+                .contact(other.no)
+                .is_some_and(|contact| contact.sees_us || contact.is_approved);
+            is_granted || roster.has_request(other.no) || roster.requests().len() < REQUESTS_MAX
+        }
+    }
 }
 
 /// Somebody stands otherwise to an account than before: see what of its nodes they may read still.

@@ -5,9 +5,13 @@
 use std::sync::Arc;
 
 use store::JidNo;
+pub use store::roster::CONTACTS_MAX;
 use wire::{BareJid, Writer};
 
 use super::subscription::{Kind, Sees, State, Step, inbound, outbound};
+
+/// The most bytes of a roster as it is written: it is sent in one piece, and what waits for a client is bounded too.
+pub const ROSTER_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// One contact.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +69,11 @@ impl Contact {
         self.details.as_ref().map_or(&[], |details| &details.groups)
     }
 
+    /// How many bytes [`Contact::write`] writes at most, whatever becomes of the subscription.
+    fn written_len(&self) -> usize {
+        item_len(&self.jid, self.details.as_deref())
+    }
+
     /// Writes `<item/>`.
     pub fn write(&self, writer: &mut Writer) {
         writer
@@ -89,6 +98,24 @@ impl Contact {
     }
 }
 
+fn item_len(jid: &BareJid, details: Option<&Details>) -> usize {
+    const ITEM: usize =
+        "<item jid='' subscription='none' ask='subscribe' approved='true' name=''></item>".len();
+    const GROUP: usize = "<group></group>".len();
+    let named = details.map_or(0, |details| {
+        let groups = details.groups.iter().map(|group| GROUP + escaped_len(group));
+        details.name.as_deref().map_or(0, escaped_len) + groups.sum::<usize>()
+    });
+    ITEM + escaped_len(jid.as_str()) + named
+}
+
+/// How long a text is at most once it is escaped.
+fn escaped_len(text: &str) -> usize {
+    const LONGEST: usize = "&apos;".len();
+    let escaped = |byte: &u8| matches!(byte, b'&' | b'<' | b'>' | b'\'' | b'"' | b'\t' | b'\n' | b'\r');
+    text.len() + (LONGEST - 1) * text.as_bytes().iter().filter(|byte| escaped(byte)).count()
+}
+
 /// A request to see our presence that waits for the user (§3.1.3).
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -106,6 +133,8 @@ pub struct Roster {
     version: i64,
     contacts: Vec<Contact>,
     requests: Vec<Request>,
+    /// What the contacts take when they are written.
+    bytes: usize,
 }
 
 /// Which way a subscription stanza goes, seen from the roster's owner.
@@ -148,10 +177,12 @@ impl Roster {
     pub fn new(version: i64, mut contacts: Vec<Contact>, mut requests: Vec<Request>) -> Roster {
         contacts.sort_unstable_by_key(|contact| contact.no);
         requests.sort_unstable_by_key(|request| request.no);
+        let bytes = contacts.iter().map(Contact::written_len).sum();
         Roster {
             version,
             contacts,
             requests,
+            bytes,
         }
     }
 
@@ -184,25 +215,52 @@ impl Roster {
             .map(|index| &self.contacts[index])
     }
 
+    /// Whether somebody may be put under these names: within the bounds, or no longer than before, so that an overgrown
+    /// roster can be cut.
+    pub fn has_room(&self, no: JidNo, jid: &BareJid, details: Option<&Details>) -> bool {
+        let new = item_len(jid, details);
+        match self.contact(no).map(Contact::written_len) {
+            Some(old) => new <= old || self.bytes - old + new <= ROSTER_BYTES_MAX,
+            None => self.has_room_for_one_more(jid, details),
+        }
+    }
+
+    /// The same for somebody who is no contact.
+    pub fn has_room_for_one_more(&self, jid: &BareJid, details: Option<&Details>) -> bool {
+        self.contacts.len() < CONTACTS_MAX && self.bytes + item_len(jid, details) <= ROSTER_BYTES_MAX
+    }
+
+    /// How many bytes the contacts take at most when they are written.
+    pub fn written_len(&self) -> usize {
+        self.bytes
+    }
+
     /// Puts a contact in place of what was there.
     pub fn put(&mut self, contact: Contact) {
+        self.bytes += contact.written_len();
         match self
             .contacts
             .binary_search_by_key(&contact.no, |contact| contact.no)
         {
-            Ok(index) => self.contacts[index] = contact,
+            Ok(index) => {
+                let old = std::mem::replace(&mut self.contacts[index], contact);
+                self.bytes -= old.written_len();
+            }
             Err(index) => self.contacts.insert(index, contact),
         }
     }
 
     /// Takes a contact out, and its request with it.
     pub fn remove(&mut self, no: JidNo) -> Option<Contact> {
-        self.requests.retain(|request| request.no != no);
         let index = self
             .contacts
             .binary_search_by_key(&no, |contact| contact.no)
             .ok()?;
-        Some(self.contacts.remove(index))
+        // Of who is no contact nothing is taken.
+        self.requests.retain(|request| request.no != no);
+        let old = self.contacts.remove(index);
+        self.bytes -= old.written_len();
+        Some(old)
     }
 
     /// §2.3: the user names a contact or puts it into groups; subscriptions stay.
@@ -254,7 +312,8 @@ impl Roster {
         State::of(to, from)
     }
 
-    fn has_request(&self, no: JidNo) -> bool {
+    /// Whether somebody's request waits.
+    pub fn has_request(&self, no: JidNo) -> bool {
         self.requests
             .binary_search_by_key(&no, |request| request.no)
             .is_ok()

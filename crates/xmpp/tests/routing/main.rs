@@ -6,4 +6,5 @@ mod blocking;
 mod bounds;
 mod deletion;
 mod fan_out;
+mod rosters;
 mod support;
