@@ -73,7 +73,11 @@ async fn each_request(
             Err(_) => answer::unavailable(&site),
         },
     };
-    answer::guard(&mut response, client.is_secure, site.domain() == "localhost" || site.settings.lan.is_some());
+    answer::guard(
+        &mut response,
+        client.is_secure,
+        site.domain() == "localhost" || site.settings.lan.is_some(),
+    );
     site.requests.count(response.status());
     response
 }

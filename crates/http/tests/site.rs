@@ -10,7 +10,7 @@ use axum::Router;
 use axum::body::Body;
 use bus::{AccessModel, MICROBLOG};
 use http::{Request, Response};
-use http_site::{Invitation, InvitationState, Client, Content, Network, Settings, Site};
+use http_site::{Client, Content, Invitation, InvitationState, Network, Settings, Site};
 use pubsub::{Actor, Host, NewItem, Relation, Relations};
 use store::accounts::{Account, AccountState};
 use store::{BoxFuture, JidNo, Store, SystemClock, Timestamp};
@@ -183,15 +183,9 @@ fn invitations() -> http_site::Find<Option<Invitation>> {
             expires: 1_800_000_000_000,
         };
         let found = match token.as_str() {
-            "open" => Some(Some(invitation(
-                InvitationState::Open,
-                Some("romeo@example.org"),
-            ))),
+            "open" => Some(Some(invitation(InvitationState::Open, Some("romeo@example.org")))),
             "operators" => Some(Some(invitation(InvitationState::Open, None))),
-            "used" => Some(Some(invitation(
-                InvitationState::Used,
-                Some("romeo@example.org"),
-            ))),
+            "used" => Some(Some(invitation(InvitationState::Used, Some("romeo@example.org")))),
             "broken" => None,
             _ => Some(None),
         };
@@ -229,7 +223,10 @@ async fn an_invitation_has_a_page_that_works_without_script() {
         assert!(page.contains(part), "{part} in {page}");
     }
     let (status, headers, picture) = place.get("/invite/open/qr.svg").await;
-    assert_eq!((status, &headers["content-type"]), (200, &"image/svg+xml".parse().unwrap()));
+    assert_eq!(
+        (status, &headers["content-type"]),
+        (200, &"image/svg+xml".parse().unwrap())
+    );
     assert!(picture.starts_with("<svg"));
     let (status, _, page) = place.get("/invite/operators").await;
     assert_eq!(status, 200);

@@ -6,11 +6,13 @@
 
 use std::sync::Arc;
 
+use bus::MICROBLOG;
+use pubsub::Actor;
 use sha2::{Digest, Sha256};
 use store::accounts::AccountState;
 use store::invites::{self, Invite, InviteKind, Standing};
 use store::{JidNo, Timestamp, Write, WriteError};
-use wire::{BareJid, Stanza, StanzaError};
+use wire::{BareJid, Jid, Stanza, StanzaError};
 
 use crate::auth::{AuthError, random};
 use crate::failures::{unreadable, unwritable};
@@ -350,10 +352,30 @@ pub(crate) async fn redeem(
         server.clone().tasks.spawn(async move {
             subscriptions::tell_granted(&server, &user, &contact);
             subscriptions::befriended(&server, &user, &contact).await;
+            follow_each_other(&server, &user, &contact).await;
         })
     };
     let _ = telling.await;
     Ok(true)
+}
+
+/// Who become contacts by an invitation follow each other, as a newcomer and whoever invited them do, as far as the
+/// posts of each can be read by contacts.
+async fn follow_each_other(server: &Server, user: &Person, contact: &Person) {
+    for (follower, author) in [(user, contact), (contact, user)] {
+        let jid: Jid = follower.jid.clone().into();
+        let actor = Actor {
+            jid: jid.clone(),
+            no: follower.no,
+        };
+        let following = async {
+            let accepted = server.host.subscribe(&author.jid, &actor, MICROBLOG, &jid);
+            accepted.await?.durable.await
+        };
+        if let Err(error) = following.await {
+            tracing::debug!(%error, "contacts by an invitation do not follow each other");
+        }
+    }
 }
 
 /// Whether a roster has the contact, or room for it.

@@ -32,7 +32,9 @@ async fn sweep_notifications(server: &Server) {
     let now = server.clock.now();
     let before = Timestamp(now.0 - KEPT_MS);
     while !server.shutdown.is_cancelled() {
-        let swept = server.store.write(store::notifications::sweep(before, now, SLICE));
+        let swept = server
+            .store
+            .write(store::notifications::sweep(before, now, SLICE));
         match swept.await {
             Ok(committed) if committed.changed > 0 => {}
             Ok(_) => return,

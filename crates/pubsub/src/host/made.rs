@@ -192,6 +192,7 @@ impl Host {
                 id: Arc::clone(&id),
                 post_id,
                 marks: marks.clone(),
+                is_evicted: false,
             },
             head: Head {
                 post_id,
@@ -231,6 +232,7 @@ pub(super) fn gone(view: &Arc<NodeView>, head: Head) -> (Event, Touched) {
             id,
             post_id,
             marks,
+            is_evicted: true,
         },
     )
 }

@@ -189,6 +189,7 @@ impl Host {
                 id,
                 post_id,
                 marks,
+                is_evicted: false,
             });
         }
         node.last_ticket = queued.ticket;

@@ -35,6 +35,8 @@ pub(super) enum Touched {
         id: Arc<str>,
         post_id: PostId,
         marks: Marks,
+        /// Whether it only made room for another.
+        is_evicted: bool,
     },
     /// A subscription began.
     Subscribed {
@@ -48,6 +50,12 @@ pub(super) enum Touched {
         subscriber: Subscriber,
         jid: Jid,
     },
+}
+
+impl Touched {
+    fn is_evicted(&self) -> bool {
+        matches!(self, Touched::Item { is_evicted: true, .. })
+    }
 }
 
 /// A write that the queue has taken.
@@ -68,6 +76,8 @@ pub(super) struct Settling {
 struct Undecided {
     owner: Arc<Owner>,
     step: u64,
+    /// The owner's generation in which it was decided.
+    generation: u64,
     pending: Pending,
     touched: Vec<Touched>,
     done: oneshot::Sender<Result<(), WriteError>>,
@@ -128,15 +138,15 @@ impl Host {
         queued: Queued,
         deliver: Deliver,
         events: Vec<Event>,
-        touched: Vec<Touched>,
+        mut touched: Vec<Touched>,
         done: oneshot::Sender<Result<(), WriteError>>,
     ) {
         state.last_step += 1;
-        let step = state.last_step;
+        let (step, generation) = (state.last_step, state.generation);
         state.last_ticket = Some(queued.ticket);
         state.undecided += 1;
         let is_first = deliver == Deliver::First && state.deferred.is_empty() && queued.was_gate_open;
-        let touched = if is_first {
+        if is_first {
             for event in &events {
                 self.emit(event);
             }
@@ -145,20 +155,19 @@ impl Host {
                     state.current.insert((view.no, Arc::clone(id)), step);
                 }
             }
-            touched
         } else {
-            let generation = state.generation;
             state.deferred.push_back(Deferred {
                 step,
                 generation,
                 events,
                 is_stored: None,
             });
-            Vec::new()
-        };
+            touched.retain(Touched::is_evicted);
+        }
         self.settle_later(Undecided {
             owner: Arc::clone(owner),
             step,
+            generation,
             pending: queued.pending,
             touched,
             done,
@@ -202,6 +211,7 @@ impl Host {
             let Some(Undecided {
                 owner,
                 step,
+                generation,
                 pending,
                 touched,
                 done,
@@ -211,7 +221,7 @@ impl Host {
             };
             let outcome = match pending.await {
                 Ok(_) => {
-                    self.stored(&owner, step, &touched).await;
+                    self.stored(&owner, step, generation, touched).await;
                     Ok(())
                 }
                 Err(error) => {
@@ -224,10 +234,10 @@ impl Host {
         }
     }
 
-    async fn stored(&self, owner: &Arc<Owner>, step: u64, touched: &[Touched]) {
-        let has_deferred = {
+    async fn stored(&self, owner: &Arc<Owner>, step: u64, generation: u64, touched: Vec<Touched>) {
+        let (has_deferred, was_misled) = {
             let mut state = owner.state.lock();
-            for one in touched {
+            for one in &touched {
                 if let Touched::Item { view, id, .. } = one {
                     let key = (view.no, Arc::clone(id));
                     if state.current.get(&key) == Some(&step) {
@@ -237,10 +247,25 @@ impl Host {
             }
             state.undecided -= 1;
             state.decide(step, true);
-            !state.deferred.is_empty()
+            (!state.deferred.is_empty(), state.generation != generation)
         };
         if has_deferred {
             self.send_deferred(owner).await;
+        }
+        // It was decided beside items that could not be stored: the database may not have had to make the room.
+        if was_misled {
+            for one in touched {
+                if let Touched::Item {
+                    view,
+                    id,
+                    post_id,
+                    is_evicted: true,
+                    ..
+                } = one
+                {
+                    self.restore(owner, &view, id, post_id, None).await;
+                }
+            }
         }
     }
 
@@ -280,7 +305,9 @@ impl Host {
                 id,
                 post_id,
                 marks,
+                ..
             } => {
+                let marks = Some(marks);
                 self.restore(owner, &view, id, post_id, marks).await;
             }
             Touched::Subscribed {
@@ -313,13 +340,14 @@ impl Host {
     }
 
     /// Notifies an item again as it is stored, or retracts it, unless something newer was delivered meanwhile.
+    /// Without `failed` it is not retracted, since it was already.
     async fn restore(
         &self,
         owner: &Arc<Owner>,
         view: &Arc<NodeView>,
         id: Arc<str>,
         post_id: PostId,
-        failed: Marks,
+        failed: Option<Marks>,
     ) {
         let stored = self.stored_item(view, &id).await;
         let current = self.current_view(owner, Arc::clone(view)).await;
@@ -329,6 +357,7 @@ impl Host {
         }
         match stored {
             Ok(Some((item, marks))) => {
+                let failed = failed.unwrap_or_else(|| marks.clone());
                 let left_tags = failed
                     .tags
                     .iter()
@@ -347,15 +376,19 @@ impl Host {
                     old_links: failed.links,
                 });
             }
-            Ok(None) => self.emit(&Event::Retracted {
-                view: current,
-                id,
-                post_id,
-                tags: failed.tags,
-                in_public: failed.in_public,
-                notify: true,
-                links: failed.links,
-            }),
+            Ok(None) => {
+                if let Some(failed) = failed {
+                    self.emit(&Event::Retracted {
+                        view: current,
+                        id,
+                        post_id,
+                        tags: failed.tags,
+                        in_public: failed.in_public,
+                        notify: true,
+                        links: failed.links,
+                    });
+                }
+            }
             Err(error) => tracing::error!(%error, "an item could not be read to restore it"),
         }
     }

@@ -330,3 +330,46 @@ async fn what_was_acknowledged_is_there_after_a_restart() {
         "it kept its place"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_made_room_beside_a_failure_comes_back() {
+    let world = World::new().await;
+    let romeo = world.account("romeo", AccessModel::Open).await;
+    let owner = romeo.jid.bare();
+    let two = form(NODE_CONFIG, &[("max_items", "2")]);
+    let configured = world
+        .host
+        .configure(&owner, &romeo, MICROBLOG, &two)
+        .await
+        .unwrap();
+    configured.durable.await.unwrap();
+    world.post(&romeo, "1", "first").await;
+    world.sink.take();
+    world.store.faults().fail_next(1, Fault::Full);
+    world.store.faults().hold();
+    let second = world
+        .publish(&romeo, MICROBLOG, "2", &entry("second"))
+        .await
+        .unwrap();
+    world.store.faults().wait_until_held();
+    // Beside the second there is no room for the first; without it there is.
+    let third = world
+        .publish(&romeo, MICROBLOG, "3", &entry("third"))
+        .await
+        .unwrap();
+    world.store.faults().release();
+    assert!(second.durable.await.is_err());
+    third.durable.await.unwrap();
+    world.settled().await;
+    assert_eq!(
+        world.sink.told(),
+        [
+            "new blog 2 second",
+            "new blog 3 third",
+            "retract blog 1 quietly",
+            "retract blog 2",
+            "restored blog 1 first"
+        ]
+    );
+    assert_eq!(world.ids(&romeo, &romeo, MICROBLOG).await.unwrap(), ["1", "3"]);
+}

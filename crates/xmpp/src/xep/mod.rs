@@ -166,8 +166,27 @@ macro_rules! xeps { ($($name:ident),* $(,)?) => {
 } }
 
 xeps![
-    ping, disco, caps, roster, register, devices, pubsub, timelines, notifications, follow, people, delay, stream, version,
-    time, contacts, private, vcard, blocking, commands, invites
+    ping,
+    disco,
+    caps,
+    roster,
+    register,
+    devices,
+    pubsub,
+    timelines,
+    notifications,
+    follow,
+    people,
+    delay,
+    stream,
+    version,
+    time,
+    contacts,
+    private,
+    vcard,
+    blocking,
+    commands,
+    invites
 ];
 
 #[cfg(test)]

@@ -2,6 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use store::JidNo;
+use wire::BareJid;
+use xmpp::roster::contact::Details;
+
 use crate::support::{HEADER, World, dev_world, world};
 
 const AFAR: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
@@ -261,4 +265,55 @@ async fn who_leaves_before_all_is_read_is_gone() {
     juliet.expect("<message").await;
     drop(juliet);
     world.until_nobody_is_there().await;
+}
+
+#[tokio::test]
+async fn large_rosters_asked_for_at_once_wait_for_each_other() {
+    const CONTACTS: u32 = 1_000;
+    const ASKED: usize = 8;
+    let world = dev_world().await;
+    world.account("juliet").await;
+    let no = world
+        .server
+        .store
+        .jids()
+        .number("juliet@localhost")
+        .await
+        .unwrap();
+    let filled = world.server.rosters.change(no, |roster| {
+        for number in 0..CONTACTS {
+            let jid = BareJid::parse(&format!("contact-{number}@elsewhere.example")).unwrap();
+            let details = Details {
+                name: Some("x".repeat(1_000)),
+                groups: Vec::new(),
+            };
+            roster.rename(JidNo(1_000_000 + number), &jid, details);
+        }
+        Ok(((), Vec::new()))
+    });
+    filled.await.unwrap();
+    let limits = &world.server.settings.limits;
+    assert!(ASKED * 1_000 * CONTACTS as usize > limits.mailbox_hard_bytes);
+
+    let mut juliet = world.session("juliet", "balcony").await;
+    let asked: String = (0..ASKED)
+        .map(|number| format!("<iq type='get' id='r{number}'><query xmlns='jabber:iq:roster'/></iq>"))
+        .collect();
+    juliet.send(&asked).await;
+    for number in 0..ASKED {
+        let head = juliet.expect("<query").await;
+        assert!(head.contains(&format!("id='r{number}'")), "{head}");
+        let mut length = 0;
+        // Whatever comes up to the end is only counted, since it is long.
+        loop {
+            let end = juliet.came.windows(8).position(|window| window == b"</query>");
+            let seen = end.unwrap_or_else(|| juliet.came.len().saturating_sub(7));
+            length += juliet.came.drain(..seen).count();
+            if end.is_some() {
+                break;
+            }
+            assert!(juliet.read().await, "the session ended after {number} rosters");
+        }
+        assert!(length > 1_000 * CONTACTS as usize, "{length}");
+    }
 }

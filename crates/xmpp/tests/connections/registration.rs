@@ -123,9 +123,7 @@ async fn what_cannot_be_is_refused() {
 #[tokio::test]
 async fn without_an_invitation_nobody_comes_in_where_one_is_needed() {
     let world = registering(|settings| settings.registration = Registration::Invite).await;
-    let token = world
-        .invite(InviteKind::Account, 1_000)
-        .await;
+    let token = world.invite(InviteKind::Account, 1_000).await;
     let show = |token: &str| {
         format!(
             "<iq type='set' id='t' to='localhost'><preauth xmlns='urn:xmpp:pars:0' token='{token}'/></iq>"
@@ -169,9 +167,7 @@ async fn without_an_invitation_nobody_comes_in_where_one_is_needed() {
 #[tokio::test]
 async fn an_invitation_for_one_makes_one() {
     let world = registering(|settings| settings.registration = Registration::Invite).await;
-    let token = world
-        .invite(InviteKind::Account, 1_000_000)
-        .await;
+    let token = world.invite(InviteKind::Account, 1_000_000).await;
     let show = format!("<iq type='set' id='t'><preauth xmlns='urn:xmpp:pars:0' token='{token}'/></iq>");
     let (mut first, _) = fresh(&world).await;
     let (mut second, _) = fresh(&world).await;

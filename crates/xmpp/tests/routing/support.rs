@@ -80,10 +80,7 @@ pub async fn account(server: &Arc<Server>, name: &str) -> (JidNo, BareJid) {
         audience: None,
     };
     let authority = Authority::Operator { is_admin: false };
-    let made = server
-        .register(authority, new)
-        .await
-        .unwrap();
+    let made = server.register(authority, new).await.unwrap();
     (
         server.store.jids().number(made.jid.as_str()).await.unwrap(),
         made.jid,
