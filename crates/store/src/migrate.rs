@@ -28,6 +28,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0004_invitations",
         include_str!("../../../migrations/0004_invitations.sql"),
     ),
+    (
+        "0005_publish_subscribe",
+        include_str!("../../../migrations/0005_publish_subscribe.sql"),
+    ),
 ];
 
 /// The version of the databases that this program writes.

@@ -99,7 +99,7 @@ function Spent({ invitation }: { invitation: Invitation }) {
         {text}
       </p>
       <A to={paths.home} class="button wide">
-        {t(account === '' ? 'invited.front' : 'missing.home')}
+        {account === '' ? t('invited.front') : t('missing.home')}
       </A>
     </>
   );
