@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::admin::{Reply, Request, ask};
 use crate::certificates;
@@ -33,6 +34,9 @@ struct Manifest {
     format: u32,
     program: String,
     database: u32,
+    /// Of the database's file, so that damage is seen that no structure shows. The first archives had none.
+    #[serde(default)]
+    sha256: Option<String>,
 }
 
 /// Writes an archive. What was acknowledged before the call is in it.
@@ -87,6 +91,7 @@ fn write_archive(config: &Config, snapshot: &Path, to: &Path) -> anyhow::Result<
         format: FORMAT,
         program: env!("CARGO_PKG_VERSION").into(),
         database: store::DATABASE_VERSION,
+        sha256: Some(copy_summed(&mut File::open(snapshot)?, &mut std::io::sink())?),
     };
     append(&mut archive, MANIFEST, &serde_json::to_vec(&manifest)?)?;
     append(&mut archive, CONFIG, render(config)?.as_bytes())?;
@@ -139,6 +144,20 @@ fn header(bytes: u64) -> tar::Header {
     header
 }
 
+/// Copies all, and gives the SHA-256 of it in hexadecimal digits.
+fn copy_summed(from: &mut impl Read, to: &mut impl Write) -> std::io::Result<String> {
+    let mut sum = Sha256::new();
+    let mut piece = vec![0; 1 << 16];
+    loop {
+        let length = from.read(&mut piece)?;
+        if length == 0 {
+            return Ok(format!("{:x}", sum.finalize()));
+        }
+        sum.update(&piece[..length]);
+        to.write_all(&piece[..length])?;
+    }
+}
+
 fn append(archive: &mut tar::Builder<File>, name: &str, bytes: &[u8]) -> std::io::Result<()> {
     archive.append_data(&mut header(bytes.len() as u64), name, bytes)
 }
@@ -163,7 +182,7 @@ pub fn restore(data: &Path, path: &Path) -> anyhow::Result<String> {
 fn unpack(data: &Path, file: File) -> anyhow::Result<String> {
     let mut archive = tar::Archive::new(file);
     let unpacked = Removed(data.join("restored.db"));
-    let mut has_manifest = false;
+    let mut manifest: Option<Manifest> = None;
     let mut has_database = false;
     for entry in archive
         .entries()
@@ -171,26 +190,29 @@ fn unpack(data: &Path, file: File) -> anyhow::Result<String> {
     {
         let mut entry = entry.context("it is not an archive of this program, or damaged")?;
         let name = entry.path()?.to_string_lossy().into_owned();
-        if !has_manifest {
+        let Some(manifest) = &manifest else {
             if name != MANIFEST {
                 bail!("it is not an archive of this program");
             }
-            let manifest: Manifest =
+            let read: Manifest =
                 serde_json::from_slice(&small(&mut entry)?).context("its manifest is damaged")?;
-            if manifest.format > FORMAT || manifest.database > store::DATABASE_VERSION {
+            if read.format > FORMAT || read.database > store::DATABASE_VERSION {
                 bail!(
                     "it was made by a newer Folkmoot ({}): restore it with that one",
-                    manifest.program
+                    read.program
                 );
             }
-            has_manifest = true;
+            manifest = Some(read);
             continue;
-        }
+        };
         match name.as_str() {
             CONFIG => files::write_private(&data.join(CONFIG), &small(&mut entry)?)?,
             store::DATABASE_FILE => {
                 let mut out = files::create_private(&unpacked.0)?;
-                std::io::copy(&mut entry, &mut out)?;
+                let sum = copy_summed(&mut entry, &mut out)?;
+                if manifest.sha256.as_ref().is_some_and(|noted| *noted != sum) {
+                    bail!("the database in it is damaged: its checksum is not the one that was noted");
+                }
                 out.sync_all()?;
                 has_database = true;
             }

@@ -127,6 +127,7 @@ fn each_domain_gets_its_certificate_while_people_are_connected() {
     assert_eq!(shown(&server, "xmpp_tls", "b.example")[0], second);
     ask(&mut standing);
     failures(&server, "a.example", 0);
+    failures(&server, "b.example", 0);
     let told = String::from_utf8(run(&folder, &arguments).stdout).unwrap();
     assert!(!told.contains("acme:"), "{told}");
 

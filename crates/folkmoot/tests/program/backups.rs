@@ -136,11 +136,9 @@ fn what_is_no_backup_leaves_the_folder_empty() {
     said(&run(&folder, &["backup", "moot.tar"]));
     let good = std::fs::read(folder.join("moot.tar")).unwrap();
     let mut flipped = good.clone();
-    // In the middle of the database.
+    // One bit in the middle of the database.
     let middle = flipped.len() / 2;
-    for byte in &mut flipped[middle..middle + 4_096] {
-        *byte ^= 0xff;
-    }
+    flipped[middle] ^= 1;
     for (bytes, part) in [
         (&b"not a tar file"[..], "not an archive"),
         (&good[..good.len() / 2], "cannot be restored"),
