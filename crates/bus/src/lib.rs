@@ -8,6 +8,7 @@ pub mod event;
 pub mod item;
 pub mod node;
 pub mod owner;
+pub mod subscribers;
 
 pub use computed::{Computed, ComputedName, What};
 pub use config::{AccessModel, ItemReply, MaxItems, NodeConfig, NotificationType, PublishModel, SendLast};
@@ -18,3 +19,4 @@ pub use node::{
     SubscriptionState, Virtual, post_number,
 };
 pub use owner::{Owner, Shard, owner_of};
+pub use subscribers::Subscribers;

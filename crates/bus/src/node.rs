@@ -10,7 +10,8 @@ use store::{JidNo, NodeNo, PostId, Timestamp};
 use wire::BareJid;
 
 use crate::computed::{Computed, What};
-use crate::config::NodeConfig;
+use crate::config::{Feed, NodeConfig};
+use crate::subscribers::Subscribers;
 
 /// The node of a person's posts on their bare JID, and of the public stream on the pubsub service (XEP-0277).
 pub const MICROBLOG: &str = "urn:xmpp:microblog:0";
@@ -250,7 +251,7 @@ pub struct NodeView {
     /// Affiliations other than none, sorted by number. The owner of a PEP node is not listed.
     pub affiliations: Arc<[(JidNo, Affiliation)]>,
     /// Subscriptions, sorted by number, then resource.
-    pub subscribers: Arc<[Subscriber]>,
+    pub subscribers: Subscribers,
     /// Of a computed node, the node that says who may read it, as it was at this moment; `None` where that is gone.
     pub inherits: Option<Arc<NodeView>>,
 }
@@ -289,9 +290,7 @@ impl NodeView {
     /// All subscriptions of one account.
     #[must_use]
     pub fn subscriptions_of(&self, no: JidNo) -> &[Subscriber] {
-        let from = self.subscribers.partition_point(|subscriber| subscriber.no < no);
-        let count = self.subscribers[from..].partition_point(|subscriber| subscriber.no == no);
-        &self.subscribers[from..from + count]
+        self.subscribers.of(no)
     }
 
     /// Whether one account has a subscription in force.

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
+use bus::Subscribers;
 use parking_lot::{Mutex, RwLock};
 use store::JidNo;
 use wire::Jid;
@@ -125,6 +126,21 @@ impl Registry {
         out.extend(all.filter(|no| online.has(*no)));
     }
 
+    /// Adds the accounts among a node's subscribers that are online, in their order. Where hardly anybody is, it looks at
+    /// one bit of many numbers at once and at few of the subscriptions.
+    pub fn online_subscribers(&self, subscribers: &Subscribers, out: &mut Vec<JidNo>) {
+        let online = self.online.read();
+        let mut after = None;
+        for part in subscribers.parts() {
+            let first = after
+                .replace(part.last())
+                .map_or(JidNo(0), |last| JidNo(last.0.saturating_add(1)));
+            if online.has_between(first, part.last()) {
+                out.extend(part.all().iter().map(|one| one.no).filter(|no| online.has(*no)));
+            }
+        }
+    }
+
     /// How many sessions are bound.
     pub fn count(&self) -> usize {
         self.count.load(Ordering::Relaxed)
@@ -145,6 +161,9 @@ impl Registry {
     }
 }
 
+/// Words of the bitmap that may be looked at to pass over some hundred subscribers.
+const FAR: usize = 256;
+
 /// One bit a `JidNo`; numbers are dense, so it stays small (125 KB for a million addresses).
 #[derive(Default)]
 struct Bitmap(Vec<u64>);
@@ -154,6 +173,26 @@ impl Bitmap {
         self.0
             .get(no.0 as usize / 64)
             .is_some_and(|word| word & (1 << (no.0 % 64)) != 0)
+    }
+
+    /// Whether any number from `first` to `last` is set; where it would have to look far, it says that there may be one.
+    fn has_between(&self, first: JidNo, last: JidNo) -> bool {
+        let (from, to) = (first.0 as usize / 64, last.0 as usize / 64);
+        let words = self.0.get(from..(to + 1).min(self.0.len())).unwrap_or_default();
+        if words.len() > FAR {
+            return true;
+        }
+        let set = |(at, word): (usize, &u64)| {
+            let mut word = *word;
+            if at == 0 {
+                word &= u64::MAX << (first.0 % 64);
+            }
+            if from + at == to {
+                word &= u64::MAX >> (63 - last.0 % 64);
+            }
+            word != 0
+        };
+        words.iter().enumerate().any(set)
     }
 
     fn set(&mut self, no: JidNo) {
@@ -370,5 +409,48 @@ mod tests {
         bitmap.clear(JidNo(100_000));
         assert!(!bitmap.has(JidNo(64)));
         assert!(bitmap.has(JidNo(63)));
+    }
+
+    #[test]
+    fn bitmap_has_between_what_lies_between() {
+        let mut bitmap = Bitmap::default();
+        let set = [0, 63, 64, 130, 1_000];
+        for no in set {
+            bitmap.set(JidNo(no));
+        }
+        for first in 0..1_100 {
+            for last in [first, first + 1, first + 62, first + 63, first + 64, first + 200] {
+                assert_eq!(
+                    bitmap.has_between(JidNo(first), JidNo(last)),
+                    set.iter().any(|no| (first..=last).contains(no)),
+                    "{first} to {last}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn subscribers_online_are_found_in_any_part() {
+        let registry = Registry::default();
+        let subscriber = |no| bus::Subscriber {
+            no: JidNo(no),
+            resource: None,
+            subid: bus::SubId(0),
+            state: bus::SubscriptionState::Subscribed,
+        };
+        for step in [1, 7, 5_000] {
+            let all: Subscribers = (1..3_000).map(|n| subscriber(n * step)).collect();
+            let expected: Vec<_> = [1, 256, 257, 1_000, 2_999].map(|n| JidNo(n * step)).to_vec();
+            *registry.online.write() = Bitmap::default();
+            for no in &expected {
+                registry.online.write().set(*no);
+                // Neighbours who do not subscribe.
+                registry.online.write().set(JidNo(no.0 + 1));
+            }
+            let mut found = Vec::new();
+            registry.online_subscribers(&all, &mut found);
+            found.retain(|no| expected.contains(no));
+            assert_eq!(found, expected, "every {step}th");
+        }
     }
 }

@@ -9,7 +9,7 @@ use wire::{BareJid, Jid};
 use super::computed::Freshness;
 use super::state::NodeState;
 use super::steps::Deliver;
-use super::subscribe::address;
+use super::subscribe::{address, without_subscriber};
 use super::{Accepted, Host};
 use crate::access::{Actor, Reader, Relation, may_administer, may_read};
 use crate::error::PubsubError;
@@ -113,12 +113,9 @@ impl Host {
                 gone.iter()
                     .map(|(subscriber, _)| removal(&ready.view, subscriber)),
             );
-            let left = ready.view.subscribers.iter();
-            let left = left
-                .filter(|one| gone.iter().all(|(other, _)| other != *one))
-                .cloned()
-                .collect();
-            view.subscribers = left;
+            for (subscriber, _) in &gone {
+                view = without_subscriber(&view, subscriber);
+            }
             let view = Arc::new(view);
             for no in &numbers {
                 writes.extend(self.follow_write(&ready.view, &view, *no));

@@ -287,7 +287,7 @@ impl Host {
             created: self.inner.clock.now(),
             config: config(found.kind.what, found.access.as_deref()),
             affiliations: Arc::from([]),
-            subscribers: Arc::from([]),
+            subscribers: bus::Subscribers::default(),
             inherits: found.access.clone(),
         }
     }

@@ -232,7 +232,7 @@ impl Host {
             created: row.created,
             config: self.inner.configs.get(&row.config),
             affiliations: Arc::from([]),
-            subscribers: Arc::from([]),
+            subscribers: bus::Subscribers::default(),
             inherits: None,
         }))
     }

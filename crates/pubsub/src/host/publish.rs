@@ -395,7 +395,7 @@ impl Host {
             created: self.inner.clock.now(),
             config: Arc::new(config),
             affiliations: Arc::from([]),
-            subscribers: Arc::from([]),
+            subscribers: bus::Subscribers::default(),
             inherits: None,
         }
     }

@@ -259,15 +259,10 @@ impl Host {
             .map(|(one, _)| store::subscriptions::remove(view.no, one.no, resource(one)));
         let writes = ended.chain(granted.iter().map(|(one, _)| self.put_write(view, one)));
         let mut writes: Vec<_> = writes.collect();
-        let left = view.subscribers.iter();
-        let left = left
-            .filter(|one| gone.iter().all(|(other, _)| other != *one))
-            .cloned()
-            .collect();
-        let mut now = NodeView {
-            subscribers: left,
-            ..NodeView::clone(view)
-        };
+        let mut now = NodeView::clone(view);
+        for (subscriber, _) in &gone {
+            now = without_subscriber(&now, subscriber);
+        }
         for (subscriber, _) in &granted {
             now = with_subscriber(&now, subscriber.clone());
         }
@@ -461,14 +456,24 @@ pub(super) fn find<'v>(
 
 /// The node with one subscription added, or replaced.
 pub(super) fn with_subscriber(view: &NodeView, subscriber: Subscriber) -> NodeView {
-    let key = (subscriber.no, subscriber.resource.clone());
-    let mut all = view.subscribers.to_vec();
-    match all.binary_search_by(|one| (one.no, &one.resource).cmp(&(key.0, &key.1))) {
-        Ok(at) => all[at] = subscriber,
-        Err(at) => all.insert(at, subscriber),
+    let no = subscriber.no;
+    let mut mine = view.subscribers.of(no).to_vec();
+    match mine.binary_search_by(|one| one.resource.cmp(&subscriber.resource)) {
+        Ok(at) => mine[at] = subscriber,
+        Err(at) => mine.insert(at, subscriber),
     }
     NodeView {
-        subscribers: all.into(),
+        subscribers: view.subscribers.with_all_of(no, &mine),
+        ..view.clone()
+    }
+}
+
+/// The node without one subscription.
+pub(super) fn without_subscriber(view: &NodeView, gone: &Subscriber) -> NodeView {
+    let mut mine = view.subscribers.of(gone.no).to_vec();
+    mine.retain(|one| one != gone);
+    NodeView {
+        subscribers: view.subscribers.with_all_of(gone.no, &mine),
         ..view.clone()
     }
 }

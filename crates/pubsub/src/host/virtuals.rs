@@ -17,7 +17,7 @@ use wire::{BareJid, Jid};
 use super::load::{all_nodes, subscriber};
 use super::made::{create_write, one_write};
 use super::steps::Queued;
-use super::subscribe::{find, told, with_subscriber};
+use super::subscribe::{find, told, with_subscriber, without_subscriber};
 use super::{Accepted, Host, Subscription};
 use crate::access::Actor;
 use crate::error::PubsubError;
@@ -75,16 +75,7 @@ impl Tables {
             }
         }
         if let Some(view) = self.view(service, name) {
-            let left = view
-                .subscribers
-                .iter()
-                .filter(|one| *one != gone)
-                .cloned()
-                .collect();
-            let view = NodeView {
-                subscribers: left,
-                ..NodeView::clone(view)
-            };
+            let view = without_subscriber(view, gone);
             self.set(view);
         }
     }
@@ -189,7 +180,7 @@ impl Host {
                 | Virtual::Replies => AccessModel::Open,
             })),
             affiliations: Arc::from([]),
-            subscribers: Arc::from([]),
+            subscribers: bus::Subscribers::default(),
             inherits: None,
         }
     }
@@ -315,7 +306,7 @@ impl Host {
                 });
             tables.add(
                 &now.unwrap_or(NodeView {
-                    subscribers: Arc::from([]),
+                    subscribers: bus::Subscribers::default(),
                     ..NodeView::clone(&view)
                 }),
                 &subscriber,

@@ -97,10 +97,14 @@ impl Plan {
         let payload = OnceCell::new();
         for stream in &routes.streams {
             let out = OnceCell::new();
-            for subscriber in stream.view.subscribers.iter() {
-                if server.registry.is_online(subscriber.no)
-                    && subscriber.state == SubscriptionState::Subscribed
-                {
+            let mut online = Vec::new();
+            server
+                .registry
+                .online_subscribers(&stream.view.subscribers, &mut online);
+            // An account stands there once for each of its subscriptions.
+            online.dedup();
+            for subscriber in online.iter().flat_map(|no| stream.view.subscriptions_of(*no)) {
+                if subscriber.state == SubscriptionState::Subscribed {
                     let out = out.get_or_init(|| message::in_stream(event, stream, &payload));
                     streams.push((subscriber.no, subscriber.resource.clone(), Arc::clone(out)));
                 }
@@ -291,10 +295,7 @@ fn speaker(server: &Server, event: &Event) -> Option<(JidNo, Jid)> {
 /// The accounts online that subscribe to a node, own it, or see the presence of its owner; sorted, each once.
 fn concerned(server: &Server, view: &NodeView, roster: Option<&Held>) -> Vec<JidNo> {
     let mut online = Vec::new();
-    server.registry.online_among(
-        view.subscribers.iter().map(|subscriber| subscriber.no),
-        &mut online,
-    );
+    server.registry.online_subscribers(&view.subscribers, &mut online);
     if has_contacts(view) {
         if let Some(held) = roster {
             held.with(|roster| {
