@@ -4,6 +4,7 @@
 //! specification. What a value means to the server is decided elsewhere.
 
 pub mod atom;
+pub mod avatar;
 pub mod caps;
 pub mod conversation;
 pub mod datetime;
@@ -11,5 +12,6 @@ pub mod disco;
 pub mod form;
 pub mod hashtag;
 pub mod rsm;
+pub mod search;
 pub mod uri;
 pub mod words;
