@@ -14,4 +14,5 @@ pub mod hashtag;
 pub mod rsm;
 pub mod search;
 pub mod uri;
+pub mod vcard;
 pub mod words;
