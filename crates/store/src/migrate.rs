@@ -3,6 +3,7 @@
 //! Whatever interrupts it (a full disk, a kill, a power cut) leaves the database as it was, usable by the program that
 //! wrote it.
 
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -36,6 +37,19 @@ const MIGRATIONS: &[(&str, &str)] = &[
 
 /// The version of the databases that this program writes.
 pub const DATABASE_VERSION: u32 = MIGRATIONS.len() as u32;
+
+/// A number made from the text of all migrations: it tells whether a file was made by exactly this schema, also between two
+/// releases, while the newest migration still changes.
+#[must_use]
+pub fn schema_fingerprint() -> u64 {
+    // FNV-1a: the same with every compiler.
+    MIGRATIONS
+        .iter()
+        .flat_map(|(_, sql)| sql.bytes())
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        })
+}
 
 /// What the copies are called: the version that they have stands between the two.
 const COPY: (&str, &str) = ("before-upgrade-", ".db");
@@ -104,6 +118,25 @@ pub struct Migration {
 
 /// Whom to tell.
 pub type OnUpgrade = Arc<dyn Fn(Upgrade) + Send + Sync>;
+
+/// Where a database's file says its version (the engine's file format, §1.3: user version).
+const VERSION_AT: u64 = 60;
+
+/// The version of the database in a file, as its first bytes say it, without opening it; `None` when it is no database yet.
+/// What only the log beside it knows is not seen.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn version_of(path: &Path) -> std::io::Result<Option<u32>> {
+    let mut file = std::fs::File::open(path)?;
+    let mut version = [0; 4];
+    file.seek(SeekFrom::Start(VERSION_AT))?;
+    match file.read_exact(&mut version) {
+        Ok(()) => Ok(Some(u32::from_be_bytes(version)).filter(|version| *version > 0)),
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) => Err(error),
+    }
+}
 
 /// Runs what is missing. A new database is made without a word.
 pub(crate) fn run(

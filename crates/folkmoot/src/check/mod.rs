@@ -24,6 +24,7 @@ const FILES: u64 = 4_096;
 pub fn check(config: &Config, mode: Mode) -> Vec<Finding> {
     let mut found = Vec::new();
     check_data(config, &mut found);
+    check_database(config, &mut found);
     check_ports(config, &mut found);
     certificates::check(config, &mut found);
     check_exposure(config, mode, &mut found);
@@ -75,6 +76,27 @@ fn check_data(config: &Config, found: &mut Vec<Finding>) {
                 free >> 20
             )));
         }
+    }
+}
+
+/// An upgrade is announced, with the room that it wants; a database of a later program is not for this one.
+fn check_database(config: &Config, found: &mut Vec<Finding>) {
+    let file = config.data.join(store::DATABASE_FILE);
+    let (Ok(Some(version)), Ok(metadata)) = (store::version_of(&file), std::fs::metadata(&file)) else {
+        return;
+    };
+    let shown = file.display();
+    let known = store::DATABASE_VERSION;
+    if version > known {
+        found.push(Finding::error(format!(
+            "{shown} has version {version}, this program knows {known}: use the later program that wrote it"
+        )));
+    } else if version < known {
+        found.push(Finding::warning(format!(
+            "the next start brings {shown} from version {version} to {known}, with a copy of {} MiB beside it; to go back \
+             you need that copy or a backup",
+            (metadata.len() >> 20).max(1)
+        )));
     }
 }
 

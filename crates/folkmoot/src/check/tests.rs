@@ -114,3 +114,23 @@ fn a_certificate_is_held_against_the_domains_and_the_clock() {
     assert!(make("other.example", 2999)[0].contains("does not name example.org"));
     assert!(make("example.org", 2020)[0].starts_with("error: the certificate"));
 }
+
+#[test]
+fn an_upgrade_that_comes_is_announced_and_a_later_database_is_refused() {
+    let folder = Folder::new("check-version");
+    let config = good(&folder);
+    let mut bytes = vec![0; 4_096];
+    for (version, wanted) in [
+        (1, "warning: the next start brings"),
+        (store::DATABASE_VERSION + 1, "error: "),
+    ] {
+        bytes[60..64].copy_from_slice(&u32::to_be_bytes(version));
+        std::fs::write(folder.path().join(store::DATABASE_FILE), &bytes).unwrap();
+        let found = lines(&config);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with(wanted), "{found:?}");
+    }
+    bytes[60..64].copy_from_slice(&u32::to_be_bytes(store::DATABASE_VERSION));
+    std::fs::write(folder.path().join(store::DATABASE_FILE), &bytes).unwrap();
+    assert_eq!(lines(&config), Vec::<String>::new());
+}
