@@ -1,5 +1,6 @@
 //! Who stands in which relation to a node (XEP-0060 §4.1). The words are those of the rules above this crate.
 
+use crate::changes;
 use crate::ids::{JidNo, NodeNo};
 use crate::read::{ReadError, Reader};
 use crate::write::Write;
@@ -14,8 +15,8 @@ pub fn set(node: NodeNo, no: JidNo, affiliation: String) -> Write {
             "INSERT INTO affiliations (node, no, affiliation) VALUES (?1, ?2, ?3) \
              ON CONFLICT (node, no) DO UPDATE SET affiliation = excluded.affiliation",
             (node, no, &affiliation),
-        )
-        .map(drop)
+        )?;
+        changes::reopened(tx, node)
     })
 }
 
@@ -23,8 +24,8 @@ pub fn set(node: NodeNo, no: JidNo, affiliation: String) -> Write {
 #[must_use]
 pub fn remove(node: NodeNo, no: JidNo) -> Write {
     Write::new(0, move |tx| {
-        tx.execute("DELETE FROM affiliations WHERE node = ?1 AND no = ?2", (node, no))
-            .map(drop)
+        tx.execute("DELETE FROM affiliations WHERE node = ?1 AND no = ?2", (node, no))?;
+        changes::reopened(tx, node)
     })
 }
 

@@ -5,10 +5,12 @@
 
 use std::sync::Arc;
 
+use crate::changes::{self, Gone};
 use crate::computed;
 use crate::conversation::{self, Links, WasThere};
 use crate::ids::{JidNo, NodeNo, PostId, Seq, Timestamp};
 use crate::notifications::NewNotification;
+use crate::search;
 use crate::sweep::Sweep;
 use crate::tags;
 use crate::write::{NodeHead, Retired, Tx, Write, WriteError};
@@ -34,7 +36,7 @@ pub struct Item {
     pub origin: Option<JidNo>,
     /// Who may read it, in numbers of the rules above this crate.
     pub audience: i64,
-    /// Whether it stands in the public stream.
+    /// Whether it is for everybody, so that it stands in the public stream unless its node is kept out.
     pub in_public: bool,
     /// Its bytes.
     pub payload: Arc<[u8]>,
@@ -59,12 +61,14 @@ pub struct NewItem {
     pub origin: Option<JidNo>,
     /// Who may read it.
     pub audience: i64,
-    /// Whether it stands in the public stream.
+    /// Whether it is for everybody, so that it stands in the public stream unless its node is kept out.
     pub in_public: bool,
     /// Its bytes.
     pub payload: Arc<[u8]>,
     /// Its hash tags, folded; they replace those of the earlier revision.
     pub tags: Vec<String>,
+    /// What it says: words with spaces between them, in place of those of the earlier revision. Empty for nothing.
+    pub words: String,
     /// What it has to do with other items, in place of what the earlier revision had.
     pub links: Links,
     /// Who is told of it, each account once, in place of those whom the earlier revision told.
@@ -82,7 +86,8 @@ const MAX_EVICTED: u64 = 64;
 /// Stores an item. [`WriteError::NotFound`] when there is no such live node.
 #[must_use]
 pub fn put(item: NewItem) -> Write {
-    let bytes = item.payload.len() + item.item_id.len() + item.tags.iter().map(String::len).sum::<usize>();
+    let tags = item.tags.iter().map(String::len).sum::<usize>();
+    let bytes = item.payload.len() + item.item_id.len() + tags + item.words.len();
     Write::new(bytes, move |tx| {
         let mut head = tx.node(item.node)?;
         if (item.post_id.0 as i64) <= head.hidden_to {
@@ -93,7 +98,7 @@ pub fn put(item: NewItem) -> Write {
         let seq = tx.next_seq()?;
         let mut post_id = item.post_id;
         let mut was_there = WasThere::No;
-        if insert(tx, &item, seq)? {
+        if insert(tx, &item, seq, head)? {
             head.count = head.count.map(|count| count + 1);
         } else {
             match replace(tx, &item, seq, head)? {
@@ -102,6 +107,7 @@ pub fn put(item: NewItem) -> Write {
             }
         }
         tags::insert(tx, post_id, &item.tags)?;
+        search::insert(tx, post_id, item.node, item.in_public, &item.words)?;
         conversation::replace(tx, &item, post_id, was_there)?;
         if let Some(max_items) = item.max_items {
             evict(tx, item.node, &mut head, post_id, max_items.max(1))?;
@@ -111,8 +117,20 @@ pub fn put(item: NewItem) -> Write {
     })
 }
 
+/// What `in_public` says of an item in the public stream and the tags.
+const IN_STREAM: i64 = 1;
+
+/// What `in_public` says of an item: 0 where it is not for everybody, 2 where its node is kept out of the stream.
+fn placed(item: &NewItem, head: NodeHead) -> i64 {
+    match (item.in_public, head.is_unlisted) {
+        (false, _) => 0,
+        (true, false) => IN_STREAM,
+        (true, true) => 2,
+    }
+}
+
 /// Inserts unless the node has an item of that id; says whether it did.
-fn insert(tx: &Tx<'_>, item: &NewItem, seq: Seq) -> Result<bool, WriteError> {
+fn insert(tx: &Tx<'_>, item: &NewItem, seq: Seq, head: NodeHead) -> Result<bool, WriteError> {
     let inserted = tx.execute(
         "INSERT INTO items \
          (post_id, seq, node, item_id, created, modified, publisher, origin, audience, in_public, payload) \
@@ -127,7 +145,7 @@ fn insert(tx: &Tx<'_>, item: &NewItem, seq: Seq) -> Result<bool, WriteError> {
             item.publisher,
             item.origin,
             item.audience,
-            item.in_public,
+            placed(item, head),
             &*item.payload,
         ),
     )?;
@@ -137,16 +155,16 @@ fn insert(tx: &Tx<'_>, item: &NewItem, seq: Seq) -> Result<bool, WriteError> {
 /// Replaces the item of that id; gives the post id that it keeps. An item that a purge has hidden is only in the way:
 /// it is removed, the new one takes its place, and `None` is given.
 fn replace(tx: &mut Tx<'_>, item: &NewItem, seq: Seq, head: NodeHead) -> Result<Option<PostId>, WriteError> {
-    let old: PostId = tx
+    let (old, was_placed): (PostId, i64) = tx
         .first(
-            "SELECT post_id FROM items WHERE node = ?1 AND item_id = ?2",
+            "SELECT post_id, in_public FROM items WHERE node = ?1 AND item_id = ?2",
             (item.node, &item.item_id),
-            |row| row.get(0),
+            |row| Ok((row.get(0)?, row.get(1)?)),
         )?
         .ok_or(WriteError::NotFound)?;
     if (old.0 as i64) <= head.hidden_to {
-        delete_row(tx, old)?;
-        insert(tx, item, seq)?;
+        delete_row(tx, old, Deletion::Quiet)?;
+        insert(tx, item, seq, head)?;
         return Ok(None);
     }
     if item.keep_history {
@@ -166,11 +184,22 @@ fn replace(tx: &mut Tx<'_>, item: &NewItem, seq: Seq, head: NodeHead) -> Result<
             item.publisher,
             item.origin,
             item.audience,
-            item.in_public,
+            placed(item, head),
             &*item.payload,
         ),
     )?;
+    if was_placed == IN_STREAM && placed(item, head) != IN_STREAM {
+        let left = Gone {
+            node: item.node,
+            item_id: Some(&item.item_id),
+            post_id: old,
+            was_public: true,
+            is_gone: false,
+        };
+        changes::gone(tx, &left)?;
+    }
     tags::delete(tx, old)?;
+    search::delete(tx, old)?;
     computed::changed(tx, old)?;
     Ok(Some(old))
 }
@@ -203,15 +232,43 @@ fn evict(
         (node, head.hidden_to, kept, excess as i64),
         |row| row.get(0),
     )?;
-    oldest.into_iter().try_for_each(|post_id| delete_row(tx, post_id))
+    oldest
+        .into_iter()
+        .try_for_each(|post_id| delete_row(tx, post_id, Deletion::Quiet))
 }
 
-/// Deletes an item with its tags, links and revisions.
-pub(crate) fn delete_row(tx: &mut Tx<'_>, post_id: PostId) -> Result<(), WriteError> {
+/// Whether whoever catches up with an item's node hears that it is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deletion {
+    /// It was retracted.
+    Told,
+    /// It made room, or went with all others.
+    Quiet,
+}
+
+/// Deletes an item with its tags, words, links and revisions. That it left the public stream is noted in any case.
+pub(crate) fn delete_row(tx: &mut Tx<'_>, post_id: PostId, deletion: Deletion) -> Result<(), WriteError> {
     computed::gone(tx, post_id)?;
-    tx.execute("DELETE FROM items WHERE post_id = ?1", [post_id])?;
+    let deleted: Option<(NodeNo, String, i64)> = tx.first(
+        "DELETE FROM items WHERE post_id = ?1 RETURNING node, item_id, in_public",
+        [post_id],
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+    )?;
+    if let Some((node, item_id, placed)) = deleted
+        && (deletion == Deletion::Told || placed == IN_STREAM)
+    {
+        let noted = Gone {
+            node,
+            item_id: Some(&item_id),
+            post_id,
+            was_public: placed == IN_STREAM,
+            is_gone: deletion == Deletion::Told,
+        };
+        changes::gone(tx, &noted)?;
+    }
     tx.execute("DELETE FROM item_revisions WHERE post_id = ?1", [post_id])?;
     tags::delete(tx, post_id)?;
+    search::delete(tx, post_id)?;
     conversation::remove(tx, post_id)?;
     tx.retire(Retired::Post, post_id.0 as i64)
 }
@@ -228,7 +285,7 @@ pub fn retract(node: NodeNo, item_id: String) -> Write {
                 |row| row.get(0),
             )?
             .ok_or(WriteError::NotFound)?;
-        delete_row(tx, post_id)?;
+        delete_row(tx, post_id, Deletion::Told)?;
         head.count = head.count.map(|count| count.saturating_sub(1));
         tx.remember_node(node, head);
         Ok(())
@@ -240,7 +297,15 @@ pub fn retract(node: NodeNo, item_id: String) -> Write {
 pub fn purge(node: NodeNo, at: Timestamp) -> Write {
     Write::new(0, move |tx| {
         tx.node(node)?;
-        hide(tx, node, 0, at)
+        hide(tx, node, 0, at)?;
+        let emptied = Gone {
+            node,
+            item_id: None,
+            post_id: PostId(0),
+            was_public: false,
+            is_gone: true,
+        };
+        changes::gone(tx, &emptied)
     })
 }
 

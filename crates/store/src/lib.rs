@@ -7,13 +7,17 @@ pub mod accounts;
 pub mod affiliations;
 pub mod backup;
 pub mod blocking;
+pub mod bulk;
 pub mod caps;
+pub mod changes;
 mod clock;
+pub mod communities;
 pub mod computed;
 pub mod conversation;
 pub mod credentials;
 pub mod devices;
 mod faults;
+pub mod feeds;
 mod ids;
 pub mod invites;
 pub mod items;
@@ -31,6 +35,7 @@ pub mod private;
 mod queue;
 mod read;
 pub mod roster;
+pub mod search;
 pub mod subscriptions;
 mod sweep;
 mod tags;
@@ -42,6 +47,7 @@ mod writer;
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
@@ -53,7 +59,7 @@ pub use crate::ids::{DeviceId, JidNo, MessageId, NodeNo, PostId, PostIds, Seq, T
 pub use crate::items_read::Revision;
 pub use crate::jids::Jids;
 pub use crate::metrics::Metrics;
-pub use crate::migrate::{DATABASE_VERSION, Migration, OnUpgrade, Upgrade};
+pub use crate::migrate::{DATABASE_VERSION, Migration, OnUpgrade, Upgrade, schema_fingerprint, version_of};
 pub use crate::open::{DATABASE_FILE, OpenError, Options, Synchronous};
 pub use crate::read::{PAGE_BYTES, ReadError, Reader};
 pub use crate::write::{Committed, Pending, Ticket, Write, WriteError};
@@ -85,6 +91,7 @@ struct Inner {
     posts: Arc<PostIds>,
     outlet: Arc<Outlet>,
     follow_up: Arc<FollowUp>,
+    committed: Arc<AtomicI64>,
 }
 
 impl Drop for Inner {
@@ -115,6 +122,13 @@ impl Store {
                 let _ = decided.await;
             }
         }
+    }
+
+    /// The place in the order of commits up to which everything is committed: whoever reads from now on finds it, and what is
+    /// committed later has a larger one.
+    #[must_use]
+    pub fn committed(&self) -> Seq {
+        Seq(self.inner.committed.load(Ordering::Acquire))
     }
 
     /// Whether events may be delivered before they are stored: not after a failed commit, nor when the oldest queued

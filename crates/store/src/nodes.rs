@@ -3,6 +3,8 @@
 
 use rusqlite::Row;
 
+use crate::changes;
+use crate::communities;
 use crate::ids::{JidNo, NodeNo, Timestamp};
 use crate::read::{ReadError, Reader};
 use crate::sweep::Sweep;
@@ -64,10 +66,9 @@ pub fn configure(no: NodeNo, access: String, config: String) -> Write {
     Write::new(config.len(), move |tx| {
         let sql = "UPDATE nodes SET access = ?2, config = ?3 WHERE no = ?1 AND deleted = 0";
         if tx.execute(sql, (no, &access, &config))? == 0 {
-            Err(WriteError::NotFound)
-        } else {
-            Ok(())
+            return Err(WriteError::NotFound);
         }
+        changes::reopened(tx, no)
     })
 }
 
@@ -84,6 +85,7 @@ pub fn delete(no: NodeNo, at: Timestamp) -> Write {
             return Err(WriteError::NotFound);
         }
         tx.forget_node(no);
+        communities::forget(tx, no)?;
         Sweep::Node(no).start(tx, at)
     })
 }

@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use parking_lot::Mutex;
 use rusqlite::config::DbConfig;
@@ -188,8 +189,7 @@ impl OpenError {
 }
 
 pub(crate) fn open(dir: &Path, options: &Options) -> Result<Store, OpenError> {
-    make_folder(dir)?;
-    let lock = lock_folder(dir)?;
+    let lock = take_folder(dir)?;
     let path = dir.join(DATABASE_FILE);
     check_header(&path)?;
     create_private(&path).map_err(|source| OpenError::io(dir, source))?;
@@ -233,6 +233,7 @@ pub(crate) fn open(dir: &Path, options: &Options) -> Result<Store, OpenError> {
     let counts = Arc::new(Counts::default());
     let outlet = Arc::new(Outlet::default());
     let follow_up = Arc::new(FollowUp::default());
+    let committed = Arc::new(AtomicI64::new(next_seq - 1));
     let (finished, is_finished) = oneshot::channel();
     let threads = |source| OpenError::io(dir, source);
     let readers = read::start(&reads, readers).map_err(threads)?;
@@ -248,6 +249,7 @@ pub(crate) fn open(dir: &Path, options: &Options) -> Result<Store, OpenError> {
         counts: Arc::clone(&counts),
         outlet: Arc::clone(&outlet),
         follow_up: Arc::clone(&follow_up),
+        committed: Arc::clone(&committed),
         page_bytes: u64::from(options.page_size),
         lock,
         finished,
@@ -267,10 +269,17 @@ pub(crate) fn open(dir: &Path, options: &Options) -> Result<Store, OpenError> {
         posts,
         outlet,
         follow_up,
+        committed,
     };
     Ok(Store {
         inner: Arc::new(inner),
     })
+}
+
+/// Makes the folder where it is missing, and takes it for this process.
+pub(crate) fn take_folder(dir: &Path) -> Result<File, OpenError> {
+    make_folder(dir)?;
+    lock_folder(dir)
 }
 
 fn make_folder(dir: &Path) -> Result<(), OpenError> {
@@ -340,7 +349,7 @@ fn check_versions(path: &Path, application: i32, version: u32) -> Result<(), Ope
     Ok(())
 }
 
-fn connect(path: &Path, options: &Options, flags: OpenFlags) -> Result<Connection, OpenError> {
+pub(crate) fn connect(path: &Path, options: &Options, flags: OpenFlags) -> Result<Connection, OpenError> {
     let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = match &options.vfs {
         Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, vfs.as_str()),
@@ -360,7 +369,7 @@ fn connect(path: &Path, options: &Options, flags: OpenFlags) -> Result<Connectio
 }
 
 /// Settings, and the migrations that are missing.
-fn prepare(connection: &Connection, path: &Path, options: &Options) -> Result<(), OpenError> {
+pub(crate) fn prepare(connection: &Connection, path: &Path, options: &Options) -> Result<(), OpenError> {
     let engine = |source| OpenError::engine(path, source);
     let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     // The log may hold what the first bytes of the file do not show yet.

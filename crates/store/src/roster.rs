@@ -2,6 +2,7 @@
 
 use rusqlite::Row;
 
+use crate::changes;
 use crate::ids::{JidNo, Timestamp};
 use crate::read::{ReadError, Reader};
 use crate::words::words;
@@ -131,6 +132,7 @@ pub fn put(no: JidNo, item: RosterItem, version: i64) -> Write {
                 ),
             )?;
         }
+        changes::related(tx, no, item.contact)?;
         set_version(tx, no, version)
     })
 }
@@ -165,8 +167,8 @@ pub fn befriend(no: JidNo, contact: JidNo, name: String) -> Write {
             "INSERT INTO roster_version (no, version) VALUES (?1, 1) \
              ON CONFLICT (no) DO UPDATE SET version = version + 1",
             [no],
-        )
-        .map(drop)
+        )?;
+        changes::related(tx, no, contact)
     })
 }
 

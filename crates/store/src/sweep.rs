@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use rusqlite::Connection;
 
 use crate::computed;
+use crate::feeds;
 use crate::ids::{JidNo, NodeNo, PostId, Timestamp};
 use crate::items;
 use crate::nodes;
@@ -112,7 +113,7 @@ fn sweep_node(tx: &mut Tx<'_>, node: NodeNo, left: &mut usize) -> Result<bool, W
         |row| row.get(0),
     )?;
     for post_id in &hidden {
-        items::delete_row(tx, *post_id)?;
+        items::delete_row(tx, *post_id, items::Deletion::Quiet)?;
     }
     *left -= hidden.len();
     if *left == 0 {
@@ -123,8 +124,8 @@ fn sweep_node(tx: &mut Tx<'_>, node: NodeNo, left: &mut usize) -> Result<bool, W
     }
     let is_done = delete_some(
         tx,
-        "DELETE FROM subscriptions WHERE node = ?1 AND (no, resource) IN \
-         (SELECT no, resource FROM subscriptions WHERE node = ?1 LIMIT ?2)",
+        "DELETE FROM subscriptions WHERE node = ?1 AND (no, resource, subid) IN \
+         (SELECT no, resource, subid FROM subscriptions WHERE node = ?1 LIMIT ?2)",
         node.0,
         left,
     )? && delete_some(
@@ -136,6 +137,7 @@ fn sweep_node(tx: &mut Tx<'_>, node: NodeNo, left: &mut usize) -> Result<bool, W
     )?;
     if is_done {
         computed::forget(tx, node)?;
+        feeds::forget(tx, node)?;
         tx.execute("DELETE FROM nodes WHERE no = ?1", [node])?;
         tx.retire(Retired::Node, node.0)?;
     }
@@ -151,8 +153,8 @@ const ACCOUNT_ROWS: &[&str] = &[
     "DELETE FROM roster_version WHERE no = ?1 AND ?2 > 0",
     "DELETE FROM affiliations WHERE no = ?1 AND node IN \
      (SELECT node FROM affiliations WHERE no = ?1 LIMIT ?2)",
-    "DELETE FROM subscriptions WHERE no = ?1 AND (node, resource) IN \
-     (SELECT node, resource FROM subscriptions WHERE no = ?1 LIMIT ?2)",
+    "DELETE FROM subscriptions WHERE no = ?1 AND (node, resource, subid) IN \
+     (SELECT node, resource, subid FROM subscriptions WHERE no = ?1 LIMIT ?2)",
     "DELETE FROM invites WHERE token_hash IN (SELECT token_hash FROM invites WHERE created_by = ?1 LIMIT ?2)",
     "DELETE FROM private_xml WHERE no = ?1 AND (ns, name) IN \
      (SELECT ns, name FROM private_xml WHERE no = ?1 LIMIT ?2)",
@@ -162,6 +164,8 @@ const ACCOUNT_ROWS: &[&str] = &[
     "DELETE FROM notifications WHERE id IN (SELECT id FROM notifications WHERE owner = ?1 LIMIT ?2)",
     "DELETE FROM notifications WHERE id IN (SELECT id FROM notifications WHERE by = ?1 LIMIT ?2)",
     "DELETE FROM notification_reads WHERE owner = ?1 AND ?2 > 0",
+    "DELETE FROM relation_changes WHERE no = ?1 AND other IN \
+     (SELECT other FROM relation_changes WHERE no = ?1 LIMIT ?2)",
 ];
 
 fn sweep_account(tx: &mut Tx<'_>, no: JidNo, left: &mut usize) -> Result<bool, WriteError> {

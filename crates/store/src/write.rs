@@ -150,7 +150,7 @@ impl Ticket {
 /// What a stored operation did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Committed {
-    /// The first and the last number that it took in the order of commits; `None` when it wrote no item.
+    /// The first and the last number that it took in the order of commits; `None` when nothing of it is told later.
     pub seqs: Option<(Seq, Seq)>,
     /// How many rows it inserted, changed or deleted, in all tables together.
     pub changed: u64,
@@ -241,6 +241,8 @@ pub(crate) struct NodeHead {
     pub(crate) hidden_to: i64,
     /// How many items are visible, once counted.
     pub(crate) count: Option<u64>,
+    /// Whether it is kept out of the public stream.
+    pub(crate) is_unlisted: bool,
 }
 
 /// Nodes remembered by the writer before it forgets them all; about 4 MiB.
@@ -388,16 +390,17 @@ impl<'c> Tx<'c> {
         if let Some(head) = self.memory.nodes.get(&node) {
             return Ok(*head);
         }
-        let hidden_to = self
+        let (hidden_to, is_unlisted) = self
             .first(
-                "SELECT hidden_to FROM nodes WHERE no = ?1 AND deleted = 0",
+                "SELECT hidden_to, is_unlisted FROM nodes WHERE no = ?1 AND deleted = 0",
                 [node],
-                |row| row.get(0),
+                |row| Ok((row.get(0)?, row.get(1)?)),
             )?
             .ok_or(WriteError::NotFound)?;
         let head = NodeHead {
             hidden_to,
             count: None,
+            is_unlisted,
         };
         self.remember_node(node, head);
         Ok(head)

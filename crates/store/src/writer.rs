@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -53,6 +53,8 @@ pub(crate) struct Parts {
     pub(crate) counts: Arc<Counts>,
     pub(crate) outlet: Arc<Outlet>,
     pub(crate) follow_up: Arc<FollowUp>,
+    /// The last number in the order of commits that is committed.
+    pub(crate) committed: Arc<AtomicI64>,
     pub(crate) page_bytes: u64,
     /// Held until the thread ends.
     pub(crate) lock: File,
@@ -80,6 +82,7 @@ fn run(parts: Parts) {
         counts,
         outlet,
         follow_up,
+        committed,
         page_bytes,
         lock,
         finished,
@@ -100,6 +103,7 @@ fn run(parts: Parts) {
         counts,
         outlet,
         follow_up,
+        committed,
         page_bytes,
     };
     while let Taken::Work = writer.round(&connection, Waiting::Allowed) {
@@ -187,6 +191,7 @@ struct Writer {
     counts: Arc<Counts>,
     outlet: Arc<Outlet>,
     follow_up: Arc<FollowUp>,
+    committed: Arc<AtomicI64>,
     page_bytes: u64,
 }
 
@@ -331,6 +336,7 @@ impl Writer {
     }
 
     fn committed(&mut self, ran: Vec<Ran>) {
+        self.publish_seq();
         Counts::add(&self.counts.commits, 1);
         Counts::add(
             &self.counts.operations,
@@ -357,6 +363,11 @@ impl Writer {
         self.outlet
             .tell(ran.iter().flat_map(|done| &done.after.notices).copied());
         self.tell(ran);
+    }
+
+    fn publish_seq(&self) {
+        self.committed
+            .store(self.memory.numbers.next_seq - 1, Ordering::Release);
     }
 
     fn failed(&mut self, mut ran: Vec<Ran>, error: &WriteError) {
@@ -407,6 +418,7 @@ impl Writer {
         let progress = sweep::slice(&mut tx, job)?;
         let (_, after) = tx.finish();
         connection.prepare_cached("COMMIT")?.execute([])?;
+        self.publish_seq();
         // The first in the queue is the job at hand.
         self.sweeps.extend(after.sweeps);
         self.outlet.tell(after.notices);

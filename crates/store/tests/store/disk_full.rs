@@ -31,7 +31,7 @@ async fn a_real_quota_loses_nothing_that_was_acknowledged() {
     let store = Store::open(
         folder.path(),
         &Options {
-            max_pages: Some(120),
+            max_pages: Some(200),
             ..options()
         },
     )

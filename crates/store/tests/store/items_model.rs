@@ -246,7 +246,7 @@ async fn run(steps: Vec<Step>) {
                 new.keep_history = keep_history;
                 new.max_items = max_items;
                 let committed = store.write(items::put(new.clone())).await.unwrap();
-                let seq = committed.seqs.unwrap().1;
+                let seq = committed.seqs.unwrap().0;
                 assert!(model.last_seq < Some(seq));
                 model.last_seq = Some(seq);
                 let kept = Kept {
