@@ -190,6 +190,7 @@ mod tests {
             resource: None,
             subid: SubId(subid),
             state: SubscriptionState::Subscribed,
+            options: None,
         }
     }
 

@@ -6,7 +6,7 @@ use crate::ids::{JidNo, NodeNo, Timestamp};
 use crate::read::{ReadError, Reader};
 use crate::write::Write;
 
-/// A subscription to a node: one for each (node, bare JID, resource).
+/// A subscription to a node: one for each (node, bare JID, resource, id).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {
     /// The node.
@@ -23,6 +23,33 @@ pub struct Subscription {
     pub options: Option<String>,
     /// When it was made.
     pub created: Timestamp,
+    /// When it ends by itself, if it does.
+    pub expires: Option<Expiry>,
+}
+
+/// When a subscription ends by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// At this moment.
+    At(Timestamp),
+    /// With its subscriber's presence.
+    Presence,
+}
+
+impl Expiry {
+    fn column(self) -> i64 {
+        match self {
+            Expiry::At(at) => at.0.max(1),
+            Expiry::Presence => 0,
+        }
+    }
+
+    pub(crate) fn from_column(column: i64) -> Expiry {
+        match column {
+            0 => Expiry::Presence,
+            at => Expiry::At(Timestamp(at)),
+        }
+    }
 }
 
 /// A subscription seen from the subscriber.
@@ -36,7 +63,7 @@ pub struct SubscriptionOf {
     pub subscription: Subscription,
 }
 
-const COLUMNS: &str = "s.node, s.no, s.resource, s.subid, s.state, s.options, s.created";
+const COLUMNS: &str = "s.node, s.no, s.resource, s.subid, s.state, s.options, s.created, s.expires";
 
 fn subscription(row: &Row<'_>) -> rusqlite::Result<Subscription> {
     Ok(Subscription {
@@ -47,20 +74,38 @@ fn subscription(row: &Row<'_>) -> rusqlite::Result<Subscription> {
         state: row.get(4)?,
         options: row.get(5)?,
         created: row.get(6)?,
+        expires: row.get::<_, Option<i64>>(7)?.map(Expiry::from_column),
     })
 }
 
-/// Adds a subscription, or replaces that of the same node, bare JID and resource.
+fn subscription_of(row: &Row<'_>) -> rusqlite::Result<SubscriptionOf> {
+    Ok(SubscriptionOf {
+        subscription: subscription(row)?,
+        owner: row.get(8)?,
+        name: row.get(9)?,
+    })
+}
+
+/// Adds a subscription, or replaces that of the same node, bare JID, resource and id.
 /// [`WriteError::NotFound`](crate::WriteError::NotFound) when there is no such live node.
 #[must_use]
 pub fn put(new: Subscription) -> Write {
     Write::new(new.options.as_ref().map_or(0, String::len), move |tx| {
         tx.node(new.node)?;
         tx.execute(
-            "INSERT INTO subscriptions (node, no, resource, subid, state, options, created) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (node, no, resource) DO UPDATE SET \
-             subid = excluded.subid, state = excluded.state, options = excluded.options, created = excluded.created",
-            (new.node, new.no, &new.resource, &new.subid, &new.state, &new.options, new.created),
+            "INSERT INTO subscriptions (node, no, resource, subid, state, options, created, expires) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (node, no, resource, subid) DO UPDATE SET \
+             state = excluded.state, options = excluded.options, expires = excluded.expires",
+            (
+                new.node,
+                new.no,
+                &new.resource,
+                &new.subid,
+                &new.state,
+                &new.options,
+                new.created,
+                new.expires.map(Expiry::column),
+            ),
         )
         .map(drop)
     })
@@ -68,21 +113,22 @@ pub fn put(new: Subscription) -> Write {
 
 /// Ends a subscription. Does nothing when there is none.
 #[must_use]
-pub fn remove(node: NodeNo, no: JidNo, resource: String) -> Write {
+pub fn remove(node: NodeNo, no: JidNo, resource: String, subid: String) -> Write {
     Write::new(0, move |tx| {
         tx.execute(
-            "DELETE FROM subscriptions WHERE node = ?1 AND no = ?2 AND resource = ?3",
-            (node, no, &resource),
+            "DELETE FROM subscriptions WHERE node = ?1 AND no = ?2 AND resource = ?3 AND subid = ?4",
+            (node, no, &resource, &subid),
         )
         .map(drop)
     })
 }
 
 impl Reader {
-    /// All subscriptions to a node, by the subscriber's number, then resource.
+    /// All subscriptions to a node, by the subscriber's number, resource, then id.
     pub fn subscriptions(&self, node: NodeNo) -> Result<Vec<Subscription>, ReadError> {
-        let sql =
-            format!("SELECT {COLUMNS} FROM subscriptions s WHERE s.node = ?1 ORDER BY s.no, s.resource");
+        let sql = format!(
+            "SELECT {COLUMNS} FROM subscriptions s WHERE s.node = ?1 ORDER BY s.no, s.resource, s.subid"
+        );
         self.rows(&sql, [node], subscription)
     }
 
@@ -94,18 +140,59 @@ impl Reader {
         )
     }
 
-    /// All subscriptions of somebody to live nodes, by node, then resource.
+    /// All subscriptions of somebody to live nodes, by node, resource, then id.
     pub fn subscriptions_of(&self, no: JidNo) -> Result<Vec<SubscriptionOf>, ReadError> {
         let sql = format!(
             "SELECT {COLUMNS}, n.owner, n.name FROM subscriptions s JOIN nodes n ON n.no = s.node \
-             WHERE s.no = ?1 AND n.deleted = 0 ORDER BY s.node, s.resource"
+             WHERE s.no = ?1 AND n.deleted = 0 ORDER BY s.node, s.resource, s.subid"
         );
-        self.rows(&sql, [no], |row| {
-            Ok(SubscriptionOf {
-                subscription: subscription(row)?,
-                owner: row.get(7)?,
-                name: row.get(8)?,
-            })
-        })
+        self.rows(&sql, [no], subscription_of)
+    }
+
+    /// Subscriptions of somebody in this state to live nodes whose configuration holds a text, which is a pattern as `LIKE`
+    /// has them; by node.
+    pub fn subscriptions_where(
+        &self,
+        no: JidNo,
+        state: &str,
+        config: &str,
+    ) -> Result<Vec<SubscriptionOf>, ReadError> {
+        let sql = format!(
+            "SELECT {COLUMNS}, n.owner, n.name FROM subscriptions s JOIN nodes n ON n.no = s.node \
+             WHERE s.no = ?1 AND s.state = ?2 AND n.deleted = 0 AND n.config LIKE ?3 \
+             ORDER BY s.node, s.resource, s.subid"
+        );
+        self.rows(&sql, (no, state, format!("%{config}%")), subscription_of)
+    }
+
+    /// Whether somebody has at least this many subscriptions.
+    pub fn has_subscriptions(&self, no: JidNo, count: u32) -> Result<bool, ReadError> {
+        let sql = "SELECT count(*) FROM (SELECT 1 FROM subscriptions WHERE no = ?1 LIMIT ?2)";
+        Ok(self.count(sql, (no, count))? >= u64::from(count))
+    }
+
+    /// Up to `count` subscriptions to live nodes that have ended by this moment, those that ended first before the others.
+    pub fn ended_subscriptions(&self, by: Timestamp, count: u32) -> Result<Vec<SubscriptionOf>, ReadError> {
+        let sql = format!(
+            "SELECT {COLUMNS}, n.owner, n.name FROM subscriptions s JOIN nodes n ON n.no = s.node \
+             WHERE s.expires > 0 AND s.expires <= ?1 AND n.deleted = 0 ORDER BY s.expires LIMIT ?2"
+        );
+        self.rows(&sql, (by, count), subscription_of)
+    }
+
+    /// Up to `count` subscriptions to live nodes that last as long as their subscriber's presence.
+    pub fn passing_subscriptions(&self, count: u32) -> Result<Vec<SubscriptionOf>, ReadError> {
+        let sql = format!(
+            "SELECT {COLUMNS}, n.owner, n.name FROM subscriptions s JOIN nodes n ON n.no = s.node \
+             WHERE s.expires = 0 AND n.deleted = 0 LIMIT ?1"
+        );
+        self.rows(&sql, [count], subscription_of)
+    }
+
+    /// When the next subscription ends by itself.
+    pub fn next_end_of_subscription(&self) -> Result<Option<Timestamp>, ReadError> {
+        let sql = "SELECT s.expires FROM subscriptions s JOIN nodes n ON n.no = s.node \
+                   WHERE s.expires > 0 AND n.deleted = 0 ORDER BY s.expires LIMIT 1";
+        self.first(sql, [], |row| row.get(0))
     }
 }

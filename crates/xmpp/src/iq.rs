@@ -85,6 +85,8 @@ pub enum Answer {
     Payload(Vec<u8>),
     /// Known later, most often when a write is durable. The session's next stanza does not wait for it.
     Later(BoxFuture<'static, Answered>),
+    /// A refusal, with this element beside the error.
+    Refused(Vec<u8>, StanzaError),
     /// Nothing, and this once the result is on its way.
     EmptyThen(BoxFuture<'static, ()>),
 }
@@ -309,22 +311,35 @@ fn finish(server: &Server, session: &Session, stanza: &Stanza, answered: Answere
             reply(session, stanza, &[]);
             server.tasks.spawn(next);
         }
+        Ok(Answer::Refused(payload, error)) => {
+            server.metrics.errors.add(1);
+            let mut writer = answer_to(session, stanza, "error");
+            writer.raw(&payload);
+            error.write(&mut writer);
+            writer.close();
+            session.reply(writer.finish());
+        }
         Err(error) => refuse(server, session, stanza, &error),
     }
 }
 
-/// Writes a result: `from` is whom the request named, one's own account where it named nobody (RFC 6120 §8.1.2.1).
-fn reply(session: &Session, stanza: &Stanza, payload: &[u8]) {
+/// Begins a result or an error: `from` is whom the request named, one's own account where it named nobody (RFC 6120 §8.1.2.1).
+fn answer_to(session: &Session, stanza: &Stanza, kind: &str) -> Writer {
     let mut writer = Writer::new();
     writer
         .open("iq")
-        .attr("type", "result")
+        .attr("type", kind)
         .attr("id", &stanza.id().unwrap_or_default());
     writer.attr("to", session.jid.as_str());
     match stanza.to() {
         Some(from) => writer.attr("from", &from),
         None => writer.attr("from", session.jid.bare_str()),
     };
+    writer
+}
+
+fn reply(session: &Session, stanza: &Stanza, payload: &[u8]) {
+    let mut writer = answer_to(session, stanza, "result");
     writer.raw(payload).close();
     session.reply(writer.finish());
 }

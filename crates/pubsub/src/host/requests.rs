@@ -7,9 +7,9 @@ use bus::{Affiliation, NodeView, Subscriber, SubscriptionState};
 use wire::{BareJid, Jid};
 
 use super::computed::{Freshness, Spot};
-use super::subscribe::{address, find};
+use super::subscribe::{Changed, address, find};
 use super::{Accepted, Host};
-use crate::access::{Actor, may_administer, may_read};
+use crate::access::{Actor, may_moderate, may_read};
 use crate::error::PubsubError;
 
 /// Requests shown to an owner at a time.
@@ -45,11 +45,11 @@ impl Host {
     pub async fn requests_for(&self, actor: &Actor) -> Result<Vec<WaitingRequest>, PubsubError> {
         let no = actor.no;
         self.inner.store.wait(self.last_write()).await;
-        let word = Affiliation::Owner.as_str();
+        let words = [Affiliation::Owner.as_str(), Affiliation::Moderator.as_str()];
         let rows = self
             .inner
             .store
-            .read(move |reader| reader.requests_for(no, word, SHOWN))
+            .read(move |reader| reader.requests_for(no, words, SHOWN))
             .await?;
         let mut waiting = Vec::with_capacity(rows.len());
         for (node, row) in rows {
@@ -57,7 +57,7 @@ impl Host {
                 continue;
             };
             let view = self.plain_view(&owner, &node.name).await?;
-            let Some(view) = view.filter(|view| view.no == node.node && may_administer(no, view).is_ok())
+            let Some(view) = view.filter(|view| view.no == node.node && may_moderate(no, view).is_ok())
             else {
                 continue;
             };
@@ -91,22 +91,27 @@ impl Host {
         actor: &Actor,
         node: &str,
         verdict: &Verdict,
-    ) -> Result<Accepted<()>, PubsubError> {
+    ) -> Result<Accepted<Vec<Changed>>, PubsubError> {
         self.check_own(owner, node)?;
         let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
         let (spot, _) = self.enter(&owner, actor, node, Freshness::Now).await?;
         let no = self.inner.store.jids().find(verdict.jid.bare_str()).await?;
         self.within(&owner, &spot, |state| {
             let ready = state.node(&spot.name).ok_or(PubsubError::NodeNotFound)?;
-            may_administer(actor.no, &ready.view)?;
+            may_moderate(actor.no, &ready.view)?;
             let view = Arc::clone(&ready.view);
             let no = no.ok_or(PubsubError::NotSubscribed)?;
-            let there = find(&view, no, verdict.jid.resource(), verdict.subid.as_deref())
-                .map_err(|_| PubsubError::NotSubscribed)?
-                .clone();
-            if there.state != SubscriptionState::Pending {
-                return Err(PubsubError::NotSubscribed);
-            }
+            // An address has at most one request, but may have subscriptions beside it.
+            let is_meant = |one: &&Subscriber| {
+                one.state == SubscriptionState::Pending
+                    && one.resource.as_deref() == verdict.jid.resource()
+                    && verdict
+                        .subid
+                        .as_ref()
+                        .is_none_or(|subid| subid.parse() == Ok(one.subid))
+            };
+            let there = view.subscriptions_of(no).iter().find(is_meant);
+            let there = there.ok_or(PubsubError::NotSubscribed)?.clone();
             let (gone, granted) = if verdict.is_granted {
                 let granted = Subscriber {
                     state: SubscriptionState::Subscribed,
@@ -130,7 +135,7 @@ impl Host {
         &self,
         owner: &BareJid,
         who: &Actor,
-    ) -> Result<Vec<(Arc<str>, Jid)>, PubsubError> {
+    ) -> Result<Vec<(Arc<str>, Changed)>, PubsubError> {
         let Some(owner) = self.owner(owner).await? else {
             return Ok(Vec::new());
         };
@@ -170,19 +175,18 @@ impl Host {
                 for subscriber in view.subscriptions_of(who.no) {
                     gone.push((subscriber.clone(), address(&bare, subscriber)?));
                 }
-                let told: Vec<_> = gone
-                    .iter()
-                    .map(|(_, jid)| (Arc::clone(&view.name), jid.clone()))
-                    .collect();
                 if gone.is_empty() {
                     return Ok(None);
                 }
                 let accepted = self.change(&owner, state, &view, gone, Vec::new())?;
-                Ok::<_, PubsubError>(Some((accepted, told)))
+                Ok::<_, PubsubError>(Some(accepted))
             });
-            if let Some((accepted, told)) = changed.await?? {
-                accepted.durable.await?;
-                ended.extend(told);
+            if let Some(accepted) = changed.await?? {
+                let changed = accepted.durable.await?;
+                let named = changed
+                    .into_iter()
+                    .map(|changed| (Arc::from(name.as_str()), changed));
+                ended.extend(named);
             }
         }
         Ok(ended)

@@ -1,10 +1,13 @@
-//! Subscriptions: [XEP-0060](https://xmpp.org/extensions/xep-0060.html) §5.6, §6.1, §6.2, §8.8.
+//! Subscriptions: [XEP-0060](https://xmpp.org/extensions/xep-0060.html) §5.6, §6.1, §6.2.
 //!
-//! One address has at most one subscription to a node; subscribing again gives the one that is there.
+//! On the pubsub service each request makes a subscription, told from others of the same address by its id (§6.1.6).
+//! To the nodes of a person, to communities and to what belongs to an item an address has at most one, so that whoever
+//! asks twice follows once.
 
 use std::sync::Arc;
 
-use bus::{Event, NodeKind, NodeView, SubId, Subscriber, SubscriptionState};
+use bus::{Event, MICROBLOG, NodeKind, NodeView, SubId, SubscribeOptions, Subscriber, SubscriptionState};
+use format::form::{DataForm, FormType};
 use store::{JidNo, PostId, Write};
 use wire::{BareJid, Jid};
 
@@ -13,11 +16,15 @@ use super::made::one_write;
 use super::state::{Node, Owner, OwnerState};
 use super::steps::{Deliver, Touched};
 use super::{Accepted, Host, check_name};
-use crate::access::{Actor, may_administer, may_subscribe};
+use crate::access::{Actor, may_subscribe};
 use crate::error::PubsubError;
+use crate::options::{self, Words};
 
-/// Subscriptions to one node that one account may have, by its resources; each costs everybody who publishes there.
+/// Subscriptions to one node that one account may have, by its resources and ids; each costs everybody who publishes
+/// there.
 const MAX_OF_ONE: usize = 20;
+/// Subscriptions that one account may have in all.
+const MAX_OF_ACCOUNT: u32 = 20_000;
 
 /// A subscription as it is told on the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +41,17 @@ pub struct Subscription {
     pub subid: SubId,
 }
 
+/// A subscription whose state an owner, or time, has changed: whoever has it is to be told (§13.14).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// The subscriber.
+    pub jid: Jid,
+    /// Which of their subscriptions.
+    pub subid: SubId,
+    /// How far it has come; `None` where it is no more.
+    pub state: Option<SubscriptionState>,
+}
+
 impl Host {
     /// Subscribes an address of the actor's (§6.1). A full JID's subscription to a virtual node ends with its
     /// session.
@@ -47,12 +65,44 @@ impl Host {
         node: &str,
         jid: &Jid,
     ) -> Result<Accepted<Subscription>, PubsubError> {
+        let accepted = self.subscribe_choosing(owner, actor, node, jid, None).await?;
+        Ok(accepted.map(|(subscription, _)| subscription))
+    }
+
+    /// The same with options (§6.3.7). The form in the answer says which hold.
+    ///
+    /// # Errors
+    /// Every refusal of §6.1.3 and §6.3.6.2.
+    pub async fn subscribe_with_options(
+        &self,
+        owner: &BareJid,
+        actor: &Actor,
+        node: &str,
+        jid: &Jid,
+        options: &DataForm,
+    ) -> Result<Accepted<(Subscription, DataForm)>, PubsubError> {
+        if self.virtual_at(owner, node).is_some() {
+            return Err(PubsubError::Unsupported("subscription-options"));
+        }
+        self.subscribe_choosing(owner, actor, node, jid, Some(options))
+            .await
+    }
+
+    async fn subscribe_choosing(
+        &self,
+        owner: &BareJid,
+        actor: &Actor,
+        node: &str,
+        jid: &Jid,
+        options: Option<&DataForm>,
+    ) -> Result<Accepted<(Subscription, DataForm)>, PubsubError> {
         check_name(node)?;
         if jid.bare_str() != actor.jid.bare_str() {
             return Err(PubsubError::InvalidJid);
         }
         if let Some(which) = self.virtual_at(owner, node) {
-            return self.subscribe_virtual(owner, actor, &which, jid).await;
+            let accepted = self.subscribe_virtual(owner, actor, &which, jid).await?;
+            return Ok(accepted.map(|subscription| (subscription, DataForm::new(FormType::Result))));
         }
         let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
         let (spot, _) = self.enter(&owner, actor, node, Freshness::Settled).await?;
@@ -63,52 +113,80 @@ impl Host {
             .await?
             .ok_or(PubsubError::NodeNotFound)?;
         let reader = self.reader(actor, &view).await;
-        let sends_last = view.config.send_last != bus::SendLast::Never;
-        if sends_last {
+        if view.config.send_last != bus::SendLast::Never {
             self.fetch_last(&owner, &view).await?;
         }
+        let no = actor.no;
+        let has_many = self
+            .inner
+            .store
+            .read(move |reader| reader.has_subscriptions(no, MAX_OF_ACCOUNT));
+        let has_many = has_many.await?;
         self.within(&owner, &spot, |state| {
             let is_same = |no| no == view.no || view.no == UNWRITTEN;
             let ready = state.node(&spot.name).filter(|node| is_same(node.view.no));
             let ready = ready.ok_or(PubsubError::NodeNotFound)?;
             let allowed = may_subscribe(&reader, &ready.view)?;
             let view = Arc::clone(&ready.view);
-            let resource = jid.resource();
-            let there = view
-                .subscriptions_of(actor.no)
-                .iter()
-                .find(|one| one.resource.as_deref() == resource);
+            let all = view.subscriptions_of(actor.no);
+            let mut same = all.iter().filter(|one| one.resource.as_deref() == jid.resource());
+            let pending = same.clone().find(|one| one.state == SubscriptionState::Pending);
             // §6.1.3.7
-            if allowed == SubscriptionState::Pending
-                && there.is_some_and(|there| there.state == SubscriptionState::Pending)
-            {
+            if allowed == SubscriptionState::Pending && pending.is_some() {
                 return Err(PubsubError::PendingSubscription);
             }
+            // What waited for leave needs none any more, and is what is asked for.
+            let there = pending.or_else(|| same.next().filter(|_| !allows_several(&view)));
+            let before = there.map_or(&SubscribeOptions::DEFAULT, Subscriber::options);
+            let wanted = match options {
+                Some(form) => options::parse(form, before, words(&view), self.inner.clock.now())?,
+                None => *before,
+            };
+            if wanted.expire.is_some() {
+                self.will_end(actor.no, &view, &wanted);
+            }
+            let form = options::form(&wanted, words(&view), FormType::Result);
             if let Some(there) = there
                 && there.state == SubscriptionState::Subscribed
             {
-                // Written once more: the first time may not be decided yet.
-                let subscription = told(&view, there, jid);
-                let queued = self.queue(self.put_write(&view, there))?;
-                ready.last_ticket = queued.ticket;
-                let (events, touched) = (Vec::new(), Vec::new());
-                return Ok(self.finish(
-                    &owner,
-                    state,
-                    queued,
-                    Deliver::First,
-                    events,
-                    touched,
-                    subscription,
-                ));
+                // Written once more even if nothing changed: the first time may not be decided yet.
+                let now = there.clone().with_options(wanted);
+                let subscription = told(&view, &now, jid);
+                let value = (subscription, form);
+                return self.replace(&owner, state, &view, now, value);
             }
-            if there.is_none() && view.subscriptions_of(actor.no).len() >= MAX_OF_ONE {
+            if there.is_none() && (all.len() >= MAX_OF_ONE || has_many) {
                 return Err(PubsubError::TooManySubscriptions);
             }
-            let subscriber = self.new_subscriber(actor, jid, allowed);
-            self.add(&owner, state, &view, subscriber, jid)
+            let subscriber = match there {
+                Some(there) => Subscriber {
+                    state: allowed,
+                    ..there.clone()
+                },
+                None => self.new_subscriber(actor, jid, allowed),
+            };
+            let added = self.add(&owner, state, &view, subscriber.with_options(wanted), jid)?;
+            Ok(added.map(|subscription| (subscription, form)))
         })
         .await?
+    }
+
+    /// The step that writes a subscription again, with other options or none changed. Nobody is told.
+    pub(super) fn replace<T: Send + 'static>(
+        &self,
+        owner: &Arc<Owner>,
+        state: &mut OwnerState,
+        view: &Arc<NodeView>,
+        now: Subscriber,
+        value: T,
+    ) -> Result<Accepted<T>, PubsubError> {
+        let queued = self.queue(self.put_write(view, &now))?;
+        if let Some(node) = state.node(&view.name) {
+            node.view = Arc::new(with_subscriber(view, now));
+            node.last_ticket = queued.ticket;
+        }
+        let (events, touched) = (Vec::new(), Vec::new());
+        Ok(self.finish(owner, state, queued, Deliver::First, events, touched, value))
     }
 
     /// The step of a new subscription, or of a changed state.
@@ -149,10 +227,12 @@ impl Host {
         if let Some(item) = last
             && view.config.send_last != bus::SendLast::Never
             && subscriber.state == SubscriptionState::Subscribed
+            && !self.is_expired(&view, &item)
         {
             let to = bus::LastItemTo {
                 no: subscriber.no,
                 jid: jid.clone(),
+                subid: Some(subscriber.subid),
             };
             events.push(Event::LastItem {
                 view: Arc::clone(&view),
@@ -183,6 +263,7 @@ impl Host {
             resource: jid.resource().map(Arc::from),
             subid: SubId(self.inner.store.post_ids().next(self.inner.clock.now()).0),
             state,
+            options: None,
         }
     }
 
@@ -196,7 +277,7 @@ impl Host {
                 let at = self.inner.clock.now();
                 Some(store::notifications::followed(now.owner, no, at))
             }
-            (true, false) => Some(store::notifications::unfollowed(now.owner, no)),
+            (true, false) => Some(store::notifications::unfollowed(now.owner, no, MICROBLOG)),
             (true, true) | (false, false) => None,
         }
     }
@@ -208,8 +289,9 @@ impl Host {
             resource: subscriber.resource.as_deref().unwrap_or_default().to_owned(),
             subid: subscriber.subid.to_string(),
             state: subscriber.state.as_str().to_owned(),
-            options: None,
+            options: subscriber.options().to_text(),
             created: self.inner.clock.now(),
+            expires: subscriber.options().expire,
         })
     }
 
@@ -239,7 +321,8 @@ impl Host {
             let ready = state.node(&spot.name).ok_or(PubsubError::NodeNotFound)?;
             let view = Arc::clone(&ready.view);
             let subscriber = find(&view, actor.no, jid.resource(), subid)?.clone();
-            self.change(&owner, state, &view, vec![(subscriber, jid.clone())], Vec::new())
+            let ended = self.change(&owner, state, &view, vec![(subscriber, jid.clone())], Vec::new())?;
+            Ok(ended.map(drop))
         })
         .await?
     }
@@ -252,11 +335,11 @@ impl Host {
         view: &Arc<NodeView>,
         gone: Vec<(Subscriber, Jid)>,
         granted: Vec<(Subscriber, Jid)>,
-    ) -> Result<Accepted<()>, PubsubError> {
+    ) -> Result<Accepted<Vec<Changed>>, PubsubError> {
         let resource = |one: &Subscriber| one.resource.as_deref().unwrap_or_default().to_owned();
-        let ended = gone
-            .iter()
-            .map(|(one, _)| store::subscriptions::remove(view.no, one.no, resource(one)));
+        let ended = gone.iter().map(|(one, _)| {
+            store::subscriptions::remove(view.no, one.no, resource(one), one.subid.to_string())
+        });
         let writes = ended.chain(granted.iter().map(|(one, _)| self.put_write(view, one)));
         let mut writes: Vec<_> = writes.collect();
         let mut now = NodeView::clone(view);
@@ -282,6 +365,7 @@ impl Host {
         }
         let mut events = Vec::with_capacity(gone.len() + granted.len());
         let mut touched = Vec::with_capacity(gone.len() + granted.len());
+        let told = told_changes(&gone, &granted);
         for (subscriber, jid) in gone {
             let view = Arc::clone(&view);
             events.push(Event::Unsubscribed {
@@ -308,7 +392,7 @@ impl Host {
                 jid,
             });
         }
-        Ok(self.finish(owner, state, queued, Deliver::First, events, touched, ()))
+        Ok(self.finish(owner, state, queued, Deliver::First, events, touched, told))
     }
 
     /// The actor's subscriptions at one address (§5.6).
@@ -365,100 +449,66 @@ impl Host {
         }
         Ok(all)
     }
+}
 
-    /// All subscriptions to a node, for its owners (§8.8.1).
-    ///
-    /// # Errors
-    /// `Forbidden` to all but owners.
-    pub async fn subscribers(
-        &self,
-        owner: &BareJid,
-        actor: &Actor,
-        node: &str,
-    ) -> Result<Vec<Subscription>, PubsubError> {
-        self.check_own(owner, node)?;
-        let view = self.owned_view(owner, actor, node).await?;
-        let mut numbers: Vec<JidNo> = view.subscribers.iter().map(|one| one.no).collect();
-        numbers.dedup();
-        let addresses = self.addresses(&numbers).await?;
-        view.subscribers
-            .iter()
-            .map(|one| {
-                let bare = addresses.get(&one.no).ok_or(PubsubError::Storage)?;
-                Ok(told(&view, one, &address(bare, one)?))
-            })
-            .collect()
-    }
+/// What those are to be told whose subscriptions end, or are in another state.
+pub(super) fn told_changes(gone: &[(Subscriber, Jid)], granted: &[(Subscriber, Jid)]) -> Vec<Changed> {
+    let changed = |one: &Subscriber, jid: &Jid, state| Changed {
+        jid: jid.clone(),
+        subid: one.subid,
+        state,
+    };
+    let ended = gone.iter().map(|(one, jid)| changed(one, jid, None));
+    let begun = granted
+        .iter()
+        .map(|(one, jid)| changed(one, jid, Some(one.state)));
+    ended.chain(begun).collect()
+}
 
-    /// Grants, or with `None` removes, subscriptions to a node (§8.8.2). Nobody is subscribed who did not ask.
-    ///
-    /// # Errors
-    /// `Forbidden` to all but owners; `NotSubscribed` for an address without subscription.
-    pub async fn set_subscribers(
-        &self,
-        owner: &BareJid,
-        actor: &Actor,
-        node: &str,
-        changes: &[(Jid, Option<SubscriptionState>)],
-    ) -> Result<Accepted<()>, PubsubError> {
-        self.check_own(owner, node)?;
-        let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
-        let mut numbers = Vec::with_capacity(changes.len());
-        for (jid, _) in changes {
-            // Who was never met subscribes to nothing, and is not given a number for being named here.
-            let no = self.inner.store.jids().find(jid.bare_str()).await?;
-            numbers.push(no.ok_or(PubsubError::NotSubscribed)?);
-        }
-        let (spot, _) = self.enter(&owner, actor, node, Freshness::Now).await?;
-        self.within(&owner, &spot, |state| {
-            let ready = state.node(&spot.name).ok_or(PubsubError::NodeNotFound)?;
-            may_administer(actor.no, &ready.view)?;
-            let view = Arc::clone(&ready.view);
-            let (mut gone, mut granted) = (Vec::new(), Vec::new());
-            for ((jid, wanted), no) in changes.iter().zip(&numbers) {
-                let there = find(&view, *no, jid.resource(), None)?.clone();
-                match wanted {
-                    None => gone.push((there, jid.clone())),
-                    Some(wanted) if *wanted != there.state => {
-                        granted.push((
-                            Subscriber {
-                                state: *wanted,
-                                ..there
-                            },
-                            jid.clone(),
-                        ));
-                    }
-                    Some(_) => {}
-                }
-            }
-            self.change(&owner, state, &view, gone, granted)
-        })
-        .await?
+/// Whether an address may have several subscriptions to a node.
+pub(super) fn allows_several(view: &NodeView) -> bool {
+    view.kind == NodeKind::Service && !view.is_community()
+}
+
+/// Whether a node's items can be told in words.
+pub(super) fn words(view: &NodeView) -> Words {
+    if view.has_posts() {
+        Words::Known
+    } else {
+        Words::Unknown
     }
 }
 
-/// The subscription of an address, which must be the one of this id if an id is given.
+/// The subscription of an address: the only one, or that of this id.
 pub(super) fn find<'v>(
     view: &'v NodeView,
     no: JidNo,
     resource: Option<&str>,
     subid: Option<&str>,
 ) -> Result<&'v Subscriber, PubsubError> {
-    let mut all = view.subscriptions_of(no).iter();
-    let there = all
-        .find(|one| one.resource.as_deref() == resource)
-        .ok_or(PubsubError::NotSubscribed)?;
-    match subid {
-        Some(subid) if subid.parse() != Ok(there.subid) => Err(PubsubError::InvalidSubid),
-        _ => Ok(there),
-    }
+    let all = view.subscriptions_of(no).iter();
+    let mut same = all.filter(|one| one.resource.as_deref() == resource);
+    let first = same.next().ok_or(PubsubError::NotSubscribed)?;
+    let Some(subid) = subid else {
+        return match same.next() {
+            None => Ok(first),
+            // §6.2.3.1
+            Some(_) => Err(PubsubError::SubidRequired),
+        };
+    };
+    std::iter::once(first)
+        .chain(same)
+        .find(|one| subid.parse() == Ok(one.subid))
+        .ok_or(PubsubError::InvalidSubid)
 }
 
 /// The node with one subscription added, or replaced.
 pub(super) fn with_subscriber(view: &NodeView, subscriber: Subscriber) -> NodeView {
     let no = subscriber.no;
     let mut mine = view.subscribers.of(no).to_vec();
-    match mine.binary_search_by(|one| one.resource.cmp(&subscriber.resource)) {
+    match mine
+        .binary_search_by(|one| (&one.resource, one.subid).cmp(&(&subscriber.resource, subscriber.subid)))
+    {
         Ok(at) => mine[at] = subscriber,
         Err(at) => mine.insert(at, subscriber),
     }
@@ -471,7 +521,7 @@ pub(super) fn with_subscriber(view: &NodeView, subscriber: Subscriber) -> NodeVi
 /// The node without one subscription.
 pub(super) fn without_subscriber(view: &NodeView, gone: &Subscriber) -> NodeView {
     let mut mine = view.subscribers.of(gone.no).to_vec();
-    mine.retain(|one| one != gone);
+    mine.retain(|one| one.subid != gone.subid || one.resource != gone.resource);
     NodeView {
         subscribers: view.subscribers.with_all_of(gone.no, &mine),
         ..view.clone()

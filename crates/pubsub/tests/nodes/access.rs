@@ -10,7 +10,7 @@ use pubsub::form::NODE_CONFIG;
 use pubsub::{Actor, ItemsQuery, Relation};
 use wire::Jid;
 
-use crate::world::{World, form};
+use crate::world::{World, form, wanted};
 
 /// Everything that the right to read may depend on.
 #[derive(Clone, Debug)]
@@ -27,6 +27,7 @@ fn cases() -> impl Strategy<Value = Case> {
     let access = prop::sample::select(vec!["open", "presence", "roster", "authorize", "whitelist"]);
     let affiliation = prop::sample::select(vec![
         Affiliation::Owner,
+        Affiliation::Moderator,
         Affiliation::Publisher,
         Affiliation::PublishOnly,
         Affiliation::Member,
@@ -49,7 +50,7 @@ fn cases() -> impl Strategy<Value = Case> {
 fn allowed(case: &Case) -> bool {
     match case.affiliation {
         Affiliation::Outcast | Affiliation::PublishOnly => false,
-        Affiliation::Owner | Affiliation::Publisher | Affiliation::Member => true,
+        Affiliation::Owner | Affiliation::Moderator | Affiliation::Publisher | Affiliation::Member => true,
         Affiliation::None => match case.access {
             "open" => true,
             "presence" => case.has_presence,
@@ -126,7 +127,7 @@ async fn play(case: Case) {
             "{case:?}"
         );
         if case.is_approved {
-            let approved = [(bare, Some(SubscriptionState::Subscribed))];
+            let approved = [wanted(&bare, Some(SubscriptionState::Subscribed))];
             host.set_subscribers(&owner, &romeo, MICROBLOG, &approved)
                 .await
                 .unwrap()
@@ -159,7 +160,7 @@ async fn every_path(world: &World, romeo: &Actor, juliet: &Actor) -> [bool; 6] {
     let by_id = world
         .read(romeo, juliet, MICROBLOG, ItemsQuery::Ids(vec!["1".into()]))
         .await;
-    let ids = host.item_ids(&owner, juliet, MICROBLOG).await;
+    let ids = host.item_ids(&owner, juliet, MICROBLOG, None).await;
     let before = world.sink.take().len();
     host.send_last_items(&owner, juliet, &|_: &str| true).await;
     let sent = world
@@ -169,16 +170,17 @@ async fn every_path(world: &World, romeo: &Actor, juliet: &Actor) -> [bool; 6] {
         .any(|event| matches!(event, Event::LastItem { .. }));
     let _ = before;
     let listed = host
-        .nodes(&owner, juliet)
+        .nodes(&owner, juliet, None)
         .await
         .unwrap()
+        .nodes
         .iter()
         .any(|node| *node.name == *MICROBLOG);
     [
         by_rule,
         all.is_ok_and(|page| page.items.len() == 1),
         by_id.is_ok_and(|page| page.items.len() == 1),
-        ids.is_ok_and(|ids| ids.len() == 1),
+        ids.is_ok_and(|page| page.ids.len() == 1),
         sent,
         listed,
     ]

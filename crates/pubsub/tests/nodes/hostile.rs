@@ -5,7 +5,7 @@ use pubsub::form::NODE_CONFIG;
 use pubsub::{Actor, ItemsQuery, PubsubError};
 use wire::{BareJid, Jid};
 
-use crate::world::{World, form, note};
+use crate::world::{World, form, note, wanted};
 
 async fn subscribe(
     world: &World,
@@ -55,12 +55,17 @@ async fn strangers_are_not_remembered_for_being_named() {
     let juliet = world.account("juliet", AccessModel::Open).await;
     let blog = romeo.jid.bare();
     let stranger = BareJid::parse("nobody@elsewhere.example").unwrap();
-    let changes = [(stranger.clone().into(), Some(SubscriptionState::Subscribed))];
+    let changes = [wanted(
+        &stranger.clone().into(),
+        Some(SubscriptionState::Subscribed),
+    )];
     let set = world
         .host
         .set_subscribers(&blog, &romeo, MICROBLOG, &changes)
-        .await;
-    assert_eq!(set.err(), Some(PubsubError::NotSubscribed));
+        .await
+        .unwrap();
+    let modified = set.durable.await.unwrap();
+    assert_eq!((modified.changed.len(), modified.refused.len()), (0, 1));
     let members = [(stranger.clone(), Affiliation::Member)];
     let set = world
         .host

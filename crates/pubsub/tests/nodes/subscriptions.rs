@@ -5,7 +5,7 @@ use pubsub::form::NODE_CONFIG;
 use pubsub::{PubsubError, Relation};
 use wire::Jid;
 
-use crate::world::{World, entry, form, note};
+use crate::world::{World, entry, form, note, wanted};
 
 const NOTES: &str = "urn:example:note";
 
@@ -88,7 +88,7 @@ async fn requests_that_an_owner_approves() {
         world.ids(&romeo, &juliet, MICROBLOG).await.err(),
         Some(PubsubError::PendingSubscription)
     );
-    let approved = [(bare.clone(), Some(SubscriptionState::Subscribed))];
+    let approved = [wanted(&bare, Some(SubscriptionState::Subscribed))];
     let by_juliet = host.set_subscribers(&owner, &juliet, MICROBLOG, &approved).await;
     assert_eq!(by_juliet.err(), Some(PubsubError::Forbidden));
     host.set_subscribers(&owner, &romeo, MICROBLOG, &approved)
@@ -98,7 +98,7 @@ async fn requests_that_an_owner_approves() {
         .await
         .unwrap();
     assert_eq!(world.ids(&romeo, &juliet, MICROBLOG).await.unwrap(), ["1"]);
-    let removed = [(bare, None)];
+    let removed = [wanted(&bare, None)];
     host.set_subscribers(&owner, &romeo, MICROBLOG, &removed)
         .await
         .unwrap()

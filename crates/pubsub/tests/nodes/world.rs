@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bus::{AccessModel, Event, EventSink, MICROBLOG, PublishKind};
+use bus::{AccessModel, Event, EventSink, MICROBLOG, PublishKind, SubscriptionState};
 use format::form::{DataForm, Field, FormType};
 use parking_lot::Mutex;
 use pubsub::{
-    Accepted, Actor, Blocking, Host, ItemsPage, ItemsQuery, NewItem, PubsubError, Relation, Relations,
-    Settings,
+    Accepted, Actor, Blocking, Change, Host, ItemsPage, ItemsQuery, NewItem, PubsubError, Relation,
+    Relations, Settings, Wanted,
 };
 use store::accounts::{self, Account, AccountState};
 use store::{BoxFuture, Clock, JidNo, Options, Store, Timestamp};
@@ -347,6 +347,15 @@ pub fn entry(text: &str) -> String {
 /// A payload that means nothing here.
 pub fn note(text: &str) -> String {
     format!("<note xmlns='urn:example:note'>{text}</note>")
+}
+
+/// What an owner wants of all subscriptions of an address.
+pub fn wanted(jid: &Jid, state: Option<SubscriptionState>) -> Wanted {
+    Wanted {
+        jid: jid.clone(),
+        subid: None,
+        change: state.map_or(Change::End, Change::To),
+    }
 }
 
 /// A submitted form of this type.

@@ -374,6 +374,7 @@ async fn a_node_is_unique_among_the_living_and_has_people() {
         state: "subscribed".into(),
         options: None,
         created: START,
+        expires: None,
     };
     let all = [
         subscription(first, 5, ""),
@@ -452,7 +453,7 @@ async fn a_node_is_unique_among_the_living_and_has_people() {
     );
     assert_eq!(store.read(move |r| r.node_count(romeo)).await.unwrap(), 2);
     store
-        .write(subscriptions::remove(other, JidNo(5), String::new()))
+        .write(subscriptions::remove(other, JidNo(5), String::new(), "1".into()))
         .await
         .unwrap();
     store.write(affiliations::remove(other, JidNo(5))).await.unwrap();

@@ -104,6 +104,7 @@ async fn full_life(store: &Store, localpart: &str) -> JidNo {
             state: "subscribed".into(),
             options: None,
             created: START,
+            expires: None,
         };
         pending.push(store.write(subscriptions::put(subscription)));
         pending.push(store.write(affiliations::set(blog, JidNo(1_000 + n), "member".into())));

@@ -3,6 +3,7 @@
 //! Payloads are self-contained already; they are copied, not parsed.
 
 use std::cell::OnceCell;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -36,7 +37,7 @@ pub(super) fn is_told(event: &Event) -> bool {
         Event::LastItem { .. } => true,
         Event::Purged { view } => view.config.notify_retract,
         Event::NodeConfigured { view, .. } => view.config.notify_config,
-        Event::NodeDeleted { view } => view.config.notify_delete,
+        Event::NodeDeleted { view, .. } => view.config.notify_delete,
         Event::Subscribed { view, subscriber, .. } => {
             view.config.notify_sub || subscriber.state == SubscriptionState::Pending
         }
@@ -50,8 +51,91 @@ pub(super) fn is_for_owners(event: &Event) -> bool {
     matches!(event, Event::Subscribed { .. } | Event::Unsubscribed { .. })
 }
 
+/// An event as the subscribers of its own node get it, in what it differs by their options.
+pub(super) struct Own {
+    /// As nearly everybody gets it.
+    pub(super) out: Arc<SharedOut>,
+    /// Where in the tail a text for people stands, if there is one.
+    body: Option<Range<usize>>,
+    /// Whether the ids of several subscriptions are told with it (§7.1.2.4, §7.2.2.2).
+    has_headers: bool,
+}
+
+impl Own {
+    /// The event as its node's subscribers get it.
+    pub(super) fn new(event: &Event) -> Own {
+        let out = of_node(event);
+        let is_post = matches!(
+            event,
+            Event::Published {
+                kind: PublishKind::New,
+                ..
+            }
+        );
+        let body = if is_post { body_of(&out.tail) } else { None };
+        let has_headers = matches!(event, Event::Published { .. } | Event::Retracted { .. });
+        Own {
+            out,
+            body,
+            has_headers,
+        }
+    }
+
+    /// As it is for a session that these subscriptions reach, without a text for people where none of them wants it
+    /// (§13.8), and with the ids of all where there are several.
+    pub(super) fn by(&self, subscriptions: &[&Subscriber], is_interested: bool) -> Arc<SharedOut> {
+        let wants_body = is_interested || subscriptions.iter().any(|one| one.options().include_body);
+        let is_mute = self.body.is_some() && !wants_body;
+        let is_several = self.has_headers && subscriptions.len() > 1;
+        if !is_mute && !is_several {
+            return Arc::clone(&self.out);
+        }
+        let mut tail = self.out.tail.to_vec();
+        if is_several && tail.ends_with(END) {
+            tail.truncate(tail.len() - END.len());
+            let mut writer = Writer::appending(tail);
+            writer.open("headers").ns(SHIM);
+            for one in subscriptions {
+                writer
+                    .open("header")
+                    .attr("name", "SubID")
+                    .text(&one.subid.to_string())
+                    .close();
+            }
+            writer.close();
+            tail = writer.finish();
+            tail.extend_from_slice(END);
+        }
+        if let Some(body) = self.body.clone().filter(|_| is_mute) {
+            tail.drain(body);
+        }
+        Arc::new(SharedOut {
+            address: self.out.address,
+            head: self.out.head.clone(),
+            tail: tail.into(),
+        })
+    }
+}
+
+/// XEP-0131: Stanza Headers and Internet Metadata.
+const SHIM: &str = "http://jabber.org/protocol/shim";
+const END: &[u8] = b"</message>";
+
+/// Where the text for people stands that [`write_body`] has written: first of all, so that nothing else is taken for it.
+fn body_of(tail: &[u8]) -> Option<Range<usize>> {
+    const OPEN: &[u8] = b"<body>";
+    const CLOSE: &[u8] = b"</body>";
+    let find = |what: &[u8]| tail.windows(what.len()).position(|part| part == what);
+    let first = tail.iter().position(|byte| *byte == b'<')?;
+    let is_first = tail[first..].starts_with(OPEN);
+    is_first
+        .then(|| find(CLOSE))
+        .flatten()
+        .map(|end| first..end + CLOSE.len())
+}
+
 /// The event as the subscribers of its own node get it.
-pub(super) fn of_node(event: &Event) -> Arc<SharedOut> {
+fn of_node(event: &Event) -> Arc<SharedOut> {
     let view = event.view();
     let mut writer = begin(view.owner_jid.as_str(), view.config.notification_type);
     match event {
@@ -90,20 +174,25 @@ pub(super) fn of_node(event: &Event) -> Arc<SharedOut> {
             open_event(&mut writer);
             writer.open("purge").attr("node", &view.name).close();
         }
-        Event::NodeDeleted { .. } => {
+        Event::NodeDeleted { redirect, .. } => {
             open_event(&mut writer);
-            writer.open("delete").attr("node", &view.name).close();
+            writer.open("delete").attr("node", &view.name);
+            if let Some(uri) = redirect {
+                writer.open("redirect").attr("uri", uri).close();
+            }
+            writer.close();
         }
         Event::Subscribed { subscriber, jid, .. } if subscriber.state == SubscriptionState::Pending => {
             return request(view, subscriber, jid);
         }
         Event::Subscribed { subscriber, jid, .. } => {
             open_event(&mut writer);
-            approval::write_state(&mut writer, &view.name, jid, Some(subscriber.state));
+            let state = Some(subscriber.state);
+            approval::write_state(&mut writer, &view.name, jid, subscriber.subid, state);
         }
-        Event::Unsubscribed { jid, .. } => {
+        Event::Unsubscribed { subscriber, jid, .. } => {
             open_event(&mut writer);
-            approval::write_state(&mut writer, &view.name, jid, None);
+            approval::write_state(&mut writer, &view.name, jid, subscriber.subid, None);
         }
         Event::NodeConfigured { .. } | Event::NodeCreated { .. } | Event::AffiliationChanged { .. } => {
             open_event(&mut writer);

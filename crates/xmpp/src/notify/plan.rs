@@ -3,7 +3,9 @@
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-use bus::{AccessModel, Affiliation, Event, HOME, NodeKind, NodeView, SubscriptionState, What};
+use bus::{
+    AccessModel, Affiliation, Event, HOME, NodeKind, NodeView, SubId, Subscriber, SubscriptionState, What,
+};
 use pubsub::{Reader, Relation, access};
 use social::{HomeRoute, Routes};
 use store::JidNo;
@@ -20,7 +22,7 @@ use crate::session::mailbox::{Outgoing, SharedOut};
 pub(super) struct Plan {
     view: Arc<NodeView>,
     /// The node's own event, unless its subscribers are not to be told.
-    own: Option<Arc<SharedOut>>,
+    own: Option<message::Own>,
     /// The same in home timelines.
     home: Option<Arc<SharedOut>>,
     /// Accounts that are online and may be concerned; served from the end.
@@ -40,10 +42,10 @@ pub(super) struct Plan {
 enum Audience {
     /// Its subscribers, and the contacts of a person's node.
     Readers,
-    /// Its owners.
+    /// Those who keep order there: its owners and moderators.
     Owners,
-    /// This address alone.
-    Only(Jid),
+    /// This address alone, by the options of this subscription of its account if it follows from one.
+    Only(Jid, Option<SubId>),
 }
 
 /// What a kind of client wants of this event, by the address of its capabilities. There are few kinds.
@@ -89,7 +91,7 @@ impl Plan {
             return None;
         }
         let (audience, accounts) = match event {
-            Event::LastItem { to, .. } => (Audience::Only(to.jid.clone()), vec![to.no]),
+            Event::LastItem { to, .. } => (Audience::Only(to.jid.clone(), to.subid), vec![to.no]),
             _ if message::is_for_owners(event) => (Audience::Owners, owners(server, view)),
             _ => (Audience::Readers, concerned(server, view, roster.as_deref())),
         };
@@ -117,7 +119,7 @@ impl Plan {
             (None, None)
         } else {
             (
-                is_told.then(|| message::of_node(event)),
+                is_told.then(|| message::Own::new(event)),
                 at_home(event, &routes, &payload),
             )
         };
@@ -155,6 +157,11 @@ impl Plan {
                 {
                     continue;
                 }
+                if let Some((speaker, jid)) = &self.speaker
+                    && server.blocks.blocks(no, *speaker, jid)
+                {
+                    continue;
+                }
                 to_subscriber(server, no, resource.as_deref(), &out);
             } else {
                 return false;
@@ -183,6 +190,7 @@ impl Plan {
             .speaker
             .as_ref()
             .and_then(|(speaker, jid)| Some((server.blocks.between(*speaker, no)?, jid)));
+        let mut reaching: Vec<&Subscriber> = Vec::new();
         for session in server.registry.sessions(no).iter() {
             if let (Some(between), Some(owner)) = (&between, &owner)
                 && between.parts(owner, &session.jid)
@@ -200,36 +208,43 @@ impl Plan {
                 .kinds
                 .wants(known.as_ref().and_then(|(_, caps)| caps.as_ref()), &view.name);
             let is_reachable = priority.is_some_and(|own| own >= 0);
+            let show = session.routing.show();
             match &self.audience {
                 Audience::Readers => {}
                 Audience::Owners => {
                     if is_reachable {
-                        send(server, session, self.own.as_ref());
+                        send(server, session, self.own.as_ref().map(|own| &own.out));
                     }
                     continue;
                 }
-                Audience::Only(only) => {
-                    if only.resource().map_or(is_reachable, |_| *only == session.jid) {
-                        send(server, session, self.own.as_ref());
+                Audience::Only(only, subid) => {
+                    let mut by = subscriptions.iter().filter(|one| Some(one.subid) == *subid);
+                    let is_wanted = subid.is_none() || by.any(|one| one.options().reaches(show));
+                    if is_wanted && only.resource().map_or(is_reachable, |_| *only == session.jid) {
+                        send(server, session, self.own.as_ref().map(|own| &own.out));
                     }
                     continue;
                 }
             }
-            let is_explicit = subscriptions.iter().any(|one| {
-                one.state == SubscriptionState::Subscribed
-                    && match one.resource.as_deref() {
-                        // XEP-0060 §6.1.6: a bare address means the available resources, as for a headline.
-                        None => is_reachable,
-                        Some(resource) => session.jid.resource() == Some(resource),
-                    }
-            });
+            reaching.clear();
+            reaching.extend(subscriptions.iter().filter(|one| {
+                let is_addressed = match one.resource.as_deref() {
+                    // A bare address means the available resources, as for a headline.
+                    None => is_reachable,
+                    Some(resource) => session.jid.resource() == Some(resource),
+                };
+                one.state == SubscriptionState::Subscribed && is_addressed && one.options().reaches(show)
+            }));
+            let is_explicit = !reaching.is_empty();
             let at_home = in_home && wants.home;
             if at_home {
                 send(server, session, self.home.as_ref());
             }
             // XEP-0163 §4.3.2: each session once, however many reasons there are.
-            if (wants.node && (is_contact || is_explicit)) || (is_explicit && !at_home) {
-                send(server, session, self.own.as_ref());
+            let is_interested = wants.node && is_contact;
+            if is_interested || (is_explicit && (wants.node || !at_home)) {
+                let out = self.own.as_ref().map(|own| own.by(&reaching, is_interested));
+                send(server, session, out.as_ref());
             }
         }
     }
@@ -285,7 +300,9 @@ fn speaker(server: &Server, event: &Event) -> Option<(JidNo, Jid)> {
             let no = server.store.jids().number_cached(author.as_str())?;
             Some((no, author.into()))
         }
-        Event::Published { view, item, .. } if matches!(view.kind, NodeKind::Computed(_)) => {
+        Event::Published { view, item, .. }
+            if matches!(view.kind, NodeKind::Computed(_)) || view.is_community() =>
+        {
             Some((item.publisher, item.publisher_jid.clone().into()))
         }
         _ => None,
@@ -316,13 +333,13 @@ fn concerned(server: &Server, view: &NodeView, roster: Option<&Held>) -> Vec<Jid
     online
 }
 
-/// The owners who are online.
+/// The owners and moderators who are online.
 fn owners(server: &Server, view: &NodeView) -> Vec<JidNo> {
     let person = (view.kind == NodeKind::Pep).then_some(view.owner);
     let affiliated = view
         .affiliations
         .iter()
-        .filter(|(_, affiliation)| *affiliation == Affiliation::Owner);
+        .filter(|(_, affiliation)| matches!(affiliation, Affiliation::Owner | Affiliation::Moderator));
     let mut online = Vec::new();
     server
         .registry

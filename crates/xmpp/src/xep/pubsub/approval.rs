@@ -1,11 +1,11 @@
 //! Requests to subscribe that wait for an owner's approval: XEP-0060 §8.6,
-//! <https://xmpp.org/extensions/xep-0060.html#owner-subreq>, and telling subscribers what became of them (§12.21).
+//! <https://xmpp.org/extensions/xep-0060.html#owner-subreq>, and telling subscribers what became of them (§13.14).
 
 use std::sync::Arc;
 
-use bus::{NodeView, Subscriber, SubscriptionState};
+use bus::{NodeView, SubId, Subscriber, SubscriptionState};
 use format::form::{DataForm, Field, FieldType, FormType};
-use pubsub::Verdict;
+use pubsub::{Changed, Verdict};
 use wire::{BareJid, Jid, Stanza, StanzaError, Writer, ns};
 
 use super::errors::on_the_wire;
@@ -106,9 +106,8 @@ async fn decide(
         .answer_request(owner, &actor, &node, &verdict)
         .await
         .map_err(on_the_wire)?;
-    accepted.durable.await.map_err(on_the_wire)?;
-    let state = verdict.is_granted.then_some(SubscriptionState::Subscribed);
-    tell(server, owner, &node, &[(verdict.jid, state)]).await;
+    let changed = accepted.durable.await.map_err(on_the_wire)?;
+    tell(server, owner, &node, &changed).await;
     Ok(())
 }
 
@@ -150,8 +149,8 @@ pub(crate) fn relation_changed(server: &Arc<Server>, owner: BareJid, who: pubsub
     tasks.spawn(async move {
         match server.host.end_unreadable(&owner, &who).await {
             Ok(ended) => {
-                for (node, jid) in ended {
-                    tell(&server, &owner, &node, &[(jid, None)]).await;
+                for (node, changed) in ended {
+                    tell(&server, &owner, &node, &[changed]).await;
                 }
             }
             Err(error) => tracing::warn!(%error, "subscriptions of a former contact stay"),
@@ -159,14 +158,9 @@ pub(crate) fn relation_changed(server: &Arc<Server>, owner: BareJid, who: pubsub
     });
 }
 
-/// §12.21: tells subscribers what an owner decided about them.
-pub(super) async fn tell(
-    server: &Server,
-    owner: &BareJid,
-    node: &str,
-    changes: &[(Jid, Option<SubscriptionState>)],
-) {
-    for (jid, state) in changes {
+/// §13.14: tells subscribers what was decided about them; who is granted what they asked for also gets the last item.
+pub(crate) async fn tell(server: &Server, owner: &BareJid, node: &str, changes: &[Changed]) {
+    for Changed { jid, subid, state } in changes {
         let mut writer = Writer::new();
         writer
             .open("message")
@@ -174,19 +168,29 @@ pub(super) async fn tell(
             .attr("to", jid.as_str())
             .attr("type", "headline");
         writer.open("event").ns(ns::PUBSUB_EVENT);
-        write_state(&mut writer, node, jid, *state);
+        write_state(&mut writer, node, jid, *subid, *state);
         send_from_service(server, jid, &writer.finish().into()).await;
+    }
+    if let Err(error) = server.host.send_last_to_granted(owner, node, changes).await {
+        tracing::debug!(%error, "a last item was not sent");
     }
 }
 
-/// Writes `<subscription/>` as notifications have it.
-pub(crate) fn write_state(writer: &mut Writer, node: &str, jid: &Jid, state: Option<SubscriptionState>) {
+/// Writes `<subscription/>` as notifications have it, with the id that tells it from others (§6.1.6).
+pub(crate) fn write_state(
+    writer: &mut Writer,
+    node: &str,
+    jid: &Jid,
+    subid: SubId,
+    state: Option<SubscriptionState>,
+) {
     let state = state.map_or("none", SubscriptionState::as_str);
     writer
         .open("subscription")
         .attr("node", node)
         .attr("jid", jid.as_str())
         .attr("subscription", state)
+        .attr("subid", &subid.to_string())
         .close();
 }
 
