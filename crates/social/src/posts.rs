@@ -235,6 +235,17 @@ impl<'a> Sight<'a> {
         Ok(author.is_some_and(|author| !self.is_parted(which, other.publisher, &author)))
     }
 
+    /// Whether whoever may read a post's node is told of it there: of a boost, who gets the original from its author.
+    pub(crate) async fn may_tell(&mut self, post: &Post) -> Result<bool, PubsubError> {
+        let Some(original) = post.links.boost_of else {
+            return Ok(true);
+        };
+        match post.original.as_ref().filter(|other| other.number == original) {
+            Some(other) => self.may_see(&Virtual::Home, other).await,
+            None => Ok(false),
+        }
+    }
+
     /// Whether the reader may read another item.
     pub(crate) async fn may_read(&mut self, other: &Other) -> Result<bool, PubsubError> {
         Ok(self.view(&other.home).await?.is_some())
@@ -288,7 +299,7 @@ impl<'a> Sight<'a> {
 pub(crate) fn holds_posts(view: &NodeView) -> bool {
     match &view.kind {
         NodeKind::Computed(computed) => computed.what == What::Comments,
-        NodeKind::Pep | NodeKind::Service | NodeKind::Virtual(_) => view.is_microblog(),
+        NodeKind::Pep | NodeKind::Service | NodeKind::Virtual(_) => view.is_feed(),
     }
 }
 
@@ -296,7 +307,7 @@ pub(crate) fn holds_posts(view: &NodeView) -> bool {
 fn lists(which: &Virtual, post: &Post) -> bool {
     match which {
         Virtual::Home | Virtual::Thread(_) => true,
-        Virtual::PublicStream | Virtual::Tag(_) => post.row.in_public,
+        Virtual::PublicStream | Virtual::Tag(_) | Virtual::Search(_) => post.row.in_public,
         // What answered to something that is gone is a post like any other.
         Virtual::Posts => post.root.is_none(),
         Virtual::Replies => post.root.is_some(),
@@ -304,13 +315,20 @@ fn lists(which: &Virtual, post: &Post) -> bool {
     }
 }
 
+/// Whether posts of this node are found by their words where everybody may search.
+pub(crate) fn is_in_search(view: &NodeView) -> bool {
+    view.is_feed()
+}
+
 /// Whether a virtual node shows items of this node now. What was public and is no more leaves the public ones.
 fn shows(which: &Virtual, view: &NodeView) -> bool {
     match which {
-        Virtual::Home | Virtual::Posts => view.is_microblog(),
+        Virtual::Home => view.is_feed(),
+        Virtual::Posts => view.is_microblog(),
         Virtual::Thread(_) | Virtual::Replies | Virtual::Notifications => holds_posts(view),
-        Virtual::PublicStream | Virtual::Tag(_) => {
-            view.is_microblog() && view.config.access == AccessModel::Open
+        Virtual::Search(_) if !is_in_search(view) => false,
+        Virtual::PublicStream | Virtual::Tag(_) | Virtual::Search(_) => {
+            view.is_feed() && view.config.access == AccessModel::Open
         }
     }
 }

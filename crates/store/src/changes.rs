@@ -236,7 +236,8 @@ impl Reader {
         )
     }
 
-    /// The oldest changes of the public stream in a window, the oldest first: what came and what left.
+    /// The oldest changes of the public stream in a window, the oldest first: what came, and what left and did
+    /// not come back.
     pub fn public_changes(&self, window: Window) -> Result<Vec<Change>, ReadError> {
         let Window { since, upto, limit } = window;
         let mut changes = self.rows(
@@ -247,7 +248,9 @@ impl Reader {
         )?;
         changes.extend(self.rows(
             "SELECT g.seq, g.node, g.post_id, g.item_id FROM gone_items g WHERE g.was_public = 1 \
-             AND g.seq > ?1 AND g.seq <= ?2 ORDER BY g.seq LIMIT ?3",
+             AND g.seq > ?1 AND g.seq <= ?2 \
+             AND NOT EXISTS (SELECT 1 FROM items i WHERE i.post_id = g.post_id AND i.in_public = 1) \
+             ORDER BY g.seq LIMIT ?3",
             (since, upto, limit),
             gone_change,
         )?);

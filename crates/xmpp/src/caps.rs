@@ -18,6 +18,7 @@ use wire::{Element, Stanza, Writer, ns};
 
 use crate::presence::subscriptions::Person;
 use crate::server::Server;
+use crate::xep::catch_up::rest;
 use crate::session::Session;
 use crate::session::mailbox::SharedOut;
 
@@ -59,6 +60,20 @@ impl Caps {
         nodes.sort_unstable();
         nodes.dedup();
         Caps { nodes: nodes.into() }
+    }
+
+    /// From the names of nodes; `None` where there are too many.
+    pub(crate) fn wanting<'n>(names: impl Iterator<Item = &'n str>) -> Option<Caps> {
+        let mut nodes: Vec<Box<str>> = names.map(Box::from).collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        let bytes: usize = nodes.iter().map(|node| node.len()).sum();
+        (nodes.len() <= NODES_MAX && bytes <= NODES_BYTES).then(|| Caps { nodes: nodes.into() })
+    }
+
+    /// Whether it wants any node's events.
+    pub(crate) fn wants_any(&self) -> bool {
+        !self.nodes.is_empty()
     }
 
     /// Whether it wants a node's events.
@@ -108,6 +123,17 @@ impl CapsCache {
     /// What is known in memory of an announced hash.
     pub(crate) fn known(&self, announced: &Announced) -> Option<Arc<Caps>> {
         self.known.lock().get(announced.ver.as_str()).cloned()
+    }
+
+    /// What is known of an announced hash, without asking any client.
+    pub(crate) async fn find(&self, server: &Server, announced: &Announced) -> Option<Arc<Caps>> {
+        if let Some(known) = self.known(announced) {
+            return Some(known);
+        }
+        let ver = announced.ver.clone();
+        let stored = server.store.read(move |reader| reader.caps(HASH, &ver)).await;
+        let stored = stored.ok().flatten()?;
+        Some(self.keep(&announced.ver, Caps::of(stored.features.lines())))
     }
 
     fn keep(&self, ver: &str, caps: Caps) -> Arc<Caps> {
@@ -251,9 +277,14 @@ async fn settle(
 pub(crate) async fn took_effect(
     server: &Arc<Server>,
     session: &Arc<Session>,
-    before: Option<Arc<Caps>>,
+    mut before: Option<Arc<Caps>>,
     caps: Arc<Caps>,
 ) {
+    if let Some(caught_up) = session.routing.caught_up().filter(|_| before.is_none()) {
+        // What it has asked for it knows, but for what came since; of what it did not ask for it gets last items.
+        rest(server, session, true).await;
+        before = Some(caught_up.wanted);
+    }
     if caps.wants_no_last_items() || before.as_deref() == Some(&*caps) {
         return;
     }
