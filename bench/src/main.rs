@@ -2,6 +2,7 @@
 //! project holds itself to, against a server that it starts on loopback.
 
 mod client;
+mod large;
 mod peer;
 mod peers;
 mod process;
@@ -37,6 +38,8 @@ enum Command {
         #[command(flatten)]
         options: Options,
     },
+    /// Makes the large set of scenario `large` and keeps it, unless there is one that fits: some 10 GB, minutes.
+    Seed(Options),
     /// The same work against Folkmoot, ejabberd and Prosody, in one run.
     Peers(Options),
     /// The bare TLS server that the others are compared with.
@@ -88,6 +91,11 @@ impl Options {
 async fn main() -> Result<()> {
     let (scenarios, options) = match Cli::parse().command {
         Command::Reference { mode, address } => return reference::serve(mode, address).await,
+        Command::Seed(options) => {
+            let made = scenario::large::seed(&options).await?;
+            println!("{}: {}", made.data.display(), large::gib(made.bytes));
+            return Ok(());
+        }
         Command::Peers(options) => return peers::run(&options).await,
         Command::All(options) => (Scenario::ALL.to_vec(), options),
         Command::Run { scenarios, options } => (scenarios, options),

@@ -1,7 +1,7 @@
 //! The reference: a bare TLS server that does the same socket work and nothing else.
 //!
 //! `hold` keeps connections idle; `fanout` writes one block to every connection that
-//! said `s` whenever one says `p`, in one loop. It runs as a process of its own, so
+//! said `s` whenever one says `p`, in one loop; `answer` answers each byte with a block. It runs as a process of its own, so
 //! that its CPU and memory are counted the way the server's are.
 
 use std::net::SocketAddr;
@@ -23,7 +23,12 @@ pub enum Mode {
     Hold,
     /// Writes to all that subscribed.
     Fanout,
+    /// Answers a byte with that many times [`UNIT`] bytes.
+    Answer,
 }
+
+/// Bytes in what a request for an answer counts.
+pub const UNIT: usize = 256;
 
 /// Bytes of one notification, as long as Folkmoot's in the same run.
 pub const BLOCK: usize = 900;
@@ -55,6 +60,7 @@ pub async fn serve(mode: Mode, address: SocketAddr) -> Result<()> {
             match mode {
                 Mode::Hold => hold(tls).await,
                 Mode::Fanout => fanout(tls, subscribers).await,
+                Mode::Answer => answer(tls).await,
             }
         });
     }
@@ -74,6 +80,15 @@ async fn hold(mut tls: TlsStream<TcpStream>) {
         let _ = tls.flush().await;
     }
     let _ = tls.get_ref().0.readable().await;
+}
+
+async fn answer(mut tls: TlsStream<TcpStream>) {
+    let mut byte = [0u8; 1];
+    let block = vec![b'x'; UNIT * usize::from(u8::MAX)];
+    while tls.read_exact(&mut byte).await.is_ok() {
+        let _ = tls.write_all(&block[..UNIT * usize::from(byte[0])]).await;
+        let _ = tls.flush().await;
+    }
 }
 
 async fn fanout(tls: TlsStream<TcpStream>, subscribers: Subscribers) {

@@ -12,7 +12,7 @@ use store::credentials::Credential;
 use store::nodes::Node;
 use store::roster::{RosterItem, Subscription as Presence};
 use store::subscriptions::Subscription;
-use store::{JidNo, NodeNo, Options, Pending, Store, Write};
+use store::{JidNo, NodeNo, Options, Pending, Store, Timestamp, Write};
 use wire::sasl::{Hash, ScramKeys};
 
 /// Everybody's password.
@@ -42,19 +42,7 @@ pub struct Seed {
 /// Writes it; the server must not run yet.
 pub async fn write(data: &Path, seed: Seed) -> Result<()> {
     let store = Store::open(data, &Options::default())?;
-    let keys: Vec<Credential> = [Hash::Sha1, Hash::Sha256, Hash::Sha512]
-        .into_iter()
-        .map(|hash| {
-            let keys = ScramKeys::derive(hash, PASSWORD, SALT.to_vec(), ITERATIONS);
-            Credential {
-                hash: hash.name().to_owned(),
-                salt: keys.salt,
-                iterations: keys.iterations,
-                stored_key: keys.stored_key,
-                server_key: keys.server_key,
-            }
-        })
-        .collect();
+    let keys = credentials();
     let now = store.clock().now();
     let mut people: Vec<(JidNo, NodeNo)> = Vec::with_capacity(seed.accounts);
     let mut pending = Queue::default();
@@ -62,16 +50,7 @@ pub async fn write(data: &Path, seed: Seed) -> Result<()> {
         let no = store.jids().number(&format!("user{n}@localhost")).await?;
         let node = store.next_node();
         people.push((no, node));
-        let account = Account {
-            no,
-            domain: "localhost".to_owned(),
-            localpart: format!("user{n}"),
-            state: AccountState::Active,
-            is_admin: false,
-            created: now,
-            last_login: None,
-            settings: String::new(),
-        };
+        let account = account(no, n, now);
         let microblog = Node {
             no: node,
             owner: no,
@@ -122,6 +101,7 @@ pub async fn write(data: &Path, seed: Seed) -> Result<()> {
             state: "subscribed".to_owned(),
             options: None,
             created: now,
+            expires: None,
         };
         pending
             .add(store.write(store::subscriptions::put(subscription)))
@@ -142,6 +122,37 @@ pub async fn write(data: &Path, seed: Seed) -> Result<()> {
     pending.finish().await?;
     store.close().await;
     Ok(())
+}
+
+/// The keys of everybody's password.
+pub fn credentials() -> Vec<Credential> {
+    [Hash::Sha1, Hash::Sha256, Hash::Sha512]
+        .into_iter()
+        .map(|hash| {
+            let keys = ScramKeys::derive(hash, PASSWORD, SALT.to_vec(), ITERATIONS);
+            Credential {
+                hash: hash.name().to_owned(),
+                salt: keys.salt,
+                iterations: keys.iterations,
+                stored_key: keys.stored_key,
+                server_key: keys.server_key,
+            }
+        })
+        .collect()
+}
+
+/// The account `user{n}`.
+pub fn account(no: JidNo, n: usize, created: Timestamp) -> Account {
+    Account {
+        no,
+        domain: "localhost".to_owned(),
+        localpart: format!("user{n}"),
+        state: AccountState::Active,
+        is_admin: false,
+        created,
+        last_login: None,
+        settings: String::new(),
+    }
 }
 
 /// Writes under way, few enough for the store's queue.

@@ -6,6 +6,7 @@ mod empty;
 mod fanout;
 mod history;
 mod idle;
+pub mod large;
 mod login;
 mod publish;
 
@@ -39,11 +40,13 @@ pub enum Scenario {
     History,
     /// Durable, acknowledged items.
     Publish,
+    /// Ten thousand nodes with a thousand items each, one of them with fifty thousand subscribers.
+    Large,
 }
 
 impl Scenario {
     /// In the order in which they run.
-    pub const ALL: [Scenario; 8] = [
+    pub const ALL: [Scenario; 9] = [
         Scenario::Empty,
         Scenario::Idle,
         Scenario::Login,
@@ -52,6 +55,7 @@ impl Scenario {
         Scenario::Fanout,
         Scenario::History,
         Scenario::Publish,
+        Scenario::Large,
     ];
 
     /// Measures it.
@@ -65,6 +69,7 @@ impl Scenario {
             Scenario::Fanout => fanout::run(options, report).await,
             Scenario::History => history::run(options, report).await,
             Scenario::Publish => publish::run(options, report).await,
+            Scenario::Large => large::run(options, report).await,
         }
     }
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod backup;
+mod bulk;
 mod conversation;
 mod disk_full;
 mod fixtures;
