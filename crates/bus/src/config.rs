@@ -114,6 +114,42 @@ words! {
     }
 }
 
+words! {
+    /// What happens when an item comes to a node that holds as many as it keeps (XEP-0060 §7.1.2, `pubsub#publish_node_full`).
+    NodeFull {
+        /// The oldest goes, and subscribers are told where retractions are.
+        RetractOldest = "retract-oldest",
+        /// The oldest goes, unsaid.
+        DiscardOldest = "discard-oldest",
+        /// The new one is refused.
+        Reject = "reject",
+    }
+}
+
+words! {
+    /// What a feed of posts promises of its items: the profiles of
+    /// [XEP-0472](https://xmpp.org/extensions/xep-0472.html) §5, by their `pubsub#type`.
+    Feed {
+        /// Any posts (§5.1).
+        Base = "urn:xmpp:pubsub-social-feed:1",
+        /// Short posts (§5.2, XEP-0277).
+        Microblog = "urn:xmpp:microblog:0",
+        /// Posts with at least one picture each (§5.3).
+        Gallery = "urn:xmpp:pubsub-social-feed:gallery:1",
+    }
+}
+
+impl Feed {
+    /// The rules of a person's node of this name that is configured as this feed: what is called as the main blog is one.
+    #[must_use]
+    pub fn of(name: &str, configured: Option<Feed>) -> Option<Feed> {
+        match configured {
+            None if name == crate::node::MICROBLOG => Some(Feed::Microblog),
+            configured => configured,
+        }
+    }
+}
+
 /// How many items a node keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MaxItems {
@@ -164,6 +200,28 @@ pub struct NodeConfig {
     pub item_expire: Option<u32>,
     /// `pubsub#max_payload_size`, in bytes; `None` is the server's limit.
     pub max_payload_size: Option<u32>,
+    /// `pubsub#contact`: the addresses of those to ask about the node.
+    pub contact: Arc<[Arc<str>]>,
+    /// `pubsub#dataform_xslt`: where clients find how to show payloads as forms.
+    pub dataform_xslt: Option<Arc<str>>,
+    /// `pubsub#subscribe`: whether new subscriptions are taken.
+    pub subscribe: bool,
+    /// `pubsub#presence_based_delivery`: whether a session that subscribed for itself alone is told only while it is
+    /// available.
+    pub presence_based_delivery: bool,
+    /// `pubsub#publish_node_full`
+    pub publish_node_full: NodeFull,
+    /// `{urn:x-folkmoot:communities:0}rules`: what a community expects of its members.
+    pub rules: Option<Arc<str>>,
+    /// `{urn:x-folkmoot:communities:0}listed`: whether everybody may find a community that not everybody may read.
+    pub is_listed: bool,
+    /// Whether its public posts stand in the public stream and the tags; its owner's choice, and in no form.
+    pub in_stream: bool,
+    /// Whether its public posts are found by their words, and its owner by name; likewise.
+    pub in_search: bool,
+    /// The profile that all its items were checked against. It follows `type_` as long as there is no item, and is in no
+    /// form of its own.
+    pub feed: Option<Feed>,
 }
 
 impl NodeConfig {
@@ -197,6 +255,16 @@ impl NodeConfig {
             itemreply: None,
             item_expire: None,
             max_payload_size: None,
+            contact: Arc::from([]),
+            dataform_xslt: None,
+            subscribe: true,
+            presence_based_delivery: false,
+            publish_node_full: NodeFull::RetractOldest,
+            rules: None,
+            is_listed: false,
+            in_stream: true,
+            in_search: true,
+            feed: None,
         }
     }
 
@@ -213,6 +281,22 @@ impl NodeConfig {
             send_last: SendLast::Never,
             ..NodeConfig::pep()
         }
+    }
+
+    /// The defaults of a further feed of a person's (XEP-0472 §5.1), as open as their other nodes.
+    #[must_use]
+    pub fn feed(feed: Feed) -> NodeConfig {
+        NodeConfig {
+            type_: Some(Arc::from(feed.as_str())),
+            feed: Some(feed),
+            ..NodeConfig::microblog(AccessModel::Presence)
+        }
+    }
+
+    /// Whether it is configured as every feed must be (XEP-0472 §5.1.1): everything is kept, and retractions are told.
+    #[must_use]
+    pub fn keeps_all(&self) -> bool {
+        self.notify_retract && self.max_items == MaxItems::Max && self.persist_items
     }
 
     /// The defaults of a node that somebody creates on the pubsub service.
@@ -242,6 +326,7 @@ impl NodeConfig {
             ("description", &self.description),
             ("language", &self.language),
             ("type", &self.type_),
+            ("dataform_xslt", &self.dataform_xslt),
         ] {
             if let Some(value) = value {
                 line(key, value);
@@ -270,6 +355,31 @@ impl NodeConfig {
         if let Some(itemreply) = self.itemreply {
             line("itemreply", itemreply.as_str());
         }
+        for jid in self.contact.iter() {
+            line("contact", jid);
+        }
+        // What nearly every node has is not written: the texts stay short, and alike.
+        if !self.subscribe {
+            line("subscribe", flag(false));
+        }
+        if self.presence_based_delivery {
+            line("presence_based_delivery", flag(true));
+        }
+        if self.publish_node_full != NodeFull::RetractOldest {
+            line("publish_node_full", self.publish_node_full.as_str());
+        }
+        if self.is_listed {
+            line("listed", flag(true));
+        }
+        if !self.in_stream {
+            line("in_stream", flag(false));
+        }
+        if !self.in_search {
+            line("in_search", flag(false));
+        }
+        if let Some(feed) = self.feed {
+            line("feed", feed.as_str());
+        }
         for (key, value) in [
             ("item_expire", self.item_expire),
             ("max_payload_size", self.max_payload_size),
@@ -289,6 +399,7 @@ impl NodeConfig {
         let mut config = NodeConfig::pep();
         let mut access = None;
         let mut groups: Vec<Arc<str>> = Vec::new();
+        let mut contact: Vec<Arc<str>> = Vec::new();
         for (key, value) in text.lines().filter_map(|line| line.split_once(' ')) {
             let value = unescape(value);
             let is_set = value == "1";
@@ -297,6 +408,8 @@ impl NodeConfig {
                 "description" => config.description = Some(value.into()),
                 "language" => config.language = Some(value.into()),
                 "type" => config.type_ = Some(value.into()),
+                "rules" => config.rules = Some(value.into()),
+                "listed" => config.is_listed = is_set,
                 "access_model" => access = Some(value),
                 "roster_group" => groups.push(value.into()),
                 "publish_model" => set(&mut config.publish_model, PublishModel::from_word(&value)),
@@ -314,10 +427,21 @@ impl NodeConfig {
                     set(&mut config.notification_type, NotificationType::from_word(&value));
                 }
                 "itemreply" => config.itemreply = ItemReply::from_word(&value),
+                "contact" => contact.push(value.into()),
+                "dataform_xslt" => config.dataform_xslt = Some(value.into()),
+                "subscribe" => config.subscribe = is_set,
+                "presence_based_delivery" => config.presence_based_delivery = is_set,
+                "publish_node_full" => set(&mut config.publish_node_full, NodeFull::from_word(&value)),
+                "in_stream" => config.in_stream = is_set,
+                "in_search" => config.in_search = is_set,
+                "feed" => config.feed = Feed::from_word(&value),
                 "item_expire" => config.item_expire = value.parse().ok(),
                 "max_payload_size" => config.max_payload_size = value.parse().ok(),
                 _ => {}
             }
+        }
+        if !contact.is_empty() {
+            config.contact = contact.into();
         }
         if let Some(word) = access {
             config.access = AccessModel::from_word(&word, groups.into()).unwrap_or(AccessModel::Whitelist);
@@ -374,9 +498,18 @@ mod tests {
             send_last: SendLast::OnSub,
             notification_type: NotificationType::Normal,
             itemreply: Some(ItemReply::Publisher),
+            contact: Arc::from([Arc::from("romeo@localhost"), Arc::from("nurse@localhost")]),
+            dataform_xslt: Some("https://example.org/a.xslt".into()),
+            subscribe: false,
+            presence_based_delivery: true,
+            publish_node_full: NodeFull::Reject,
             item_expire: Some(86_400),
             max_payload_size: Some(9_000),
             notify_sub: true,
+            rules: Some("be kind\nbe brief".into()),
+            is_listed: true,
+            in_stream: false,
+            in_search: false,
             ..NodeConfig::microblog(AccessModel::Open)
         };
         for config in [
@@ -384,6 +517,7 @@ mod tests {
             NodeConfig::pep(),
             NodeConfig::service(),
             NodeConfig::microblog(AccessModel::Presence),
+            NodeConfig::feed(Feed::Gallery),
         ] {
             assert_eq!(NodeConfig::from_text(&config.to_text()), config);
         }

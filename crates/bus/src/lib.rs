@@ -7,16 +7,18 @@ pub mod config;
 pub mod event;
 pub mod item;
 pub mod node;
+pub mod options;
 pub mod owner;
 pub mod subscribers;
 
 pub use computed::{Computed, ComputedName, What};
-pub use config::{AccessModel, ItemReply, MaxItems, NodeConfig, NotificationType, PublishModel, SendLast};
+pub use config::{AccessModel, Feed, ItemReply, MaxItems, NodeConfig, NodeFull, NotificationType, PublishModel, SendLast};
 pub use event::{Event, EventSink, LastItemTo, PublishKind};
 pub use item::Item;
 pub use node::{
     Affiliation, HOME, MICROBLOG, NOTIFICATIONS, NodeKind, NodeView, POSTS, REPLIES, SubId, Subscriber,
     SubscriptionState, Virtual, post_number,
 };
+pub use options::{Show, Shows, SubscribeOptions};
 pub use owner::{Owner, Shard, owner_of};
 pub use subscribers::Subscribers;

@@ -6,11 +6,13 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use format::search::FollowedWords;
 use store::{JidNo, NodeNo, PostId, Timestamp};
 use wire::BareJid;
 
 use crate::computed::{Computed, What};
 use crate::config::{Feed, NodeConfig};
+use crate::options::SubscribeOptions;
 use crate::subscribers::Subscribers;
 
 /// The node of a person's posts on their bare JID, and of the public stream on the pubsub service (XEP-0277).
@@ -25,6 +27,8 @@ pub const REPLIES: &str = "urn:x-folkmoot:replies:0";
 pub const NOTIFICATIONS: &str = "urn:x-folkmoot:notifications:0";
 /// What the name of a hash tag's node begins with.
 const TAG_PREFIX: &str = "tag/";
+/// What the name of a node of followed words begins with.
+const SEARCH_PREFIX: &str = "search/";
 /// What the name of a thread's node begins with.
 const THREAD_PREFIX: &str = "thread/";
 
@@ -50,6 +54,8 @@ pub enum Virtual {
     PublicStream,
     /// What carries a hash tag; casefolded, without `#`.
     Tag(Arc<str>),
+    /// What has all of some words that people follow.
+    Search(FollowedWords),
     /// The whole thread that the post of this number belongs to.
     Thread(PostId),
     /// What one person posts and boosts, without their replies to others.
@@ -82,15 +88,19 @@ impl Virtual {
         if let Some(number) = name.strip_prefix(THREAD_PREFIX) {
             return post_number(number).map(Virtual::Thread);
         }
+        if let Some(words) = name.strip_prefix(SEARCH_PREFIX) {
+            return FollowedWords::parse(words).map(Virtual::Search);
+        }
         // What is no tag folds to nothing.
         let tag = format::hashtag::fold(name.strip_prefix(TAG_PREFIX)?);
         (!tag.is_empty()).then(|| Virtual::Tag(tag.into()))
     }
 
-    /// Whether no other node of the pubsub service may have this name, even where it is no tag's and no thread's.
+    /// Whether no other node of the pubsub service may have this name, even where it is no tag's, thread's or search's.
     #[must_use]
     pub fn is_reserved_on_service(name: &str) -> bool {
-        name == MICROBLOG || name.starts_with(TAG_PREFIX) || name.starts_with(THREAD_PREFIX)
+        let prefixes = [TAG_PREFIX, SEARCH_PREFIX, THREAD_PREFIX];
+        name == MICROBLOG || prefixes.iter().any(|prefix| name.starts_with(prefix))
     }
 
     /// The node's name on the wire.
@@ -100,6 +110,7 @@ impl Virtual {
             Virtual::Home => Arc::from(HOME),
             Virtual::PublicStream => Arc::from(MICROBLOG),
             Virtual::Tag(tag) => Arc::from(std::format!("{TAG_PREFIX}{tag}")),
+            Virtual::Search(words) => Arc::from(std::format!("{SEARCH_PREFIX}{}", words.as_str())),
             Virtual::Thread(number) => Arc::from(std::format!("{THREAD_PREFIX}{}", number.0)),
             Virtual::Posts => Arc::from(POSTS),
             Virtual::Replies => Arc::from(REPLIES),
@@ -120,6 +131,9 @@ pub fn post_number(text: &str) -> Option<PostId> {
 pub enum Affiliation {
     /// May do everything.
     Owner,
+    /// May do what a publisher may, and keep order: retract what others published, approve and refuse who asks to
+    /// subscribe, and say who is publisher, member or outcast. Not of XEP-0060: buddycloud's word.
+    Moderator,
     /// May publish, and retract what they published.
     Publisher,
     /// May publish, but not read.
@@ -138,6 +152,7 @@ impl Affiliation {
     pub fn as_str(self) -> &'static str {
         match self {
             Affiliation::Owner => "owner",
+            Affiliation::Moderator => "moderator",
             Affiliation::Publisher => "publisher",
             Affiliation::PublishOnly => "publish-only",
             Affiliation::Member => "member",
@@ -158,6 +173,7 @@ impl FromStr for Affiliation {
     fn from_str(word: &str) -> Result<Self, UnknownWord> {
         Ok(match word {
             "owner" => Affiliation::Owner,
+            "moderator" => Affiliation::Moderator,
             "publisher" => Affiliation::Publisher,
             "publish-only" => Affiliation::PublishOnly,
             "member" => Affiliation::Member,
@@ -229,6 +245,23 @@ pub struct Subscriber {
     pub subid: SubId,
     /// Whether it is in force.
     pub state: SubscriptionState,
+    /// What the subscriber wants of it, where that is not the default.
+    pub options: Option<Arc<SubscribeOptions>>,
+}
+
+impl Subscriber {
+    /// What the subscriber wants of it.
+    #[must_use]
+    pub fn options(&self) -> &SubscribeOptions {
+        self.options.as_deref().unwrap_or(&SubscribeOptions::DEFAULT)
+    }
+
+    /// The same with these options.
+    #[must_use]
+    pub fn with_options(self, options: SubscribeOptions) -> Subscriber {
+        let options = (options != SubscribeOptions::DEFAULT).then(|| Arc::new(options));
+        Subscriber { options, ..self }
+    }
 }
 
 /// A node as it is at one moment. Shared; never changed.
@@ -250,7 +283,7 @@ pub struct NodeView {
     pub config: Arc<NodeConfig>,
     /// Affiliations other than none, sorted by number. The owner of a PEP node is not listed.
     pub affiliations: Arc<[(JidNo, Affiliation)]>,
-    /// Subscriptions, sorted by number, then resource.
+    /// Subscriptions, sorted by number, then resource, then id.
     pub subscribers: Subscribers,
     /// Of a computed node, the node that says who may read it, as it was at this moment; `None` where that is gone.
     pub inherits: Option<Arc<NodeView>>,
@@ -268,15 +301,16 @@ impl NodeView {
     }
 
     /// How somebody stands to the node. A person is the owner of every node on their own JID; a computed node is its
-    /// item's author's and theirs who own the node that it depends on.
+    /// item's author's and theirs who own, or moderate, the node that it depends on.
     #[must_use]
     pub fn affiliation(&self, no: JidNo) -> Affiliation {
         if let NodeKind::Computed(computed) = &self.kind {
-            let is_owner = |view: &Arc<NodeView>| view.affiliation(no) == Affiliation::Owner;
-            return if no == computed.author || self.inherits.as_ref().is_some_and(is_owner) {
-                Affiliation::Owner
-            } else {
-                Affiliation::None
+            if no == computed.author {
+                return Affiliation::Owner;
+            }
+            return match self.inherits.as_ref().map(|view| view.affiliation(no)) {
+                Some(affiliation @ (Affiliation::Owner | Affiliation::Moderator)) => affiliation,
+                Some(_) | None => Affiliation::None,
             };
         }
         if self.kind == NodeKind::Pep && no == self.owner {
@@ -305,12 +339,34 @@ impl NodeView {
     #[must_use]
     pub fn has_posts(&self) -> bool {
         let is_comments = |computed: &Computed| computed.what == What::Comments;
-        self.is_microblog() || matches!(&self.kind, NodeKind::Computed(computed) if is_comments(computed))
+        self.is_feed() || matches!(&self.kind, NodeKind::Computed(computed) if is_comments(computed))
     }
 
-    /// Whether it holds a person's posts.
+    /// Whether it is a community: a feed of posts on the pubsub service, where many post.
+    #[must_use]
+    pub fn is_community(&self) -> bool {
+        self.kind == NodeKind::Service && self.config.feed.is_some()
+    }
+
+    /// Whether its items are posts: a person's, or a community's.
+    #[must_use]
+    pub fn is_feed(&self) -> bool {
+        self.is_microblog() || self.is_community()
+    }
+
+    /// Whether it holds a person's posts: their main blog, or a further feed of theirs.
     #[must_use]
     pub fn is_microblog(&self) -> bool {
-        self.kind == NodeKind::Pep && &*self.name == MICROBLOG
+        self.kind == NodeKind::Pep && (&*self.name == MICROBLOG || self.config.feed.is_some())
+    }
+
+    /// Which rules its posts follow, if it holds posts of a person or a community.
+    #[must_use]
+    pub fn feed(&self) -> Option<Feed> {
+        match &self.kind {
+            NodeKind::Pep => Feed::of(&self.name, self.config.feed),
+            NodeKind::Service => self.config.feed,
+            NodeKind::Virtual(_) | NodeKind::Computed(_) => None,
+        }
     }
 }

@@ -35,6 +35,8 @@ pub struct Catalogue {
     pub posts_and_replies: &'static str,
     /// Names the two together.
     pub kinds_of_posts: &'static str,
+    /// Names a person's blogs besides their main one.
+    pub further_feeds: &'static str,
     /// Names the list of replies to a post.
     pub thread: &'static str,
     /// Leads to the part of a thread before this one.
@@ -128,6 +130,7 @@ impl Catalogue {
         posts_only: "Posts",
         posts_and_replies: "Posts and replies",
         kinds_of_posts: "What is shown",
+        further_feeds: "More blogs",
         thread: "Replies",
         earlier_replies: "Earlier replies",
         more_replies: "More replies",

@@ -60,6 +60,8 @@ pub(crate) enum Source {
     Person(BareJid),
     /// The same and their replies to others.
     WithReplies(BareJid),
+    /// One feed of a person's besides their main blog: its address and node.
+    Feed(BareJid, String),
     /// Everybody's.
     Public,
     /// Those with this tag, folded.
@@ -133,6 +135,10 @@ pub(crate) async fn page(site: &Site, source: &Source, part: Part) -> Result<Pag
         Source::Person(jid) => {
             blog(site, jid).await?;
             items(site, jid, Virtual::Posts, &request).await?
+        }
+        Source::Feed(jid, node) => {
+            let view = further_feed(site, jid, node).await?;
+            feed_items(site, &view, &request).await?
         }
         Source::WithReplies(jid) => {
             blog(site, jid).await?;
@@ -340,6 +346,54 @@ pub(crate) async fn blog(site: &Site, jid: &BareJid) -> Result<Arc<NodeView>, Co
         Ok(view)
     } else {
         Err(ContentError::NotFound)
+    }
+}
+
+/// A feed of a person's besides their main blog, if there is one that everybody may read.
+pub(crate) async fn further_feed(
+    site: &Site,
+    jid: &BareJid,
+    node: &str,
+) -> Result<Arc<NodeView>, ContentError> {
+    if node == MICROBLOG || !is_open(site, jid).await? {
+        return Err(ContentError::NotFound);
+    }
+    let view = site.content.host.view(jid, node).await;
+    let view = match view {
+        Ok(view) => view,
+        // A name that no node can have.
+        Err(PubsubError::InvalidName(_) | PubsubError::NodeIdRequired) => None,
+        Err(error) => return Err(error.into()),
+    };
+    view.filter(|view| view.is_microblog() && is_public(view))
+        .ok_or(ContentError::NotFound)
+}
+
+/// The feeds of a person's besides their main blog that everybody may read.
+pub(crate) async fn further_feeds(site: &Site, jid: &BareJid) -> Result<Vec<Arc<NodeView>>, ContentError> {
+    if !is_open(site, jid).await? {
+        return Ok(Vec::new());
+    }
+    let feeds = site.content.host.further_feeds(jid, &nobody(site)?).await?;
+    Ok(feeds.into_iter().filter(|view| is_public(view)).collect())
+}
+
+/// Items of a feed, as nobody in particular.
+async fn feed_items(
+    site: &Site,
+    view: &NodeView,
+    request: &rsm::Request,
+) -> Result<Vec<Arc<TimelineItem>>, ContentError> {
+    let query = ItemsQuery::Rsm(request.clone());
+    let page = site
+        .content
+        .timelines
+        .feed_items(view, &nobody(site)?, query)
+        .await;
+    match page {
+        Ok(page) => Ok(page.items),
+        Err(PubsubError::NodeNotFound | PubsubError::ItemNotFound) => Err(ContentError::NotFound),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::conditional;
 use crate::content::{self, Found, Page, Part, Source};
 use crate::date;
 use crate::pages::{absolute, refused};
-use crate::person::{Person, path_of, read_handle};
+use crate::person::{Person, feed_path, path_of, read_handle, title_of};
 use crate::post::{self, excerpt, to_html};
 use crate::render::{attribute, escaped};
 use crate::site::Site;
@@ -83,6 +83,31 @@ pub(crate) async fn with_replies(
     headers: HeaderMap,
 ) -> Response {
     feed_of(&site, &handle, &headers, "/replies", Source::WithReplies).await
+}
+
+/// `/@NAME/blog/NODE/feed.atom`
+pub(crate) async fn further_feed(
+    State(site): State<Arc<Site>>,
+    Path((handle, node)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let Some(jid) = read_handle(&site, &handle) else {
+        return answer::not_found(&site);
+    };
+    let found = async {
+        let view = content::further_feed(&site, &jid, &node).await?;
+        Ok((view, content::profile(&site, &jid).await?))
+    };
+    let (view, profile) = match found.await {
+        Ok(found) => found,
+        Err(error) => return refused(&site, &error),
+    };
+    let head = Head {
+        title: title_of(&view).to_owned(),
+        path: feed_path(&site, &jid, &node),
+        person: Some(Person::new(&site, &jid, profile.name.as_deref())),
+    };
+    answer(&site, &headers, &Source::Feed(jid, node), head).await
 }
 
 async fn feed_of(

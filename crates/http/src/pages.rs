@@ -13,9 +13,9 @@ use crate::answer;
 use crate::catalogue::{Catalogue, fill};
 use crate::conditional;
 use crate::content::{self, ContentError, Found, Page, Part, Source};
-use crate::person::{Person, path_of, read_handle};
+use crate::person::{Person, feed_path, path_of, read_handle, title_of};
 use crate::post::{self, Post, excerpt};
-use crate::render::{self, PostPage, Reply, Tabs, TimelinePage};
+use crate::render::{self, FurtherFeed, PostPage, Reply, Tabs, TimelinePage};
 use crate::site::Site;
 use crate::thread::{self, There};
 
@@ -131,9 +131,10 @@ async fn posts_of(
     let source = source(jid.clone());
     let found = async {
         let page = content::page(site, &source, part).await?;
-        Ok((page, content::profile(site, &jid).await?))
+        let further = content::further_feeds(site, &jid).await?;
+        Ok((page, content::profile(site, &jid).await?, further))
     };
-    let (page, profile) = match found.await {
+    let (page, profile, further) = match found.await {
         Ok(found) => found,
         Err(error) => return refused(site, &error),
     };
@@ -158,10 +159,60 @@ async fn posts_of(
         address: jid.to_string(),
         person: Some(person),
         note: profile.note,
+        feeds: further
+            .iter()
+            .map(|view| FurtherFeed {
+                title: title_of(view).to_owned(),
+                href: feed_path(site, &jid, &view.name),
+            })
+            .collect(),
         tabs: Some(tabs),
         ..list(site, &page, &here, Some((&jid, name.as_deref())))
     };
     finish(site, headers, render::timeline(site, &shown))
+}
+
+/// `/@NAME/blog/NODE`
+pub(crate) async fn further_feed(
+    State(site): State<Arc<Site>>,
+    Path((handle, node)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let (jid, person_path) = match locate(&site, &handle) {
+        Ok(found) => found,
+        Err(response) => return *response,
+    };
+    let Some(part) = part_of(query.as_deref()) else {
+        return answer::bad_request(&site);
+    };
+    let source = Source::Feed(jid.clone(), node.clone());
+    let found = async {
+        let view = content::further_feed(&site, &jid, &node).await?;
+        let page = content::page(&site, &source, part).await?;
+        Ok((view, page, content::profile(&site, &jid).await?))
+    };
+    let (view, page, profile) = match found.await {
+        Ok(found) => found,
+        Err(error) => return refused(&site, &error),
+    };
+    let name = profile.name.or_else(|| name_in(&page, &jid).map(str::to_owned));
+    let person = Person::new(&site, &jid, name.as_deref());
+    let path = feed_path(&site, &jid, &node);
+    let description = match &view.config.description {
+        Some(description) => description.to_string(),
+        None => fill(TEXT.posts_by, &person.address),
+    };
+    let shown = TimelinePage {
+        title: title_of(&view).to_owned(),
+        description,
+        canonical: absolute(&site, &path),
+        feed: format!("{path}/feed.atom"),
+        app_path: person_path.trim_start_matches('/').to_owned(),
+        by: Some(person),
+        ..list(&site, &page, &path, Some((&jid, name.as_deref())))
+    };
+    finish(&site, &headers, render::timeline(&site, &shown))
 }
 
 /// `/@NAME/POSTID`
@@ -292,7 +343,9 @@ fn list(site: &Site, page: &Page, path: &str, of: Option<(&BareJid, Option<&str>
         app_path: String::new(),
         address: String::new(),
         person: None,
+        by: None,
         note: None,
+        feeds: Vec::new(),
         posts: page.posts.iter().map(post).collect(),
         tabs: None,
         newer: page.newer.map(|id| format!("{path}?after={}", id.0)),

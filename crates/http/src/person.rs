@@ -80,6 +80,19 @@ pub(crate) fn path_of(site: &Site, jid: &BareJid) -> Option<String> {
     is_ours.then(|| format!("/@{local}@{}", jid.domain()))
 }
 
+/// The path of a feed of somebody's besides their main blog; empty elsewhere.
+pub(crate) fn feed_path(site: &Site, jid: &BareJid, node: &str) -> String {
+    path_of(site, jid)
+        .map(|path| format!("{path}/blog/{}", format::uri::percent_encode(node)))
+        .unwrap_or_default()
+}
+
+/// What a feed is called, else its node's name.
+pub(crate) fn title_of(view: &bus::NodeView) -> &str {
+    let title = view.config.title.as_deref().map(str::trim);
+    title.filter(|title| !title.is_empty()).unwrap_or(&view.name)
+}
+
 /// Whose page a path's first part names; `None` when it is no name or not of this server.
 pub(crate) fn read_handle(site: &Site, handle: &str) -> Option<BareJid> {
     let name = handle.strip_prefix('@')?;

@@ -42,7 +42,11 @@ pub(crate) struct TimelinePage {
     /// The XMPP address of whose page it is; empty elsewhere.
     pub(crate) address: String,
     pub(crate) person: Option<Person>,
+    /// Whose feed it is, where it is one besides their main blog.
+    pub(crate) by: Option<Person>,
     pub(crate) note: Option<String>,
+    /// A person's feeds besides their main blog.
+    pub(crate) feeds: Vec<FurtherFeed>,
     pub(crate) posts: Vec<Post>,
     /// A person's two lists: their addresses, and which of them this is.
     pub(crate) tabs: Option<Tabs>,
@@ -50,6 +54,12 @@ pub(crate) struct TimelinePage {
     pub(crate) older: Option<String>,
     pub(crate) empty: &'static str,
     pub(crate) is_public_stream: bool,
+}
+
+/// A feed of a person's besides their main blog.
+pub(crate) struct FurtherFeed {
+    pub(crate) title: String,
+    pub(crate) href: String,
 }
 
 /// What a person's page shows.

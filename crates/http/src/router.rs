@@ -30,6 +30,8 @@ pub fn router(site: Arc<Site>) -> Router {
         .route("/{handle}/feed.atom", get(feed::person))
         .route("/{handle}/replies", get(pages::with_replies))
         .route("/{handle}/replies/feed.atom", get(feed::with_replies))
+        .route("/{handle}/blog/{node}", get(pages::further_feed))
+        .route("/{handle}/blog/{node}/feed.atom", get(feed::further_feed))
         .route("/{handle}/{post}", get(pages::post))
         .route("/invite/{token}", get(invite::page))
         .route("/invite/{token}/qr.svg", get(invite::picture))

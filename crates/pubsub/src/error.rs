@@ -28,6 +28,9 @@ pub enum PubsubError {
     /// `not-acceptable`: a computed node is as open as what it belongs to, and not otherwise.
     #[error("as open as what it belongs to")]
     Inherited,
+    /// `not-acceptable`: what the profile of a feed does not allow (XEP-0472 §5).
+    #[error("not acceptable: {0}")]
+    Unfit(&'static str),
     /// `forbidden`: the affiliation does not allow it.
     #[error("forbidden")]
     Forbidden,
@@ -55,6 +58,16 @@ pub enum PubsubError {
     /// `unexpected-request` + `not-subscribed`: there is nothing to unsubscribe (§6.2.3.2).
     #[error("not subscribed")]
     NotSubscribed,
+    /// `unexpected-request` + `not-subscribed`, to be mended by whoever asks: a subscription's options are wanted, and
+    /// there is none (§6.3.4.2).
+    #[error("no such subscriber")]
+    NoSuchSubscriber,
+    /// `bad-request` + `subid-required`: the address has several subscriptions (§6.2.3.1, §6.3.4.4).
+    #[error("subscription id required")]
+    SubidRequired,
+    /// `bad-request` + `jid-required` (§6.3.4.3).
+    #[error("jid required")]
+    JidRequired,
     /// `bad-request` + `invalid-jid`: the address is not the requester's (§6.1.3.1).
     #[error("invalid jid")]
     InvalidJid,
@@ -82,6 +95,13 @@ pub enum PubsubError {
     /// `bad-request` + `invalid-options`: a form that is not understood.
     #[error("invalid options: {0}")]
     InvalidOptions(Cow<'static, str>),
+    /// `not-acceptable`: a configuration that this node cannot have, or that is not supported (§8.2.5.2). The text says
+    /// what to do instead.
+    #[error("not acceptable: {0}")]
+    Unacceptable(Cow<'static, str>),
+    /// `conflict` + `node-full`: it holds as many items as it keeps, and refuses more (§7.1.3.4).
+    #[error("node full")]
+    NodeFull,
     /// `not-acceptable` + `unsupported-access-model` (§8.1.2).
     #[error("unsupported access model")]
     UnsupportedAccessModel,
@@ -97,6 +117,15 @@ pub enum PubsubError {
     /// `feature-not-implemented`: a page by its index, where counting is impossible or too much work (XEP-0059 §2.6).
     #[error("no page by index")]
     NoIndex,
+    /// `feature-not-implemented`: an order that these items are not in (XEP-0413).
+    #[error("no such order")]
+    NoOrder,
+    /// `feature-not-implemented`: nothing is searched for here.
+    #[error("no search")]
+    NoSearch,
+    /// `not-acceptable`: a search of too many words, or too long.
+    #[error("too much to search for")]
+    SearchTooLong,
     /// `not-allowed` + `max-nodes-exceeded`: one owner has too many nodes.
     #[error("too many nodes")]
     MaxNodes,

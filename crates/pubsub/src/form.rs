@@ -1,14 +1,18 @@
 //! Configurations as data forms, and what forms ask for: [XEP-0060](https://xmpp.org/extensions/xep-0060.html)
 //! §7.1.5 (publish-options), §8.2 (configuration), §16.4.3 and §16.4.4 (the fields).
 //!
-//! A field that nobody registered is refused. Of the registered ones that are not supported, the value that says what
-//! happens here anyway is accepted.
+//! Nothing is silently ignored: a field that nobody registered is refused, and so is a value that would not be followed. Of
+//! the registered fields that are not supported, the value that says what happens here anyway is accepted.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use bus::{AccessModel, ItemReply, MaxItems, NodeConfig, NotificationType, PublishModel, SendLast};
+use bus::{
+    AccessModel, Feed, ItemReply, MaxItems, NodeConfig, NodeFull, NodeKind, NodeView, NotificationType,
+    PublishModel, SendLast,
+};
 use format::form::{DataForm, Field, FieldType, FormType, parse_bool};
+use wire::Jid;
 
 use crate::error::PubsubError;
 
@@ -19,10 +23,17 @@ pub const PUBLISH_OPTIONS: &str = "http://jabber.org/protocol/pubsub#publish-opt
 /// The `FORM_TYPE` of a node's metadata.
 pub const META_DATA: &str = "http://jabber.org/protocol/pubsub#meta-data";
 
+/// What a community expects of its members: a field of ours, named as XEP-0068 §3.4 names such.
+pub const RULES: &str = "{urn:x-folkmoot:communities:0}rules";
+/// Whether everybody may find a community that not everybody may read.
+pub const LISTED: &str = "{urn:x-folkmoot:communities:0}listed";
+
 /// Longest text of a title, description and the like, in bytes.
 const MAX_TEXT: usize = 4_096;
 /// Roster groups that a node may be open to.
 const MAX_GROUPS: usize = 100;
+/// Addresses that may be given to ask about a node.
+const MAX_CONTACTS: usize = 20;
 
 /// Where a node is: not every access model makes sense everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +42,17 @@ pub enum Site {
     Account,
     /// On the pubsub service, which has no roster.
     Service,
+}
+
+impl Site {
+    /// Where a node is.
+    #[must_use]
+    pub fn of(view: &NodeView) -> Site {
+        match view.kind {
+            NodeKind::Pep => Site::Account,
+            NodeKind::Service | NodeKind::Virtual(_) | NodeKind::Computed(_) => Site::Service,
+        }
+    }
 }
 
 /// Changes that a form asks for.
@@ -46,6 +68,7 @@ enum Change {
     Description(Option<Arc<str>>),
     Language(Option<Arc<str>>),
     Type(Option<Arc<str>>),
+    Rules(Option<Arc<str>>),
     Access(AccessModel),
     PublishModel(PublishModel),
     MaxItems(MaxItems),
@@ -54,6 +77,9 @@ enum Change {
     ItemReply(Option<ItemReply>),
     ItemExpire(Option<u32>),
     MaxPayloadSize(Option<u32>),
+    Contact(Arc<[Arc<str>]>),
+    DataformXslt(Option<Arc<str>>),
+    NodeFull(NodeFull),
     Flag(Flag, bool),
 }
 
@@ -67,9 +93,12 @@ enum Flag {
     NotifyDelete,
     NotifyConfig,
     NotifySub,
+    Subscribe,
+    PresenceBasedDelivery,
+    Listed,
 }
 
-const FLAGS: [(&str, &str, Flag); 7] = [
+const FLAGS: [(&str, &str, Flag); 9] = [
     (
         "pubsub#persist_items",
         "Whether items are kept",
@@ -105,6 +134,16 @@ const FLAGS: [(&str, &str, Flag); 7] = [
         "Whether owners are told of subscriptions",
         Flag::NotifySub,
     ),
+    (
+        "pubsub#subscribe",
+        "Whether new subscriptions are taken",
+        Flag::Subscribe,
+    ),
+    (
+        "pubsub#presence_based_delivery",
+        "Whether a session that subscribed for itself is told only while it is available",
+        Flag::PresenceBasedDelivery,
+    ),
 ];
 
 impl Flag {
@@ -117,28 +156,50 @@ impl Flag {
             Flag::NotifyDelete => &mut config.notify_delete,
             Flag::NotifyConfig => &mut config.notify_config,
             Flag::NotifySub => &mut config.notify_sub,
+            Flag::Subscribe => &mut config.subscribe,
+            Flag::PresenceBasedDelivery => &mut config.presence_based_delivery,
+            Flag::Listed => &mut config.is_listed,
         }
     }
 }
 
-/// Registered fields that are not supported, with the values that describe what happens here.
-const FIXED: [(&str, &[&str]); 8] = [
-    ("pubsub#purge_offline", &["0", "false"]),
-    ("pubsub#presence_based_delivery", &["0", "false", "1", "true"]),
-    ("pubsub#subscribe", &["1", "true"]),
-    ("pubsub#tempsub", &["0", "false"]),
-    ("pubsub#node_type", &["leaf"]),
-    ("pubsub#publish_node_full", &["discard-oldest"]),
-    ("pubsub#body_xslt", &[]),
-    ("pubsub#dataform_xslt", &[]),
+/// Registered fields that are not supported: the values that describe what happens here, and what to do instead of others.
+const FIXED: [(&str, &[&str], &str); 4] = [
+    (
+        "pubsub#purge_offline",
+        &["0", "false"],
+        "items stay when their publisher goes offline: set pubsub#purge_offline to 0, and pubsub#item_expire if they should go",
+    ),
+    (
+        "pubsub#tempsub",
+        &["0", "false"],
+        "subscriptions end with a session only if the subscriber asks for it: set pubsub#tempsub to 0",
+    ),
+    (
+        "pubsub#body_xslt",
+        &[],
+        "payloads are not transformed here: leave pubsub#body_xslt empty",
+    ),
+    ("pubsub#node_type", &["leaf"], "the only node type is leaf"),
+];
+
+/// Fields of XEP-0248. Empty, they say that the node is in no collection, as it is.
+const COLLECTIONS: [&str; 6] = [
+    "pubsub#collection",
+    "pubsub#children",
+    "pubsub#children_association_policy",
+    "pubsub#children_association_whitelist",
+    "pubsub#children_max",
+    "pubsub#parent",
 ];
 
 impl Options {
     /// Reads a filled-in form of configuration, or of publish-options.
     ///
     /// # Errors
-    /// `InvalidOptions` for a wrong `FORM_TYPE` and for values that cannot be, `UnsupportedAccessModel` for such; for unknown fields too, except that in
-    /// publish-options they are preconditions that are not met (§7.1.5).
+    /// `InvalidOptions` for a wrong `FORM_TYPE`, for values that cannot be and for unknown fields; `UnsupportedAccessModel`,
+    /// `Unacceptable` and `Unsupported` for what there is not here. In publish-options, what is unknown or not here is a
+    /// precondition that is not met (§7.1.5).
     pub fn parse(form: &DataForm, site: Site) -> Result<Options, PubsubError> {
         let is_precondition = match form.form_type() {
             Some(PUBLISH_OPTIONS) => true,
@@ -155,20 +216,57 @@ impl Options {
             .iter()
             .filter(|field| field.var != "FORM_TYPE" && !field.var.is_empty())
         {
-            match change(field, site)? {
+            let read = match change(field, site) {
+                Err(PubsubError::Unacceptable(_) | PubsubError::Unsupported(_)) if is_precondition => {
+                    return Err(PubsubError::PreconditionNotMet);
+                }
+                read => read?,
+            };
+            match read {
                 Read::Change(change) => options.changes.push(change),
                 Read::Groups(groups) => options.groups = Some(groups),
                 Read::Nothing => {}
                 Read::Unknown if is_precondition => return Err(PubsubError::PreconditionNotMet),
                 Read::Unknown => {
                     return Err(PubsubError::InvalidOptions(Cow::Owned(format!(
-                        "unknown field {}",
+                        "unknown field {}: leave it out",
                         field.var
                     ))));
                 }
             }
         }
         Ok(options)
+    }
+
+    /// The profile of the feed that a node is to be, if the form names one.
+    #[must_use]
+    pub fn feed(&self) -> Option<Feed> {
+        let named = self.changes.iter().rev().find_map(|change| match change {
+            Change::Type(named) => Some(named.as_deref()),
+            _ => None,
+        });
+        named.flatten().and_then(Feed::from_word)
+    }
+
+    /// The configuration with the changes.
+    ///
+    /// # Errors
+    /// `Unacceptable` for roster groups that would mean nothing.
+    pub fn changed(&self, old: &NodeConfig) -> Result<NodeConfig, PubsubError> {
+        let mut config = old.clone();
+        self.apply(&mut config);
+        // A form sent back names the groups that there were; a client that closes or opens the node need not clear them.
+        let is_as_before = |groups: &Arc<[Arc<str>]>| match &old.access {
+            AccessModel::Roster(before) => groups == before,
+            _ => groups.is_empty(),
+        };
+        match (&config.access, &self.groups) {
+            (AccessModel::Roster(_), _) | (_, None) => Ok(config),
+            (_, Some(groups)) if is_as_before(groups) => Ok(config),
+            _ => Err(unacceptable(
+                "roster groups need pubsub#access_model to be roster: send both, or no groups",
+            )),
+        }
     }
 
     /// Makes the changes.
@@ -179,6 +277,7 @@ impl Options {
                 Change::Description(text) => config.description = text,
                 Change::Language(text) => config.language = text,
                 Change::Type(text) => config.type_ = text,
+                Change::Rules(text) => config.rules = text,
                 // The groups stay when only the access model is named again.
                 Change::Access(AccessModel::Roster(_)) if matches!(config.access, AccessModel::Roster(_)) => {
                 }
@@ -190,6 +289,9 @@ impl Options {
                 Change::ItemReply(who) => config.itemreply = who,
                 Change::ItemExpire(seconds) => config.item_expire = seconds,
                 Change::MaxPayloadSize(bytes) => config.max_payload_size = bytes,
+                Change::Contact(jids) => config.contact = jids,
+                Change::DataformXslt(uri) => config.dataform_xslt = uri,
+                Change::NodeFull(what) => config.publish_node_full = what,
                 Change::Flag(flag, is_set) => *flag.of(config) = is_set,
             }
         }
@@ -221,9 +323,13 @@ impl Options {
     /// # Errors
     /// `PreconditionNotMet` when the node is configured otherwise.
     pub fn check(&self, config: &NodeConfig) -> Result<(), PubsubError> {
-        let mut wanted = config.clone();
+        // What is said of nothing is what happens by default.
+        let mut now = config.clone();
+        now.itemreply = now.itemreply.filter(|who| *who != ItemReply::Publisher);
+        let mut wanted = now.clone();
         self.apply(&mut wanted);
-        if wanted == *config {
+        wanted.itemreply = wanted.itemreply.filter(|who| *who != ItemReply::Publisher);
+        if wanted == now {
             Ok(())
         } else {
             Err(PubsubError::PreconditionNotMet)
@@ -233,6 +339,14 @@ impl Options {
 
 fn invalid(text: &'static str) -> PubsubError {
     PubsubError::InvalidOptions(Cow::Borrowed(text))
+}
+
+fn invalid_value(field: &Field, wanted: &str) -> PubsubError {
+    PubsubError::InvalidOptions(Cow::Owned(format!("{} is to be {wanted}", field.var)))
+}
+
+fn unacceptable(text: &'static str) -> PubsubError {
+    PubsubError::Unacceptable(Cow::Borrowed(text))
 }
 
 enum Read {
@@ -251,16 +365,24 @@ fn change(field: &Field, site: Site) -> Result<Read, PubsubError> {
         }
         Ok((!text.is_empty()).then(|| text.into()))
     };
-    let word = |ok: Option<Change>| ok.map(Read::Change).ok_or_else(|| invalid("unknown value"));
+    let or =
+        |ok: Option<Change>, wanted: &str| ok.map(Read::Change).ok_or_else(|| invalid_value(field, wanted));
     if let Some((_, _, flag)) = FLAGS.iter().find(|(var, ..)| *var == field.var) {
-        let is_set = parse_bool(value).ok_or_else(|| invalid("not a boolean"))?;
-        return Ok(Read::Change(Change::Flag(*flag, is_set)));
+        return or(
+            parse_bool(value).map(|is_set| Change::Flag(*flag, is_set)),
+            "0 or 1",
+        );
     }
     match field.var.as_str() {
         "pubsub#title" => Ok(Read::Change(Change::Title(text()?))),
         "pubsub#description" => Ok(Read::Change(Change::Description(text()?))),
         "pubsub#language" => Ok(Read::Change(Change::Language(text()?))),
         "pubsub#type" => Ok(Read::Change(Change::Type(text()?))),
+        RULES if site == Site::Service => Ok(Read::Change(Change::Rules(text()?))),
+        LISTED if site == Site::Service => {
+            let is_set = parse_bool(value).ok_or_else(|| invalid("not a boolean"))?;
+            Ok(Read::Change(Change::Flag(Flag::Listed, is_set)))
+        }
         "pubsub#access_model" => access(value, site).map(|access| Read::Change(Change::Access(access))),
         "pubsub#roster_groups_allowed" => {
             if field.values.len() > MAX_GROUPS || field.values.iter().any(|group| group.len() > MAX_TEXT) {
@@ -274,23 +396,72 @@ fn change(field: &Field, site: Site) -> Result<Read, PubsubError> {
                     .collect(),
             ))
         }
-        "pubsub#publish_model" => word(PublishModel::from_word(value).map(Change::PublishModel)),
-        "pubsub#max_items" => word(max_items(value).map(Change::MaxItems)),
-        "pubsub#send_last_published_item" => word(SendLast::from_word(value).map(Change::SendLast)),
-        "pubsub#notification_type" => word(NotificationType::from_word(value).map(Change::NotificationType)),
+        "pubsub#publish_model" => or(
+            PublishModel::from_word(value).map(Change::PublishModel),
+            "publishers, subscribers or open",
+        ),
+        "pubsub#max_items" => or(
+            max_items(value).map(Change::MaxItems),
+            "a number of at least 1, or max",
+        ),
+        "pubsub#send_last_published_item" => or(
+            SendLast::from_word(value).map(Change::SendLast),
+            "never, on_sub or on_sub_and_presence",
+        ),
+        "pubsub#notification_type" => or(
+            NotificationType::from_word(value).map(Change::NotificationType),
+            "headline or normal",
+        ),
         "pubsub#itemreply" if value.is_empty() => Ok(Read::Change(Change::ItemReply(None))),
-        "pubsub#itemreply" => word(ItemReply::from_word(value).map(|who| Change::ItemReply(Some(who)))),
-        "pubsub#item_expire" => word(number(value).map(Change::ItemExpire)),
-        "pubsub#max_payload_size" => word(number(value).map(Change::MaxPayloadSize)),
-        "pubsub#contact" => Ok(Read::Nothing),
-        other => match FIXED.iter().find(|(var, _)| *var == other) {
-            Some((_, accepted)) if value.is_empty() || accepted.is_empty() || accepted.contains(&value) => {
+        "pubsub#itemreply" => match ItemReply::from_word(value) {
+            // Every item says who published it.
+            Some(ItemReply::Publisher) => Ok(Read::Change(Change::ItemReply(Some(ItemReply::Publisher)))),
+            Some(ItemReply::Owner) | None => Err(unacceptable(
+                "every item names its publisher: set pubsub#itemreply to publisher",
+            )),
+        },
+        "pubsub#publish_node_full" => or(
+            NodeFull::from_word(value).map(Change::NodeFull),
+            "retract-oldest, discard-oldest or reject",
+        ),
+        "pubsub#item_expire" => or(
+            number(value).map(Change::ItemExpire),
+            "a number of seconds, or max",
+        ),
+        "pubsub#max_payload_size" => or(
+            number(value).map(Change::MaxPayloadSize),
+            "a number of bytes, or max",
+        ),
+        "pubsub#contact" => contact(field),
+        "pubsub#dataform_xslt" => Ok(Read::Change(Change::DataformXslt(text()?))),
+        // XEP-0248 §7.1: what is there to say where there are no collections.
+        "pubsub#node_type" if value == "collection" => Err(PubsubError::Unsupported("collections")),
+        other if COLLECTIONS.contains(&other) => {
+            if field.values.iter().all(|value| value.trim().is_empty()) {
                 Ok(Read::Nothing)
+            } else {
+                Err(PubsubError::Unsupported("collections"))
             }
-            Some(_) => Err(invalid("value not supported")),
+        }
+        other => match FIXED.iter().find(|(var, ..)| *var == other) {
+            Some((_, accepted, _)) if value.is_empty() || accepted.contains(&value) => Ok(Read::Nothing),
+            Some((_, _, instead)) => Err(unacceptable(instead)),
             None => Ok(Read::Unknown),
         },
     }
+}
+
+fn contact(field: &Field) -> Result<Read, PubsubError> {
+    let jids = field
+        .values
+        .iter()
+        .map(|value| value.trim())
+        .filter(|value| !value.is_empty())
+        .map(|value| Jid::parse(value).ok().map(|jid| Arc::from(jid.as_str())))
+        .collect::<Option<Vec<Arc<str>>>>()
+        .filter(|jids| jids.len() <= MAX_CONTACTS)
+        .ok_or_else(|| invalid_value(field, "addresses, at most 20"))?;
+    Ok(Read::Change(Change::Contact(jids.into())))
 }
 
 fn access(word: &str, site: Site) -> Result<AccessModel, PubsubError> {
@@ -327,6 +498,24 @@ const ACCESS_MODELS: [(&str, &str); 5] = [
     ("whitelist", "Members only"),
 ];
 
+/// A configuration as subscribers are told of it (§8.2.5.3). Which of their groups an owner chose is nobody's business.
+#[must_use]
+pub fn config_result(config: &NodeConfig, site: Site) -> DataForm {
+    let filled = config_form(config, site);
+    let mut form = DataForm::new(FormType::Result);
+    form.fields = filled
+        .fields
+        .into_iter()
+        .filter(|field| field.var != "pubsub#roster_groups_allowed")
+        .map(|field| Field {
+            label: None,
+            options: Vec::new(),
+            ..field
+        })
+        .collect();
+    form
+}
+
 /// A configuration as a form to fill in (§8.2.2).
 #[must_use]
 pub fn config_form(config: &NodeConfig, site: Site) -> DataForm {
@@ -348,6 +537,24 @@ pub fn config_form(config: &NodeConfig, site: Site) -> DataForm {
         .with(text("pubsub#description", &config.description, "A description"))
         .with(text("pubsub#language", &config.language, "The default language"))
         .with(text("pubsub#type", &config.type_, "What the payloads mean"));
+    if site == Site::Service {
+        form = form
+            .with(
+                Field::new(RULES, FieldType::TextMulti)
+                    .values(
+                        config
+                            .rules
+                            .iter()
+                            .flat_map(|rules| rules.lines())
+                            .map(str::to_owned),
+                    )
+                    .label("What a community expects of its members"),
+            )
+            .with(
+                Field::boolean(LISTED, config.is_listed)
+                    .label("Whether everybody may find a community that is closed"),
+            );
+    }
     for (var, label, flag) in FLAGS {
         let is_set = *flag.of(&mut config.clone());
         form = form.with(Field::boolean(var, is_set).label(label));
@@ -387,7 +594,11 @@ pub fn config_form(config: &NodeConfig, site: Site) -> DataForm {
         ("on_sub_and_presence", "On subscription and when they come online"),
     ];
     let kinds = [("headline", "Headlines"), ("normal", "Ordinary messages")];
-    let reply = config.itemreply.map_or("", ItemReply::as_str);
+    let full = [
+        ("retract-oldest", "The oldest is retracted"),
+        ("discard-oldest", "The oldest goes unsaid"),
+        ("reject", "The new one is refused"),
+    ];
     form.with(
         Field::list("pubsub#publish_model", config.publish_model.as_str(), &models).label("Who may publish"),
     )
@@ -410,11 +621,29 @@ pub fn config_form(config: &NodeConfig, site: Site) -> DataForm {
     .with(
         Field::list(
             "pubsub#itemreply",
-            reply,
-            &[("owner", "The owners"), ("publisher", "The publisher")],
+            ItemReply::Publisher.as_str(),
+            &[("publisher", "The publisher")],
         )
-        .label("Whom a reply should reach"),
+        .label("Whom a reply to an item should reach"),
     )
+    .with(
+        Field::list(
+            "pubsub#publish_node_full",
+            config.publish_node_full.as_str(),
+            &full,
+        )
+        .label("What happens when a node with as many items as it keeps gets another"),
+    )
+    .with(
+        Field::new("pubsub#contact", FieldType::JidMulti)
+            .values(config.contact.iter().map(|jid| (**jid).to_owned()))
+            .label("Whom to ask about the node"),
+    )
+    .with(text(
+        "pubsub#dataform_xslt",
+        &config.dataform_xslt,
+        "Where clients find how to show payloads as forms",
+    ))
 }
 
 /// What is told about a node to everybody who may see it (§5.4).
@@ -439,6 +668,7 @@ pub fn meta_data_form(config: &NodeConfig, data: &MetaData) -> DataForm {
         ("pubsub#title", &config.title),
         ("pubsub#description", &config.description),
         ("pubsub#language", &config.language),
+        (RULES, &config.rules),
     ] {
         if let Some(value) = value {
             form = form.with(Field::text(var, &**value));
@@ -470,6 +700,10 @@ pub fn meta_data_form(config: &NodeConfig, data: &MetaData) -> DataForm {
         if !jids.is_empty() {
             form = form.with(Field::new(var, FieldType::JidMulti).values(jids.iter().cloned()));
         }
+    }
+    if !config.contact.is_empty() {
+        let jids = config.contact.iter().map(|jid| (**jid).to_owned());
+        form = form.with(Field::new("pubsub#contact", FieldType::JidMulti).values(jids));
     }
     if let Some(count) = data.subscribers {
         form = form.with(Field::text("pubsub#num_subscribers", count.to_string()));

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use bus::{Event, PublishKind, SubscriptionState};
+use bus::{Event, Feed, PublishKind, SubscriptionState};
 use lru::LruCache;
 use store::{JidNo, NodeNo};
 
@@ -115,7 +115,16 @@ impl Caches {
     /// Takes notice of what happened.
     pub(crate) fn accept(&mut self, event: &Event) {
         let view = event.view();
-        if !view.is_microblog() {
+        if let Event::NodeConfigured { view, old } = event
+            && view.feed() != Feed::of(&view.name, old.feed)
+        {
+            // It became a feed, or is none any more.
+            for subscriber in view.subscribers.iter() {
+                self.following.forget(subscriber.no);
+            }
+            self.heads.forget(view.no);
+        }
+        if !view.is_feed() {
             return;
         }
         match event {
@@ -144,17 +153,11 @@ impl Caches {
                 let is_following = view.is_subscribed(subscriber.no)
                     || (matches!(event, Event::Subscribed { .. })
                         && subscriber.state == SubscriptionState::Subscribed);
-                let followed = Followed {
-                    author: view.owner,
-                    node: view.no,
-                };
+                let followed = Followed::new(view.owner, view.no, &view.name);
                 self.following.change(subscriber.no, |following| {
-                    let others = following
-                        .iter()
-                        .copied()
-                        .filter(|other| other.author != view.owner);
+                    let others = following.iter().filter(|other| other.node != view.no).cloned();
                     let mut all: Vec<_> = others.chain(is_following.then_some(followed)).collect();
-                    all.sort_unstable_by_key(|followed| followed.author);
+                    all.sort_unstable_by_key(|followed| (followed.author, followed.node));
                     *following = all.into();
                 });
             }
@@ -164,6 +167,7 @@ impl Caches {
             }
             | Event::LastItem { .. }
             | Event::NodeCreated { .. }
+            | Event::Listed { .. }
             | Event::AffiliationChanged { .. } => {}
         }
     }

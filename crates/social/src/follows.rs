@@ -9,28 +9,62 @@ use wire::BareJid;
 
 use crate::timelines::Timelines;
 
-/// Somebody's node of posts that somebody else follows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Somebody's feed of posts that somebody else follows.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Followed {
     pub(crate) author: JidNo,
     pub(crate) node: NodeNo,
+    /// What it is called, unless it is the main blog.
+    pub(crate) name: Option<Arc<str>>,
 }
 
-/// All whom one account follows, by the author's number.
+impl Followed {
+    /// A feed of this name.
+    pub(crate) fn new(author: JidNo, node: NodeNo, name: &str) -> Followed {
+        Followed {
+            author,
+            node,
+            name: (name != MICROBLOG).then(|| name.into()),
+        }
+    }
+}
+
+/// A feed besides its owner's main blog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FurtherFeed {
+    /// Whose it is.
+    pub owner: JidNo,
+    /// The node's name.
+    pub name: Arc<str>,
+}
+
+/// All that one account follows, by the author's number.
 pub(crate) type Following = Arc<[Followed]>;
 
 impl Timelines {
-    /// Whom an account follows, by number.
+    /// Whom an account follows, by number: those whose main blog it follows.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub async fn following(&self, no: JidNo) -> Result<Vec<JidNo>, PubsubError> {
-        Ok(self
-            .followed_by(no)
-            .await?
-            .iter()
-            .map(|followed| followed.author)
-            .collect())
+        let followed = self.followed_by(no).await?;
+        let people = followed.iter().filter(|followed| followed.name.is_none());
+        Ok(people.map(|followed| followed.author).collect())
+    }
+
+    /// The feeds besides main blogs that an account follows.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn following_further(&self, no: JidNo) -> Result<Vec<FurtherFeed>, PubsubError> {
+        let followed = self.followed_by(no).await?;
+        let further = followed.iter().filter_map(|followed| {
+            Some(FurtherFeed {
+                owner: followed.author,
+                name: followed.name.clone()?,
+            })
+        });
+        Ok(further.collect())
     }
 
     /// How many an account follows.
@@ -38,7 +72,7 @@ impl Timelines {
     /// # Errors
     /// When the database cannot be read.
     pub async fn following_count(&self, no: JidNo) -> Result<u64, PubsubError> {
-        Ok(self.followed_by(no).await?.len() as u64)
+        Ok(self.following(no).await?.len() as u64)
     }
 
     /// How many follow an account.
@@ -75,31 +109,20 @@ impl Timelines {
         if let Some(known) = self.inner.caches.lock().following(no) {
             return Ok(known);
         }
-        let services = self.services().await?;
         self.inner.caches.lock().begin_following(no);
         // What is decided and not stored yet is waited for; what is decided from here on marks the answer as old.
         self.inner.store.wait(self.inner.host.last_write()).await;
         let rows = self
             .inner
             .store
-            .read(move |reader| reader.subscriptions_of(no))
+            .read(move |reader| reader.followed(no, MICROBLOG, SubscriptionState::Subscribed.as_str()))
             .await;
-        let subscribed = SubscriptionState::Subscribed.as_str();
-        let mut followed: Vec<_> = rows
+        let followed: Following = rows
             .as_deref()
             .unwrap_or_default()
             .iter()
-            // The public stream bears the same name, and is nobody's.
-            .filter(|row| row.name == MICROBLOG && !services.contains(&row.owner))
-            .filter(|row| row.subscription.state == subscribed)
-            .map(|row| Followed {
-                author: row.owner,
-                node: row.subscription.node,
-            })
+            .map(|row| Followed::new(row.owner, row.node, &row.name))
             .collect();
-        followed.sort_unstable_by_key(|followed| followed.author);
-        followed.dedup();
-        let followed: Following = followed.into();
         self.inner
             .caches
             .lock()

@@ -40,8 +40,7 @@ impl Timelines {
     /// When the database cannot be read.
     pub async fn people_to_follow(&self, actor: &Actor, max: u32) -> Result<Vec<Person>, PubsubError> {
         self.inner.store.wait(self.inner.host.last_write()).await;
-        let following = self.followed_by(actor.no).await?;
-        let mut seen: HashSet<JidNo> = following.iter().map(|followed| followed.author).collect();
+        let mut seen: HashSet<JidNo> = self.following(actor.no).await?.into_iter().collect();
         seen.insert(actor.no);
         let mut people = Vec::new();
         let mut bound: Option<PostId> = None;

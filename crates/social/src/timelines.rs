@@ -8,11 +8,13 @@ use std::sync::Arc;
 
 use bus::{Event, EventSink, Item, MICROBLOG, NodeView, Virtual};
 use format::rsm;
+use format::search::{FollowedWords, Search};
 use parking_lot::Mutex;
 use pubsub::access::may_read;
-use pubsub::{Actor, Host, ItemsQuery, PubsubError};
+use pubsub::{Actor, Host, ItemsQuery, ItemsRequest, PubsubError, Sense, turn};
+use store::search::Scope as InWords;
 use store::{JidNo, NodeNo, PAGE_BYTES, PostId, Store};
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::Semaphore;
 use wire::BareJid;
 
 use crate::caches::Caches;
@@ -42,7 +44,6 @@ pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) host: Host,
     pub(crate) caches: Mutex<Caches>,
-    services: OnceCell<Vec<JidNo>>,
     /// One search for people at a time, since each looks at many accounts.
     pub(crate) searching: Semaphore,
     pub(crate) live: Live,
@@ -70,10 +71,20 @@ pub struct TimelineItem {
 /// A page of a timeline.
 #[derive(Clone, Debug, Default)]
 pub struct TimelinePage {
-    /// Ascending by number.
+    /// Ascending by number, unless asked for otherwise.
     pub items: Vec<Arc<TimelineItem>>,
     /// The page's first and last item.
     pub rsm: rsm::Response,
+}
+
+impl TimelinePage {
+    fn in_sense(mut self, sense: Sense) -> TimelinePage {
+        if sense == Sense::Descending {
+            self.items.reverse();
+            turn(&mut self.rsm);
+        }
+        self
+    }
 }
 
 /// What a virtual node is made of.
@@ -83,6 +94,8 @@ enum Scope {
     Nodes(Vec<NodeNo>),
     Public,
     Tag(Arc<str>),
+    /// What of the public stream has all of this.
+    Search(Arc<Search>),
     /// The thread that begins with this post.
     Thread(PostId),
     /// What this account replied.
@@ -116,7 +129,6 @@ impl Timelines {
             store,
             host,
             caches: Mutex::default(),
-            services: OnceCell::new(),
             searching: Semaphore::new(1),
             live: Live::default(),
         };
@@ -130,15 +142,42 @@ impl Timelines {
     /// # Errors
     /// `Forbidden` for somebody else's home; `NodeNotFound` for a thread that the reader may not read; the refusals of a
     /// person's node of posts for that in the form of a timeline; `ItemNotFound` for a page beside what is no post
-    /// number; `NoIndex` for a page by its index.
+    /// number; `NoIndex` for a page by its index; `NoOrder` by modification; `NoSearch` but in the public stream.
     pub async fn items(
         &self,
         owner: &BareJid,
         actor: &Actor,
         which: &Virtual,
+        request: impl Into<ItemsRequest>,
+    ) -> Result<TimelinePage, PubsubError> {
+        let mut request = request.into();
+        let search = request.search.take();
+        let (query, sense) = request.by_creation()?;
+        let page = match (search, which) {
+            (None, _) => {
+                let scope = self.scope(owner, actor, which).await?;
+                self.page(actor, which, scope, query).await?
+            }
+            (Some(search), Virtual::PublicStream) => {
+                // Who is not found by their words is not found here either.
+                let Some(some) = search.rarest().and_then(FollowedWords::parse) else {
+                    return Ok(TimelinePage::default());
+                };
+                let scope = Scope::Search(Arc::new(search));
+                self.page(actor, &Virtual::Search(some), scope, query).await?
+            }
+            (Some(_), _) => return Err(PubsubError::NoSearch),
+        };
+        Ok(page.in_sense(sense))
+    }
+
+    async fn page(
+        &self,
+        actor: &Actor,
+        which: &Virtual,
+        scope: Scope,
         query: ItemsQuery,
     ) -> Result<TimelinePage, PubsubError> {
-        let scope = self.scope(owner, actor, which).await?;
         let (direction, limit) = match query {
             ItemsQuery::All => (scope.usual(), USUAL),
             ItemsQuery::Newest(count) => (Direction::Newest(None), count as usize),
@@ -176,6 +215,21 @@ impl Timelines {
         page.finish(direction).await
     }
 
+    /// A page of one feed, as a person's posts are shown: newest first to be asked, ascending in the answer.
+    ///
+    /// # Errors
+    /// The refusals of the feed's node, and those of [`items`](Timelines::items).
+    pub async fn feed_items(
+        &self,
+        view: &NodeView,
+        actor: &Actor,
+        query: ItemsQuery,
+    ) -> Result<TimelinePage, PubsubError> {
+        may_read(&self.inner.host.reader(actor, view).await, view)?;
+        self.page(actor, &Virtual::Posts, Scope::Nodes(vec![view.no]), query)
+            .await
+    }
+
     /// One post or reply as it is shown outside of its thread, if the asker may read it.
     ///
     /// # Errors
@@ -207,6 +261,7 @@ impl Timelines {
             Virtual::Home => Scope::Nodes(self.home_nodes(owner, actor.no).await?),
             Virtual::PublicStream => Scope::Public,
             Virtual::Tag(tag) => Scope::Tag(Arc::clone(tag)),
+            Virtual::Search(words) => Scope::Search(Arc::new(words.search())),
             Virtual::Thread(number) => Scope::Thread(self.thread_of(actor, *number).await?),
             Virtual::Posts => {
                 let host = &self.inner.host;
@@ -246,6 +301,12 @@ impl Timelines {
                 (Scope::Public, Direction::Oldest(bound)) => reader.oldest_public(limit, bound)?,
                 (Scope::Tag(tag), Direction::Newest(bound)) => reader.newest_tagged(tag, limit, bound)?,
                 (Scope::Tag(tag), Direction::Oldest(bound)) => reader.oldest_tagged(tag, limit, bound)?,
+                (Scope::Search(search), Direction::Newest(bound)) => {
+                    reader.newest_with_words(search.phrases(), InWords::Public, limit, bound)?
+                }
+                (Scope::Search(search), Direction::Oldest(bound)) => {
+                    reader.oldest_with_words(search.phrases(), InWords::Public, limit, bound)?
+                }
                 (Scope::Thread(root), direction) => thread_rows(reader, *root, direction, limit)?,
                 (Scope::Replies(by), Direction::Newest(bound)) => {
                     reader.newest_replies_of(*by, limit, bound)?
@@ -294,6 +355,7 @@ impl Timelines {
             Scope::Public => {}
             Scope::Nodes(nodes) => found.retain(|post| nodes.contains(&post.row.node)),
             Scope::Tag(tag) => self.retain_tagged(&mut found, tag).await?,
+            Scope::Search(search) => self.retain_with_words(&mut found, search).await?,
             Scope::Thread(root) => found.retain(|post| post.thread() == *root),
             Scope::Replies(by) => found.retain(|post| post.row.publisher == *by),
         }
@@ -318,14 +380,39 @@ impl Timelines {
         Ok(())
     }
 
+    async fn retain_with_words(
+        &self,
+        found: &mut Vec<Post>,
+        search: &Arc<Search>,
+    ) -> Result<(), PubsubError> {
+        let numbers: Vec<_> = found.iter().map(|post| post.row.post_id).collect();
+        let search = Arc::clone(search);
+        let has = self.inner.store.read(move |reader| {
+            numbers
+                .into_iter()
+                .map(|number| reader.has_words(number, search.phrases(), InWords::Public))
+                .collect::<Result<Vec<_>, _>>()
+        });
+        let mut has = has.await?.into_iter();
+        found.retain(|_| has.next().unwrap_or(false));
+        Ok(())
+    }
+
     /// The nodes that make up somebody's home: those whom they follow, and their own.
     async fn home_nodes(&self, owner: &BareJid, no: JidNo) -> Result<Vec<NodeNo>, PubsubError> {
         let following = self.followed_by(no).await?;
         let mut nodes: Vec<_> = following.iter().map(|followed| followed.node).collect();
-        if let Some(own) = self.inner.host.view(owner, MICROBLOG).await?
-            && !nodes.contains(&own.no)
-        {
-            nodes.push(own.no);
+        let host = &self.inner.host;
+        let myself = Actor {
+            jid: owner.clone().into(),
+            no,
+        };
+        let mut own = host.further_feeds(owner, &myself).await?;
+        own.extend(host.view(owner, MICROBLOG).await?);
+        for own in own {
+            if !nodes.contains(&own.no) {
+                nodes.push(own.no);
+            }
         }
         Ok(nodes)
     }
@@ -409,20 +496,6 @@ impl Timelines {
                 Err(error.into())
             }
         }
-    }
-
-    /// The numbers of our pubsub services.
-    pub(crate) async fn services(&self) -> Result<&[JidNo], PubsubError> {
-        let services = self.inner.services.get_or_try_init(|| async {
-            let settings = self.inner.host.settings();
-            let names: Vec<_> = settings
-                .domains
-                .iter()
-                .map(|domain| format!("{}{domain}", settings.pubsub_prefix))
-                .collect();
-            self.inner.store.jids().numbers(&names).await
-        });
-        Ok(services.await?)
     }
 }
 

@@ -330,10 +330,21 @@ pub fn followed(owner: JidNo, by: JidNo, at: Timestamp) -> Write {
     })
 }
 
-/// Takes back what [`followed`] told.
+/// Takes back what [`followed`] told, unless another feed of that account is followed still. `main` is the name of the
+/// node that everybody's main feed has.
 #[must_use]
-pub fn unfollowed(owner: JidNo, by: JidNo) -> Write {
+pub fn unfollowed(owner: JidNo, by: JidNo, main: &'static str) -> Write {
     Write::new(0, move |tx| {
+        let other = tx.first(
+            "SELECT 1 FROM subscriptions s JOIN nodes n ON n.no = s.node AND n.deleted = 0 AND n.kind = 'pep' \
+             WHERE s.no = ?1 AND s.state = 'subscribed' AND n.owner = ?2 \
+             AND (n.name = ?3 OR EXISTS (SELECT 1 FROM feeds f WHERE f.node = n.no)) LIMIT 1",
+            (by, owner, main),
+            |_| Ok(()),
+        )?;
+        if other.is_some() {
+            return Ok(());
+        }
         let sql = format!(
             "SELECT {COLUMNS} FROM notifications WHERE by = ?1 AND owner = ?2 AND type = ?3 AND undone = 0"
         );

@@ -2,16 +2,22 @@
 //! goes; presence directed at somebody. Subscriptions are in `subscriptions`.
 
 pub(crate) mod blocked;
+mod moved;
 pub(crate) mod subscriptions;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use bus::Show;
 use store::JidNo;
-use wire::{Jid, Stanza, StanzaError, Writer, ns};
+use wire::{Document, Jid, Stanza, StanzaError, Writer, ns};
 
+use crate::avatars::{self, Audience, Avatar};
 use crate::caps;
+use crate::xep::catch_up;
+use crate::leases;
 use crate::messages::offline;
+use crate::notify::last;
 use crate::registry::Available;
 use crate::roster::subscription::Kind;
 use crate::rosters::Held;
@@ -73,6 +79,39 @@ fn shared(stanza: &[u8]) -> Arc<SharedOut> {
         head: [NAME, b" to='"].concat().into(),
         tail: [b"'", rest].concat().into(),
     })
+}
+
+/// The bytes that a presence was shared from.
+fn unshared(out: &SharedOut) -> Vec<u8> {
+    let rest = out.tail.strip_prefix(b"'").unwrap_or_default();
+    [b"<presence", rest].concat()
+}
+
+/// XEP-0398 §4: what the server makes of a presence for those who see the account's anyway.
+fn with_avatar(given: &Arc<SharedOut>, avatar: &Avatar) -> Arc<SharedOut> {
+    let told = Document::parse(unshared(given))
+        .ok()
+        .and_then(|document| avatar.told(document.root(), Audience::Contacts));
+    told.map_or_else(|| given.clone(), |told| shared(&told))
+}
+
+/// The avatar of an account is another one since this change: its sessions' presence says so where it does not yet.
+pub(crate) async fn tell_avatar(server: &Arc<Server>, no: JidNo, change: u64, avatar: &Avatar) {
+    let Ok(roster) = server.rosters.of(no).await else {
+        return;
+    };
+    for session in server.registry.sessions(no).iter() {
+        let _order = session.routing.in_order();
+        let Some(presence) = session.routing.available() else {
+            continue;
+        };
+        let out = with_avatar(&presence.given, avatar);
+        // Whoever changed it again tells of that.
+        let is_new = out.tail != presence.stanza.tail && server.avatars.is_unchanged(no, change);
+        if is_new && session.routing.set_stanza(&presence.given, out.clone()) {
+            broadcast(server, session, &roster, &out);
+        }
+    }
 }
 
 /// The presence of a session that is gone without a word.
@@ -138,11 +177,14 @@ async fn update(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza) {
             Err(_) => return refuse(server, session, &stanza, &StanzaError::bad_request()),
         },
     };
+    // §4.7.2.1: what is none of the words says no more than that the client is available.
+    let show = root.child("show", ns::CLIENT).and_then(|show| Show::from_word(show.text().trim()));
+    let show = show.unwrap_or(Show::Online);
     let roster = match server.rosters.of(session.no).await {
         Ok(roster) => roster,
         Err(error) => return refuse(server, session, &stanza, &error),
     };
-    let out = shared(stanza.bytes());
+    let given = shared(stanza.bytes());
     let announced = caps::announced(root);
     let before = session.routing.available();
     let becomes_reachable = priority >= 0 && before.as_ref().is_none_or(|before| before.priority < 0);
@@ -153,15 +195,32 @@ async fn update(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza) {
     let known = announced
         .as_ref()
         .and_then(|announced| server.caps.known(announced));
-    session.routing.set_available(Available {
-        stanza: out.clone(),
-        priority,
-        caps: known.clone(),
-    });
-    broadcast(server, session, &roster, &out);
+    let (change, avatar) = server.avatars.of(server, session.no, &session.jid.bare()).await;
+    let out = with_avatar(&given, &avatar);
+    {
+        let _order = session.routing.in_order();
+        session.routing.set_available(Available {
+            stanza: out.clone(),
+            given: given.clone(),
+            priority,
+            show,
+            caps: known.clone(),
+        });
+        broadcast(server, session, &roster, &out);
+    }
+    if !server.avatars.is_unchanged(session.no, change) {
+        // Whoever told of the change cannot have known of this presence.
+        avatars::tell(server, session.no, &session.jid.bare()).await;
+    }
     if before.is_none() {
         ask_contacts(server, session, &roster).await;
         show_requests(server, session, &roster).await;
+        match (session.routing.caught_up(), &known, &announced) {
+            (None, ..) => last::send(server, session),
+            // It is told as soon as the capabilities take effect, which is now.
+            (Some(_), Some(_), _) => {}
+            (Some(_), None, announced) => catch_up::rest(server, session, announced.is_none()).await,
+        }
     }
     if becomes_reachable {
         approval::show(server, session).await;
@@ -169,7 +228,7 @@ async fn update(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza) {
     let before = before.and_then(|before| before.caps);
     match (known, announced) {
         (Some(known), _) => caps::took_effect(server, session, before, known).await,
-        (None, Some(announced)) => server.caps.ask(server, session, announced, out, before).await,
+        (None, Some(announced)) => server.caps.ask(server, session, announced, given, before).await,
         (None, None) => {}
     }
 }
@@ -257,6 +316,7 @@ async fn show_requests(server: &Server, session: &Session, roster: &Held) {
 /// §4.5.2: the session says that it is no longer available.
 async fn leave(server: &Arc<Server>, session: &Arc<Session>, out: &Arc<SharedOut>) {
     let before = session.routing.set_unavailable();
+    leases::presence_ended(server, session.no);
     let directed = session.routing.take_directed();
     let Ok(roster) = server.rosters.of(session.no).await else {
         return;
@@ -301,6 +361,7 @@ async fn tell_directed(
 /// session took its resource, whose presence is then what counts.
 pub(crate) async fn left(server: &Arc<Server>, session: &Arc<Session>, was_bound: bool) {
     let before = session.routing.set_unavailable();
+    leases::presence_ended(server, session.no);
     let directed = session.routing.take_directed();
     if before.is_none() && directed.is_empty() {
         return;
@@ -341,6 +402,10 @@ async fn direct(server: &Arc<Server>, session: &Arc<Session>, stanza: &Stanza, t
     if server.blocks.blocks(no, session.no, &session.jid) {
         return;
     }
+    let out = match stanza.type_() {
+        None => told_directly(server, session, stanza, no).await,
+        Some(_) => stanza.shared(),
+    };
     match to.resource() {
         // §8.5.2.1.2, §8.5.3.1: to the available resources, or to exactly that one.
         None => {
@@ -350,12 +415,12 @@ async fn direct(server: &Arc<Server>, session: &Arc<Session>, stanza: &Stanza, t
                 .iter()
                 .filter(|other| other.routing.is_available())
             {
-                send(server, other, Outgoing::Stanza(stanza.shared()));
+                send(server, other, Outgoing::Stanza(out.clone()));
             }
         }
         Some(resource) => {
             if let Some(other) = server.registry.session(no, resource) {
-                send(server, &other, Outgoing::Stanza(stanza.shared()));
+                send(server, &other, Outgoing::Stanza(out));
             }
         }
     }
@@ -370,6 +435,23 @@ async fn direct(server: &Arc<Server>, session: &Arc<Session>, stanza: &Stanza, t
     {
         tell_directed(server, session, &roster, &[oldest], &unavailable(&session.jid)).await;
     }
+}
+
+/// XEP-0398 §4: directed presence says what avatar there is too, to whoever may see it.
+async fn told_directly(server: &Server, session: &Session, stanza: &Stanza, to: JidNo) -> Arc<[u8]> {
+    let (_, avatar) = server.avatars.of(server, session.no, &session.jid.bare()).await;
+    let is_contact = to == session.no
+        || match server.rosters.of(session.no).await {
+            Ok(roster) => roster.with(|roster| roster.contact(to).is_some_and(|contact| contact.sees_us)),
+            Err(_) => false,
+        };
+    let audience = if is_contact {
+        Audience::Contacts
+    } else {
+        Audience::Strangers
+    };
+    let told = avatar.told(stanza.document().root(), audience);
+    told.map_or_else(|| stanza.shared(), Arc::from)
 }
 
 /// §4.3.2: a probe that a client sends by itself. Who may not see the contact learns no more than that, not even whether

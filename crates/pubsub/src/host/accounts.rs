@@ -206,7 +206,7 @@ impl Host {
             .with_nodes(&owner, |state| state.nodes.keys().cloned().collect::<Vec<_>>())
             .await?;
         for name in names {
-            match self.delete(&owner.jid, &actor, &name).await {
+            match self.delete(&owner.jid, &actor, &name, None).await {
                 Ok(deleted) => deleted.durable.await?,
                 Err(PubsubError::NodeNotFound) => {}
                 Err(error) => return Err(error),
@@ -225,7 +225,19 @@ impl Host {
 
     /// Retracts the account's posts, so that they leave the public stream and the tags before everybody's eyes.
     async fn retract_all(&self, owner: &Arc<Owner>, actor: &Actor) -> Result<(), PubsubError> {
-        while let Some(view) = self.view(&owner.jid, MICROBLOG).await? {
+        for feed in self.feeds(owner).await? {
+            self.retract_all_of(owner, actor, &feed.name).await?;
+        }
+        Ok(())
+    }
+
+    async fn retract_all_of(
+        &self,
+        owner: &Arc<Owner>,
+        actor: &Actor,
+        name: &str,
+    ) -> Result<(), PubsubError> {
+        while let Some(view) = self.view(&owner.jid, name).await? {
             let no = view.no;
             let ids = self
                 .inner
@@ -237,7 +249,7 @@ impl Host {
             }
             let ids: Vec<_> = ids.iter().map(String::as_str).collect();
             let retracted = self
-                .retract_from(owner, actor, MICROBLOG, &ids, Telling::Always)
+                .retract_from(owner, actor, name, &ids, Telling::Always)
                 .await?;
             retracted.durable.await?;
         }
@@ -351,7 +363,7 @@ impl Host {
                     .iter()
                     .any(|(no, affiliation)| is_owner(no, affiliation));
             if is_alone {
-                match self.delete(at, actor, &row.name).await {
+                match self.delete(at, actor, &row.name, None).await {
                     Ok(deleted) => deleted.durable.await?,
                     Err(PubsubError::NodeNotFound) => {}
                     Err(error) => return Err(error),
@@ -385,9 +397,10 @@ impl Host {
                     .with_resource(resource)
                     .map_err(|_| PubsubError::Storage)?
             };
-            match self.unsubscribe(at, actor, &row.name, &jid, None).await {
+            let subid = row.subscription.subid.as_str();
+            match self.unsubscribe(at, actor, &row.name, &jid, Some(subid)).await {
                 Ok(ended) => ended.durable.await?,
-                Err(PubsubError::NodeNotFound | PubsubError::NotSubscribed) => {}
+                Err(PubsubError::NodeNotFound | PubsubError::NotSubscribed | PubsubError::InvalidSubid) => {}
                 Err(error) => return Err(error),
             }
         }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use bus::{
-    AccessModel, Computed, ComputedName, MICROBLOG, MaxItems, NodeConfig, NodeKind, NodeView, PublishModel,
+    AccessModel, Computed, ComputedName, MaxItems, NodeConfig, NodeKind, NodeView, PublishModel,
     What,
 };
 use store::computed::Target;
@@ -135,7 +135,7 @@ impl Host {
                         .read(move |reader| reader.target_at(no, &asked, &item));
                     let target = target
                         .await?
-                        .filter(|target| !(name == MICROBLOG && target.item_id == FEED_ITEM));
+                        .filter(|target| !(access.is_feed() && target.item_id == FEED_ITEM));
                     Ok(target.map(|target| Found {
                         kind: Computed {
                             what: What::Attachments,
@@ -187,8 +187,7 @@ impl Host {
     async fn find_post(&self, service: &Arc<Owner>, post: PostId) -> Result<Option<Found>, PubsubError> {
         let target = self.inner.store.read(move |reader| reader.target(post)).await?;
         let is_post = |target: &Target| {
-            target.kind == "pep"
-                && target.name == MICROBLOG
+            matches!(target.kind.as_str(), "pep" | "service")
                 && target.item_id != FEED_ITEM
                 // Comments on a boost are comments on the post.
                 && target.boost_of.is_none()
@@ -202,8 +201,8 @@ impl Host {
         if self.service_of(&blog.jid) != service.jid.as_str() {
             return Ok(None);
         }
-        let view = self.plain_view(&blog, MICROBLOG).await?;
-        let Some(view) = view.filter(|view| view.no == target.node) else {
+        let view = self.plain_view(&blog, &target.name).await?;
+        let Some(view) = view.filter(|view| view.no == target.node && view.is_feed()) else {
             return Ok(None);
         };
         Ok(Some(Found {

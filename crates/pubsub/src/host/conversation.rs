@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use bus::{AccessModel, MICROBLOG, NodeView, post_number};
+use bus::{AccessModel, NodeView, post_number};
 use format::atom::Entry;
 use format::conversation;
 use format::uri::XmppUri;
@@ -43,6 +43,7 @@ impl Host {
         &self,
         owner: &Arc<Owner>,
         actor: &Actor,
+        view: &Arc<NodeView>,
         id: Option<&str>,
         draft: Box<Draft>,
     ) -> Result<Content, PubsubError> {
@@ -50,31 +51,32 @@ impl Host {
             return Ok(Body::Microblog(draft).into());
         };
         let original = match conversation::repeated(entry) {
-            Some(uri) => self.original(actor, entry, &uri).await?,
-            None => None,
+            // What is brought to a community is said there in one's own name.
+            Some(uri) if !view.is_community() => self.original(actor, entry, &uri).await?,
+            Some(_) | None => None,
         };
-        let view = self.plain_view(owner, MICROBLOG).await?;
         if let Some(original) = original {
-            self.check_single(owner, actor, id, original.post_id).await?;
+            self.check_single(owner, actor, view, id, original.post_id)
+                .await?;
             let links = Links {
                 boost_of: Some(original.post_id),
                 ..Links::default()
             };
-            let notify = self.notified(actor, view.as_ref(), None, links).await;
+            let notify = self.notified(actor, Some(view), None, links).await;
             let body = Body::Boost(Box::new(original), entry.id.clone());
             return Ok(Content { body, links, notify });
         }
         let mut links = Links::default();
         for uri in conversation::answered(entry) {
-            if let Located::At(target, view) = self.locate(actor, &uri).await?
-                && view.has_posts()
+            if let Located::At(target, at) = self.locate(actor, &uri).await?
+                && at.has_posts()
             {
                 let post = target.post_id;
                 links.parent = Some((post, self.thread_of(post).await?));
                 break;
             }
         }
-        let notify = self.notified(actor, view.as_ref(), Some(entry), links).await;
+        let notify = self.notified(actor, Some(view), Some(entry), links).await;
         let body = Body::Microblog(draft);
         Ok(Content { body, links, notify })
     }
@@ -212,6 +214,7 @@ impl Host {
         &self,
         owner: &Owner,
         actor: &Actor,
+        view: &NodeView,
         id: Option<&str>,
         post: PostId,
     ) -> Result<(), PubsubError> {
@@ -225,7 +228,9 @@ impl Host {
             reader.target(boost)
         });
         match there.await? {
-            Some(boost) if id != Some(&*boost.item_id) => Err(PubsubError::AlreadyRepeated),
+            Some(boost) if boost.node != view.no || id != Some(&*boost.item_id) => {
+                Err(PubsubError::AlreadyRepeated)
+            }
             _ => Ok(()),
         }
     }

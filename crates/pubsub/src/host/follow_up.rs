@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use bus::{Computed, ComputedName, Event, MICROBLOG, NodeView, What};
+use bus::{Computed, ComputedName, Event, NodeView, What};
+use format::search::WordSet;
 use parking_lot::Mutex;
 use store::computed::{CHANGED, GONE, Target};
 use store::jobs::Job;
@@ -168,7 +169,7 @@ impl Host {
             }
             let queued = self.queue(store::nodes::delete(view.no, self.inner.clock.now()))?;
             state.remove(&view);
-            let events = vec![Event::NodeDeleted { view }];
+            let events = vec![Event::NodeDeleted { view, redirect: None }];
             Ok(Some(self.finish(
                 owner,
                 state,
@@ -234,6 +235,7 @@ impl Host {
                 in_public: false,
                 notify: true,
                 links: Links::default(),
+                words: WordSet::default(),
             },
         );
         Ok(())
@@ -261,11 +263,7 @@ impl Host {
                 let (boosts, last) = read.await?;
                 let Some(last) = last else { break };
                 above = last;
-                for boost in boosts
-                    .into_iter()
-                    .flatten()
-                    .filter(|boost| boost.name == MICROBLOG)
-                {
+                for boost in boosts.into_iter().flatten() {
                     self.renew_boost(&boost, &original).await?;
                 }
             }
@@ -285,7 +283,8 @@ impl Host {
         let Some(owner) = self.owner_by_number(boost.owner).await? else {
             return Ok(());
         };
-        let Some(view) = self.plain_view(&owner, &boost.name).await? else {
+        let view = self.plain_view(&owner, &boost.name).await?;
+        let Some(view) = view.filter(|view| view.no == boost.node && view.is_microblog()) else {
             return Ok(());
         };
         let post = boost.post_id;

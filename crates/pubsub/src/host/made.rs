@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use bus::{AccessModel, Event, Item, MICROBLOG, MaxItems, NodeConfig, NodeKind, NodeView, PublishKind};
+use bus::{AccessModel, Event, Feed, Item, MICROBLOG, MaxItems, NodeConfig, NodeKind, NodeView, PublishKind};
+use format::uri::percent_encode;
+use format::search::WordSet;
 use store::notifications::NewNotification;
 use store::{Links, PostId, Timestamp, Write};
 use wire::BareJid;
@@ -13,7 +15,13 @@ use super::load::kind_word;
 use super::state::{Head, Marks};
 use super::steps::Touched;
 use crate::access::Actor;
+use crate::error::PubsubError;
+use crate::form::Options;
+use crate::words;
 use crate::profile::boost::Original;
+use crate::profile::feed::{self, Before};
+use crate::profile::main_blog::BLOG;
+use crate::profile::known::{self, STORIES};
 use crate::profile::microblog::{self, Draft, POSTS, Stamp};
 
 /// An item's payload.
@@ -23,6 +31,26 @@ pub(super) enum Body {
     Comment(Box<Draft>),
     /// What the entry that repeats it has for an id, if its publisher chose one.
     Boost(Box<Original>, Option<String>),
+}
+
+impl Body {
+    /// Checks what is published in a feed against its profile.
+    ///
+    /// # Errors
+    /// `InvalidPayload`.
+    pub(super) fn check(&self, profile: Feed) -> Result<(), PubsubError> {
+        match self {
+            Body::Microblog(draft) | Body::Comment(draft) => match draft.written() {
+                Some(entry) => feed::check(profile, entry),
+                None => Ok(()),
+            },
+            Body::Boost(original, _) => match original.entry() {
+                Some(entry) => feed::check(profile, &entry),
+                None => Ok(()),
+            },
+            Body::Plain(_) => Ok(()),
+        }
+    }
 }
 
 /// What is said by an item, what that has to do with other items, and whom it notifies.
@@ -95,6 +123,7 @@ impl Host {
                 NodeKind::Pep | NodeKind::Service | NodeKind::Virtual(_) => &view.owner_jid,
             },
             heading: &heading,
+            has_authors: matches!(view.kind, NodeKind::Computed(_)) || view.is_community(),
             publisher: &publisher_jid,
             created,
             modified: now,
@@ -125,15 +154,21 @@ impl Host {
             },
         };
         // A boost repeats what stands in the public stream already.
-        let in_public = view.is_microblog()
+        let in_public = view.is_feed()
             && view.config.access == AccessModel::Open
             && entry.is_some()
             && links.boost_of.is_none();
+        let its_words = match &entry {
+            _ if !view.config.persist_items => Vec::new(),
+            Some(entry) => words::said(entry),
+            None => words::of_payload(&stored),
+        };
         let marks = Marks {
             publisher: actor.no,
             tags: Arc::clone(&tags),
             in_public,
             links,
+            words: if in_public { WordSet::of(&its_words) } else { WordSet::default() },
         };
         let row = store::items::NewItem {
             post_id,
@@ -147,9 +182,10 @@ impl Host {
             in_public,
             payload: stored,
             tags: tags.iter().map(|tag| (**tag).to_owned()).collect(),
+            words: its_words.join(" "),
             links,
             notify,
-            keep_history: view.is_microblog(),
+            keep_history: view.is_feed(),
             max_items: match view.config.max_items {
                 MaxItems::Max => None,
                 MaxItems::Count(count) => Some(u64::from(count)),
@@ -183,7 +219,9 @@ impl Host {
             in_public,
             was_public: before.as_ref().is_some_and(|before| before.in_public),
             links,
-            old_links: before.map(|before| before.links).unwrap_or_default(),
+            old_links: before.as_ref().map(|before| before.links).unwrap_or_default(),
+            words: marks.words.clone(),
+            old_words: before.map(|before| before.words).unwrap_or_default(),
         };
         Made {
             row,
@@ -205,16 +243,17 @@ impl Host {
     }
 }
 
-/// An item that made room for a newer one, and what to undo if that one cannot be stored. Subscribers are not told
-/// (XEP-0060 §16.4.4, `discard-oldest`).
+/// An item that made room for a newer one, and what to undo if that one cannot be stored. Whether subscribers are told is
+/// configured (XEP-0060 §7.1.2).
 pub(super) fn gone(view: &Arc<NodeView>, head: Head) -> (Event, Touched) {
     let Head { post_id, id, marks } = head;
     let marks = marks.unwrap_or_else(|| Marks {
         publisher: view.owner,
         tags: Arc::from([]),
         // It may have been; nobody minds a retraction of what they never had.
-        in_public: view.is_microblog(),
+        in_public: view.is_feed(),
         links: Links::default(),
+        words: WordSet::any(),
     });
     let event = Event::Retracted {
         view: Arc::clone(view),
@@ -222,8 +261,9 @@ pub(super) fn gone(view: &Arc<NodeView>, head: Head) -> (Event, Touched) {
         post_id,
         tags: Arc::clone(&marks.tags),
         in_public: marks.in_public,
-        notify: false,
+        notify: super::room::is_told(view),
         links: marks.links,
+        words: marks.words.clone(),
     };
     (
         event,
@@ -242,6 +282,13 @@ impl Host {
     fn heading(&self, view: &NodeView) -> Cow<'static, str> {
         match &view.kind {
             NodeKind::Computed(computed) => Cow::Owned(format!("comments/{}", computed.target.0)),
+            // Ids are their publisher's choice in each feed.
+            NodeKind::Pep if view.is_microblog() && &*view.name != MICROBLOG => {
+                Cow::Owned(format!("feeds/{}", percent_encode(&view.name)))
+            }
+            NodeKind::Service if view.is_community() => {
+                Cow::Owned(format!("communities/{}", percent_encode(&view.name)))
+            }
             NodeKind::Pep | NodeKind::Service | NodeKind::Virtual(_) => Cow::Borrowed(POSTS),
         }
     }
@@ -266,6 +313,7 @@ impl Host {
         let settings = &self.inner.settings;
         let (person, commented) = match &view.kind {
             NodeKind::Computed(computed) => (publisher, computed.target),
+            NodeKind::Service if view.is_community() => (publisher, post_id),
             NodeKind::Pep | NodeKind::Service | NodeKind::Virtual(_) => (&view.owner_jid, post_id),
         };
         microblog::Links {
@@ -282,11 +330,37 @@ impl Host {
     }
 }
 
+/// The configuration of a node that is created, as its creator wants it.
+///
+/// # Errors
+/// `Unfit` for what no feed may be.
+pub(super) fn new_config(
+    kind: &NodeKind,
+    name: &str,
+    options: Option<&Options>,
+) -> Result<NodeConfig, PubsubError> {
+    let mut config = match options.and_then(Options::feed) {
+        Some(feed) if *kind == NodeKind::Pep && name != MICROBLOG => NodeConfig::feed(feed),
+        _ => default_config(kind, name),
+    };
+    if let Some(options) = options {
+        config = options.changed(&config)?;
+    }
+    feed::settle(&mut config, kind, name, Before::New)?;
+    Ok(config)
+}
+
 /// The configuration of a node that is created without one.
-pub(super) fn default_config(kind: &NodeKind, name: &str) -> NodeConfig {
+fn default_config(kind: &NodeKind, name: &str) -> NodeConfig {
     match kind {
         // Whom it is for was chosen at sign-up; one that is made again is no more open than any other node.
         NodeKind::Pep if name == MICROBLOG => NodeConfig::microblog(AccessModel::Presence),
+        // Whoever looks for a blog has to find it.
+        NodeKind::Pep if name == BLOG => NodeConfig {
+            access: AccessModel::Open,
+            ..NodeConfig::pep()
+        },
+        NodeKind::Pep if name == STORIES => known::stories(),
         NodeKind::Pep => NodeConfig::pep(),
         NodeKind::Service | NodeKind::Virtual(_) | NodeKind::Computed(_) => NodeConfig::service(),
     }
@@ -294,7 +368,7 @@ pub(super) fn default_config(kind: &NodeKind, name: &str) -> NodeConfig {
 
 /// Stores a node's row.
 pub(super) fn create_write(view: &NodeView) -> Write {
-    store::nodes::create(store::nodes::Node {
+    let created = store::nodes::create(store::nodes::Node {
         no: view.no,
         owner: view.owner,
         name: (*view.name).to_owned(),
@@ -302,7 +376,15 @@ pub(super) fn create_write(view: &NodeView) -> Write {
         access: view.config.access.as_str().to_owned(),
         config: view.config.to_text(),
         created: view.created,
-    })
+    });
+    let mut writes = vec![created];
+    if view.config.feed.is_some() {
+        writes.push(store::feeds::set(view.no, true));
+    }
+    if !view.config.in_stream {
+        writes.push(store::changes::list(view.no, true));
+    }
+    one_write(writes)
 }
 
 /// One write of several parts, without wrapping a single one.

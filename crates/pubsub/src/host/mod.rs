@@ -12,18 +12,26 @@ mod configs;
 mod conversation;
 mod disco;
 mod expiry;
+mod feeds;
 mod follow_up;
+mod indexing;
 mod items;
 mod last;
 mod load;
 mod made;
+mod main_blog;
 mod nodes;
+mod pages;
+mod options;
 mod publish;
+mod query;
 mod requests;
 mod retract;
+mod room;
 mod state;
 mod steps;
 mod subscribe;
+mod subscribers;
 mod summary;
 mod virtuals;
 
@@ -37,11 +45,16 @@ use store::{BoxFuture, Clock, JidNo, Store, Ticket};
 use tokio_util::task::TaskTracker;
 use wire::BareJid;
 
-pub use disco::NodeInfo;
-pub use items::{ItemsPage, ItemsQuery};
+pub use affiliations::AffiliationsSet;
+pub use disco::{NodeInfo, NodesPage};
 pub use publish::NewItem;
+pub use query::{IdsPage, ItemsPage, ItemsQuery, ItemsRequest, Order, OrderBy, Sense, turn};
 pub use requests::{Verdict, WaitingRequest};
-pub use subscribe::Subscription;
+pub use last::DueItem;
+pub use options::Ended;
+pub use subscribe::{Changed, Subscription};
+pub use subscribers::{Change, Modified, Unchanged, Wanted};
+pub use virtuals::FollowedSearch;
 
 use crate::access::{Actor, Blocking, Reader, Relation, Relations, needs_relation};
 use crate::consequences::Consequences;
@@ -49,6 +62,7 @@ use crate::error::PubsubError;
 use computed::Freshness;
 use configs::Configs;
 use follow_up::FollowUps;
+use options::Ends;
 use state::{Owner, OwnerKind, OwnerState};
 use steps::Settling;
 use summary::Summaries;
@@ -99,6 +113,13 @@ impl<T: Send + 'static> Accepted<T> {
             durable: Box::pin(std::future::ready(Ok(value))),
         }
     }
+
+    /// The same decision, told otherwise.
+    fn map<U>(self, tell: impl FnOnce(T) -> U + Send + 'static) -> Accepted<U> {
+        Accepted {
+            durable: Box::pin(async move { self.durable.await.map(tell) }),
+        }
+    }
 }
 
 /// Longest name of a node or item, in bytes.
@@ -123,6 +144,7 @@ struct Inner {
     follow_ups: FollowUps,
     summaries: Summaries,
     shards: Vec<Mutex<LruCache<JidNo, Arc<Owner>>>>,
+    ends: Ends,
     virtuals: Virtuals,
     configs: Configs,
     settling: Mutex<Settling>,
@@ -154,6 +176,7 @@ impl Host {
             follow_ups: FollowUps::default(),
             summaries: Summaries::default(),
             shards,
+            ends: Ends::default(),
             virtuals: Virtuals::default(),
             configs: Configs::default(),
             settling: Mutex::default(),
@@ -204,9 +227,12 @@ impl Host {
                 .is_some_and(|domain| settings.domains.iter().any(|one| one == domain))
     }
 
-    /// The pubsub service of the domain that an account belongs to.
+    /// The pubsub service of the domain that an account belongs to; of a service, itself.
     #[must_use]
     pub fn service_of(&self, account: &BareJid) -> String {
+        if self.is_service(account) {
+            return account.to_string();
+        }
         format!("{}{}", self.inner.settings.pubsub_prefix, account.domain())
     }
 

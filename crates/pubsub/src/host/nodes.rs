@@ -5,19 +5,25 @@
 
 use std::sync::Arc;
 
-use bus::{Affiliation, ComputedName, Event, MaxItems, NodeConfig, NodeKind, NodeView, Virtual};
+use bus::{
+    Affiliation, ComputedName, Event, MICROBLOG, MaxItems, NodeConfig, NodeKind, NodeView, PublishModel,
+    Virtual,
+};
 use format::form::DataForm;
 use store::Write;
 use wire::BareJid;
 
 use super::computed::{Freshness, UNWRITTEN, computed_name};
-use super::made::{create_write, default_config, one_write};
+use super::made::{create_write, new_config, one_write};
 use super::state::{Heads, Node, NodeState, Owner, OwnerKind};
 use super::steps::Deliver;
 use super::{Accepted, Host, check_name};
 use crate::access::{Actor, may_administer, may_purge};
+use crate::communities;
 use crate::error::PubsubError;
 use crate::form::{self, Options, Site};
+use crate::profile::feed::{self, Before};
+use crate::profile::known::SERVER_INFO;
 
 impl Host {
     /// Creates a node; without a name, one is made up (§8.1).
@@ -55,6 +61,9 @@ impl Host {
                     "the names of hash tags and threads are reserved",
                 ));
             }
+            OwnerKind::Service if &*name == SERVER_INFO && actor.jid.node().is_some() => {
+                return Err(PubsubError::InvalidName("the server itself tells of itself"));
+            }
             OwnerKind::Service => (NodeKind::Service, Site::Service),
         };
         let options = config.map(|form| Options::parse(form, site)).transpose()?;
@@ -81,12 +90,14 @@ impl Host {
             if owned >= self.inner.settings.nodes_per_owner {
                 return Err(PubsubError::MaxNodes);
             }
-            let mut config = default_config(&kind, &name);
-            if let Some(options) = &options {
-                options.apply(&mut config);
-            }
+            let config = new_config(&kind, &name, options.as_ref())?;
+            self.check_config(&config, &kind, &name)?;
             let mut view = self.new_view(&owner, Arc::clone(&name), kind.clone(), config);
             let mut writes = vec![create_write(&view)];
+            if view.is_community() {
+                let founded = self.inner.store.post_ids().next(view.created);
+                writes.push(communities::listing(&view, founded));
+            }
             if kind == NodeKind::Service {
                 view.affiliations = Arc::from([(actor.no, Affiliation::Owner)]);
                 let word = Affiliation::Owner.as_str().to_owned();
@@ -189,7 +200,17 @@ impl Host {
             may_administer(actor.no, &node.view)?;
             let old = Arc::clone(&node.view.config);
             let mut config = NodeConfig::clone(&old);
-            options.apply(&mut config);
+            let before = if node.is_empty() {
+                if old.feed.is_none() && options.feed().is_some() {
+                    feed::prepare(&mut config);
+                }
+                Before::Empty(&old)
+            } else {
+                Before::Used(&old)
+            };
+            config = options.changed(&config)?;
+            feed::settle(&mut config, &node.view.kind, &node.view.name, before)?;
+            self.check_config(&config, &node.view.kind, &node.view.name)?;
             let view = NodeView {
                 config: Arc::new(config),
                 ..NodeView::clone(&node.view)
@@ -209,9 +230,48 @@ impl Host {
         .await?
     }
 
+    /// Checks what no form can say by itself: the bounds of this server, and what a feed of posts cannot be.
+    pub(super) fn check_config(
+        &self,
+        config: &NodeConfig,
+        kind: &NodeKind,
+        name: &str,
+    ) -> Result<(), PubsubError> {
+        let unacceptable = |text: &'static str| Err(PubsubError::Unacceptable(text.into()));
+        let largest = self.inner.settings.payload_bytes;
+        if config
+            .max_payload_size
+            .is_some_and(|size| size as usize > largest)
+        {
+            let text = format!(
+                "no payload is larger than {largest} bytes here: set pubsub#max_payload_size to at most that"
+            );
+            return Err(PubsubError::Unacceptable(text.into()));
+        }
+        let is_main_blog = *kind == NodeKind::Pep && name == MICROBLOG;
+        if is_main_blog && !config.persist_items {
+            return unacceptable("a blog keeps its posts: set pubsub#persist_items to 1");
+        }
+        if is_main_blog || config.feed.is_some() {
+            if *kind == NodeKind::Pep && config.publish_model != PublishModel::Publishers {
+                return unacceptable(
+                    "in a person's blog only they and their publishers post: set pubsub#publish_model to publishers",
+                );
+            }
+        }
+        Ok(())
+    }
+
     fn configure_write(&self, view: &NodeView, old: &NodeConfig) -> Write {
         let access = view.config.access.as_str().to_owned();
         let mut writes = vec![store::nodes::configure(view.no, access, view.config.to_text())];
+        if view.is_community() || old.feed.is_some() {
+            let founded = self.inner.store.post_ids().next(self.inner.clock.now());
+            writes.push(communities::listing(view, founded));
+        }
+        if view.config.feed.is_some() != old.feed.is_some() {
+            writes.push(store::feeds::set(view.no, view.config.feed.is_some()));
+        }
         if old.persist_items && !view.config.persist_items {
             // What is kept no more could not be retracted either, and would stand in timelines for ever.
             writes.push(store::items::purge(view.no, self.inner.clock.now()));
@@ -244,7 +304,7 @@ impl Host {
     ) -> Result<DataForm, PubsubError> {
         self.check_own(owner, node)?;
         let view = self.owned_view(owner, actor, node).await?;
-        Ok(form::config_form(&view.config, site_of(&view)))
+        Ok(form::config_form(&view.config, Site::of(&view)))
     }
 
     /// A node, for its owners.
@@ -274,7 +334,7 @@ impl Host {
         }
     }
 
-    /// Deletes a node with its items and subscriptions (§8.4).
+    /// Deletes a node with its items and subscriptions (§8.4). Subscribers are told where to look instead, if `redirect` says so.
     ///
     /// # Errors
     /// `Forbidden` to all but owners.
@@ -283,6 +343,7 @@ impl Host {
         owner: &BareJid,
         actor: &Actor,
         node: &str,
+        redirect: Option<&str>,
     ) -> Result<Accepted<()>, PubsubError> {
         self.check_own(owner, node)?;
         let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
@@ -293,7 +354,10 @@ impl Host {
             let view = Arc::clone(&ready.view);
             let queued = self.queue(store::nodes::delete(view.no, self.inner.clock.now()))?;
             state.remove(&view);
-            let events = vec![Event::NodeDeleted { view }];
+            let events = vec![Event::NodeDeleted {
+                view,
+                redirect: redirect.map(Arc::from),
+            }];
             Ok(self.finish(&owner, state, queued, Deliver::WhenStored, events, Vec::new(), ()))
         })
         .await?
@@ -334,6 +398,11 @@ impl Host {
 }
 
 impl Node {
+    /// Whether it surely has no items.
+    fn is_empty(&self) -> bool {
+        self.heads.is_whole() && self.heads.len() == 0 && self.last.is_none()
+    }
+
     /// No item stays.
     fn clear(&mut self) {
         self.heads = Heads::empty();
@@ -347,13 +416,5 @@ impl Node {
         let last = self.last.take();
         let is_kept = |item: &Arc<bus::Item>| self.heads.iter().any(|head| head.post_id == item.post_id);
         self.last = last.filter(|item| !self.heads.is_whole() || is_kept(item));
-    }
-}
-
-/// Which rules a node's configuration follows.
-pub(super) fn site_of(view: &NodeView) -> Site {
-    match view.kind {
-        NodeKind::Pep => Site::Account,
-        NodeKind::Service | NodeKind::Virtual(_) | NodeKind::Computed(_) => Site::Service,
     }
 }

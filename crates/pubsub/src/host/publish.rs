@@ -6,19 +6,22 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bus::{Event, MICROBLOG, MaxItems, NodeConfig, NodeKind, NodeView, What};
+use bus::{Event, Feed, MaxItems, NodeConfig, NodeKind, NodeView, What};
 use format::form::DataForm;
+use format::search::WordSet;
 use store::{Links, PostId, Ticket, Timestamp};
 use wire::BareJid;
 
 use super::computed::{Found, Freshness, Spot};
-use super::made::{Body, Content, Place, create_write, default_config, gone, one_write};
+use super::made::{Body, Content, Place, create_write, gone, new_config, one_write};
 use super::state::{Head, Heads, Known, Marks, Node, Owner, OwnerKind, OwnerState};
+use super::room::{self, Leaving, Room};
 use super::steps::{Deliver, Queued};
 use super::{Accepted, Host, MAX_NAME};
-use crate::access::{Actor, Reader, may_publish, may_replace};
+use crate::access::{Actor, Reader, may_administer, may_publish, may_replace};
 use crate::error::PubsubError;
 use crate::form::{Options, Site};
+use crate::profile::{known, payload};
 use crate::profile::microblog::{Draft, FEED_ITEM};
 
 /// Items that one request may publish.
@@ -56,6 +59,13 @@ enum Tried {
         epoch: u64,
         after: Ticket,
     },
+    /// How full the node is.
+    AskRoom {
+        view: Arc<NodeView>,
+        new: usize,
+        epoch: u64,
+        after: Ticket,
+    },
 }
 
 /// What is to be published, by whom and where.
@@ -63,6 +73,8 @@ struct Submission<'a> {
     actor: &'a Actor,
     reader: &'a Reader,
     spot: &'a Spot,
+    /// The feed that its items were checked for.
+    feed: Option<Feed>,
     options: Option<&'a Options>,
     purpose: Purpose,
 }
@@ -82,9 +94,11 @@ struct Request<'a> {
     actor: &'a Actor,
     reader: &'a Reader,
     spot: &'a Spot,
+    feed: Option<Feed>,
     options: Option<&'a Options>,
     purpose: Purpose,
     asked: &'a HashMap<Arc<str>, Asked>,
+    room: Option<&'a Room>,
 }
 
 impl Host {
@@ -108,13 +122,17 @@ impl Host {
         };
         let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
         let (spot, reader) = self.enter(&owner, actor, node, Freshness::Now).await?;
+        if let Some(found) = &spot.found {
+            self.check_not_blocked(actor, found).await?;
+        }
         // Nothing is looked up for who may not publish here.
-        self.within(&owner, &spot, |state| match state.node(&spot.name) {
-            Some(node) => may_publish(&reader, &node.view),
-            None if owner.kind == OwnerKind::Account && actor.no == owner.no => Ok(()),
-            None => Err(PubsubError::NodeNotFound),
-        })
-        .await??;
+        let there = self
+            .within(&owner, &spot, |state| match state.node(&spot.name) {
+                Some(node) => may_publish(&reader, &node.view).map(|()| Some(Arc::clone(&node.view))),
+                None if owner.kind == OwnerKind::Account && actor.no == owner.no => Ok(None),
+                None => Err(PubsubError::NodeNotFound),
+            })
+            .await??;
         // XEP-0470 §4.3: of attachments, options are ignored.
         let is_ignored = spot
             .found
@@ -124,15 +142,38 @@ impl Host {
             .filter(|_| !is_ignored)
             .map(|form| Options::parse(form, site))
             .transpose()?;
-        let checked = self.check(&owner, actor, &spot, items).await?;
+        let view = match there {
+            Some(view) => view,
+            // As it will be, so that its first item is one like any other.
+            None => {
+                let config = new_config(&NodeKind::Pep, &spot.name, options.as_ref())?;
+                Arc::new(self.new_view(&owner, Arc::clone(&spot.name), NodeKind::Pep, config))
+            }
+        };
+        let checked = self.check(&owner, actor, &spot, &view, items).await?;
         let request = Submission {
             actor,
             reader: &reader,
             spot: &spot,
+            feed: view.feed(),
             options: options.as_ref(),
             purpose: Purpose::Publish,
         };
         self.submit(&owner, request, checked).await
+    }
+
+    /// Whom the author of an item blocks adds nothing to it, wherever that would be kept.
+    async fn check_not_blocked(&self, actor: &Actor, found: &Found) -> Result<(), PubsubError> {
+        let author = found.kind.author;
+        if author == actor.no {
+            return Ok(());
+        }
+        let name = self.inner.store.jids().name(author).await?;
+        let jid = name.and_then(|name| BareJid::parse(&name).ok());
+        match jid {
+            Some(jid) if self.blocking(actor, author, &jid).is_blocked => Err(PubsubError::Forbidden),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Publishes what is checked, as soon as it is known what is there.
@@ -146,19 +187,23 @@ impl Host {
             actor,
             reader,
             spot,
+            feed,
             options,
             purpose,
         } = submission;
         let mut asked = HashMap::new();
+        let mut room = None;
         loop {
             let request = Request {
                 owner,
                 actor,
                 reader,
                 spot,
+                feed,
                 options,
                 purpose,
                 asked: &asked,
+                room: room.as_ref(),
             };
             let tried = self
                 .within(owner, spot, |state| {
@@ -177,6 +222,15 @@ impl Host {
                     let found = self.marks_of(&view, &id).await?;
                     asked.insert(id, Asked { epoch, found });
                 }
+                Tried::AskRoom {
+                    view,
+                    new,
+                    epoch,
+                    after,
+                } => {
+                    self.inner.store.wait(after).await;
+                    room = Some(self.room(&view, epoch, new).await?);
+                }
             }
         }
     }
@@ -192,14 +246,7 @@ impl Host {
             let Some(item) = reader.item(node, &id)? else {
                 return Ok(None);
             };
-            let tags = reader.tags(item.post_id)?.into_iter().map(Arc::from).collect();
-            let marks = Marks {
-                publisher: item.publisher,
-                tags,
-                in_public: item.in_public,
-                links: reader.links(item.post_id)?,
-            };
-            Ok(Some((item.post_id, marks)))
+            Ok(Some((item.post_id, room::marks(reader, &item)?)))
         });
         Ok(found.await?)
     }
@@ -214,10 +261,14 @@ impl Host {
         content: Content,
     ) -> Result<(), PubsubError> {
         let (spot, reader) = self.enter(owner, actor, node, Freshness::Now).await?;
+        let feed = self.within(owner, &spot, |state| {
+            state.node(&spot.name).and_then(|node| node.view.feed())
+        });
         let submission = Submission {
             actor,
             reader: &reader,
             spot: &spot,
+            feed: feed.await?,
             options: None,
             purpose: Purpose::Renew,
         };
@@ -243,12 +294,12 @@ impl Host {
         owner: &Arc<Owner>,
         actor: &Actor,
         spot: &Spot,
+        view: &Arc<NodeView>,
         items: Vec<NewItem>,
     ) -> Result<Vec<Checked>, PubsubError> {
         if items.len() > MAX_BATCH {
             return Err(PubsubError::TooManyItems);
         }
-        let is_microblog = owner.kind == OwnerKind::Account && *spot.name == *MICROBLOG;
         let mut checked: Vec<Checked> = Vec::with_capacity(items.len());
         for item in items {
             let id: Option<Arc<str>> = item.id.filter(|id| !id.is_empty()).map(Arc::from);
@@ -267,13 +318,23 @@ impl Host {
                     self.content_of_computed(owner, actor, spot, found, id.as_deref(), payload)
                         .await?
                 }
-                (None, Some(payload)) if is_microblog => {
-                    let draft = Box::new(Draft::read(payload, id.as_deref())?);
-                    self.content_of_post(owner, actor, id.as_deref(), draft).await?
+                (None, Some(payload)) if let Some(feed) = view.feed() => {
+                    let draft = Box::new(draft_of(actor, view, id.as_deref(), payload)?);
+                    let content = self.content_of_post(owner, actor, view, id.as_deref(), draft).await?;
+                    content.body.check(feed)?;
+                    content
                 }
                 (Some(_), None) => return Err(PubsubError::PayloadRequired),
-                (None, None) if is_microblog => return Err(PubsubError::PayloadRequired),
-                (None, payload) => Body::Plain(payload.unwrap_or_default().into()).into(),
+                (None, None) if view.is_feed() => return Err(PubsubError::PayloadRequired),
+                (None, payload) => {
+                    if let (OwnerKind::Account, Some(payload)) = (owner.kind, &payload) {
+                        known::check(&spot.name, id.as_deref(), payload)?;
+                    }
+                    if let Some(payload) = &payload {
+                        payload::check(view.config.type_.as_deref(), payload)?;
+                    }
+                    Body::Plain(payload.unwrap_or_default().into()).into()
+                }
             };
             checked.push(Checked { id, content, size });
         }
@@ -312,6 +373,10 @@ impl Host {
         checked: &mut Vec<Checked>,
     ) -> Result<Tried, PubsubError> {
         let (view, is_created) = self.target(request, state)?;
+        if view.feed() != request.feed {
+            // It was configured otherwise since its items were looked at.
+            return Err(PubsubError::PreconditionNotMet);
+        }
         check_kind(&view.config, checked)?;
         let limit = view
             .config
@@ -332,6 +397,21 @@ impl Host {
                 Err(ask) => return Ok(ask),
             }
         }
+        let new = places.iter().filter(|place| place.before.is_none()).count();
+        let leaving = match state.node(&request.spot.name) {
+            Some(node) => match room::leaving(node, new, request.room)? {
+                Leaving::These(heads) => heads,
+                Leaving::Ask => {
+                    return Ok(Tried::AskRoom {
+                        new,
+                        epoch: node.epoch,
+                        after: node.last_ticket,
+                        view,
+                    });
+                }
+            },
+            None => room::leaving(&Node::created(Arc::clone(&view), Ticket::NONE), new, None)?.known(),
+        };
         self.apply(
             request,
             state,
@@ -339,6 +419,7 @@ impl Host {
             is_created,
             std::mem::take(checked),
             places,
+            leaving,
             now,
         )
         .map(Tried::Done)
@@ -369,10 +450,8 @@ impl Host {
         if state.nodes.len() >= self.inner.settings.nodes_per_owner {
             return Err(PubsubError::MaxNodes);
         }
-        let mut config = default_config(&NodeKind::Pep, &request.spot.name);
-        if let Some(options) = request.options {
-            options.apply(&mut config);
-        }
+        let config = new_config(&NodeKind::Pep, &request.spot.name, request.options)?;
+        self.check_config(&config, &NodeKind::Pep, &request.spot.name)?;
         Ok((
             Arc::new(self.new_view(owner, Arc::clone(&request.spot.name), NodeKind::Pep, config)),
             true,
@@ -423,7 +502,7 @@ impl Host {
             return Ok(Ok(new(id)));
         };
         let is_computed = matches!(view.kind, NodeKind::Computed(_));
-        let needs_marks = view.is_microblog() || is_computed || request.actor.no != view.owner;
+        let needs_marks = view.is_feed() || is_computed || request.actor.no != view.owner;
         let existing = match heads.find(id) {
             Known::New => None,
             Known::Item(Head {
@@ -467,6 +546,7 @@ impl Host {
             tags: Arc::from([]),
             in_public: false,
             links: Links::default(),
+            words: WordSet::default(),
         };
         Ok(Ok(Place {
             id: Arc::clone(id),
@@ -485,6 +565,7 @@ impl Host {
         is_created: bool,
         checked: Vec<Checked>,
         places: Vec<Place>,
+        leaving: Vec<Head>,
         now: Timestamp,
     ) -> Result<Accepted<Vec<Arc<str>>>, PubsubError> {
         let mut writes = Vec::with_capacity(places.len() + 1);
@@ -508,6 +589,9 @@ impl Host {
             writes.push(store::computed::require(computed.target));
         }
         for (item, place) in checked.into_iter().zip(places) {
+            if view.is_community() && place.before.is_none() && &*place.id != FEED_ITEM {
+                writes.push(store::communities::posted(view.no, place.post_id));
+            }
             if let Body::Boost(original, _) = &item.content.body {
                 writes.push(store::computed::repeats(original.post_id, original.seq));
             }
@@ -539,7 +623,7 @@ impl Host {
         }
         if let Some(node) = state.node(&request.spot.name) {
             node.last = last;
-            for head in node.put(heads, &queued) {
+            for head in node.put(heads, leaving, &queued) {
                 let (event, undo) = gone(view, head);
                 events.push(event);
                 touched.push(undo);
@@ -548,6 +632,23 @@ impl Host {
         self.summarize_later(request.owner, view, queued.ticket);
         Ok(self.finish(request.owner, state, queued, Deliver::First, events, touched, ids))
     }
+}
+
+/// A post as it came. In a community it is its publisher's, and the feed's own data are the owners' (XEP-0277 §6).
+fn draft_of(
+    actor: &Actor,
+    view: &NodeView,
+    id: Option<&str>,
+    payload: Vec<u8>,
+) -> Result<Draft, PubsubError> {
+    if !view.is_community() {
+        return Draft::read(payload, id);
+    }
+    if id == Some(FEED_ITEM) {
+        may_administer(actor.no, view)?;
+        return Draft::read(payload, id);
+    }
+    Draft::read_comment(payload, &actor.jid.bare())
 }
 
 /// What each kind of node demands of a request (§4.3, §7.1.3.6). Where an event is all that there is, one nameless item
@@ -582,10 +683,14 @@ impl Node {
         }
     }
 
-    /// Items were published; gives those that had to go for them.
-    fn put(&mut self, heads: Vec<Head>, queued: &Queued) -> Vec<Head> {
+    /// Items were published; gives those that had to go for them, as far as they are known: `leaving`, and what memory says.
+    fn put(&mut self, heads: Vec<Head>, leaving: Vec<Head>, queued: &Queued) -> Vec<Head> {
         self.last_ticket = queued.ticket;
-        let mut evicted = Vec::new();
+        for head in &leaving {
+            self.epoch += 1;
+            self.heads.remove(&head.id, self.epoch, queued.ticket);
+        }
+        let mut evicted = leaving;
         for head in heads {
             self.epoch += 1;
             self.heads.put(head, self.epoch, queued.ticket);

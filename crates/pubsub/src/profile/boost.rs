@@ -33,6 +33,13 @@ pub struct Original {
 }
 
 impl Original {
+    /// What it says; `None` when what is stored is no entry.
+    #[must_use]
+    pub fn entry(&self) -> Option<Entry> {
+        let document = Document::parse(Arc::clone(&self.payload)).ok()?;
+        Entry::parse(document.root()).ok()
+    }
+
     /// The entry that repeats it; `None` when what is stored is no entry.
     #[must_use]
     pub fn repeated(&self, stamp: &Stamp<'_>, own_id: Option<&str>) -> Option<(Vec<u8>, Entry)> {

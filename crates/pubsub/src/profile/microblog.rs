@@ -33,8 +33,10 @@ pub struct Stamp<'a> {
     pub id: &'a str,
     /// Whose words they are: whose blog it is, or who comments.
     pub owner: &'a BareJid,
-    /// Under which heading of theirs: `posts`, or the comments on what.
+    /// Under which heading of theirs: `posts`, a feed besides these, or the comments on what.
     pub heading: &'a str,
+    /// Whether it stands where many publish, in comments or a community, so that each item must say whose words it is.
+    pub has_authors: bool,
     /// Who publishes.
     pub publisher: &'a BareJid,
     /// When it was published first.
@@ -201,10 +203,10 @@ fn lasting<'d>(
         .updated(stamp.modified.0)
         .author(None, stamp.publisher);
     if !entry.authors.is_empty()
-        && stamp.heading != POSTS
+        && stamp.has_authors
         && entry.authors.iter().all(|author| author.uri.is_none())
     {
-        // Whose words a comment is must be told by an address, not by a name alone.
+        // Whose words it is must be told by an address, not by a name alone.
         let mut author = Writer::new();
         let uri = XmppUri::of(stamp.publisher.clone()).to_string();
         let name = entry.authors.iter().find_map(|author| author.name.as_deref());

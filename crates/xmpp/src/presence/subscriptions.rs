@@ -7,7 +7,7 @@ use store::roster::{self, PresenceRequest};
 use store::{JidNo, Write};
 use wire::{BareJid, Set, Stanza, StanzaError, Writer};
 
-use super::send_to_account;
+use super::{moved, send_to_account};
 use crate::caps;
 use crate::invitations;
 use crate::registry::Available;
@@ -179,7 +179,15 @@ async fn arrive(
     if is_blocked && matches!(kind, Kind::Subscribe | Kind::Subscribed) {
         return Ok(());
     }
+    let moved = match kind {
+        Kind::Subscribe => moved::verified(server, user, from, stanza).await?,
+        Kind::Subscribed | Kind::Unsubscribe | Kind::Unsubscribed => None,
+    };
     let change = apply(server, user, from, Direction::In, kind, stanza).await?;
+    if let Some((old, sees_it)) = moved {
+        // XEP-0283 §4.4: the user's clients see what came of it. What is granted here arrives as no request does.
+        return Box::pin(moved::let_in(server, user, from, &old, sees_it)).await;
+    }
     if change.step.passes && !is_blocked {
         for session in server.registry.sessions(user.no).iter() {
             // A request is for every available resource (§3.1.3), the rest for those that know the roster.
@@ -304,7 +312,7 @@ fn hide_from(server: &Server, no: JidNo, to: &Person) {
 }
 
 /// A subscription stanza that the server makes.
-fn written(kind: Kind, from: &BareJid, to: &BareJid) -> Stanza {
+pub(super) fn written(kind: Kind, from: &BareJid, to: &BareJid) -> Stanza {
     let mut writer = Writer::new();
     writer
         .open("presence")

@@ -2,6 +2,7 @@
 //!
 //! Of others, only whether the asker follows them is told, and counts to who may read their posts.
 
+use pubsub::profile::main_blog::BLOG;
 use store::JidNo;
 use wire::{StanzaError, Writer};
 
@@ -27,12 +28,25 @@ async fn following(cx: Cx) -> Answered {
         .ok_or_else(StanzaError::item_not_found)?;
     let mut writer = Writer::new();
     writer.open("following").ns(FOLLOW);
+    let main = cx.server.host.main_blog(&cx.to, &cx.actor()).await;
+    let main = main.map_err(on_the_wire)?;
     if cx.target == Target::OwnAccount {
         write_counts(&cx, no, &mut writer).await?;
         let all = cx.server.timelines.following(no).await.map_err(on_the_wire)?;
         let names = cx.server.store.jids().names(&all).await;
         for name in names.map_err(|error| unreadable(&error))?.into_iter().flatten() {
             writer.open("follow").attr("jid", &name).close();
+        }
+        let further = cx.server.timelines.following_further(no).await;
+        for feed in further.map_err(on_the_wire)? {
+            let owner = cx.server.store.jids().name(feed.owner).await;
+            if let Some(owner) = owner.map_err(|error| unreadable(&error))? {
+                writer
+                    .open("feed")
+                    .attr("jid", &owner)
+                    .attr("node", &feed.name)
+                    .close();
+            }
         }
     } else {
         if may_read(&cx).await? {
@@ -45,6 +59,14 @@ async fn following(cx: Cx) -> Answered {
             .await
             .map_err(on_the_wire)?;
         writer.attr("is-following", if is_following { "true" } else { "false" });
+    }
+    if let Some(main) = main {
+        writer
+            .open("main")
+            .ns(BLOG)
+            .attr("jid", main.jid.as_str())
+            .attr("node", &main.node)
+            .close();
     }
     writer.close();
     Ok(Answer::Payload(writer.finish()))

@@ -3,21 +3,87 @@
 use pubsub::PubsubError;
 use wire::{ErrorType, StanzaError, ns};
 
-/// The stanza error that tells a refusal.
+/// The stanza error that tells a refusal, with a text that says what to do.
 pub(crate) fn on_the_wire(error: PubsubError) -> StanzaError {
+    match advice(&error) {
+        Some(text) => condition(error).text(text),
+        None => condition(error),
+    }
+}
+
+/// What whoever is refused can do about it; `None` where the refusal brings its own text.
+fn advice(error: &PubsubError) -> Option<&'static str> {
+    Some(match error {
+        PubsubError::NodeNotFound => {
+            "there is no such node here that you may know of: look at disco#items of this address"
+        }
+        PubsubError::ItemNotFound => "there is no such item: ask for the node's items again",
+        PubsubError::NodeExists => "a node of this name is there: choose another name, or configure that one",
+        PubsubError::AlreadyRepeated => "you have repeated this post already",
+        PubsubError::NotOpen => "only what is open to everybody can be repeated",
+        PubsubError::Inherited => {
+            "this node is as open as the item that it belongs to: configure that one's node"
+        }
+        PubsubError::Forbidden => "you may not do this here: ask an owner of the node",
+        PubsubError::NotAllowed => "nobody can do this here: this node's content is made by the server",
+        PubsubError::ClosedNode => "this node is for its members: ask an owner to be made one",
+        PubsubError::PresenceRequired => "this node is for contacts: subscribe to its owner's presence first",
+        PubsubError::NotInRosterGroup => "this node is for some of its owner's contacts: ask them",
+        PubsubError::PendingSubscription => "your request waits for an owner's answer",
+        PubsubError::TooManySubscriptions => "you have as many subscriptions here as one may: end some first",
+        PubsubError::ItemsNeedSubscription => {
+            "this node is for those whom an owner approved: subscribe first"
+        }
+        PubsubError::NotSubscribed => "this address has no subscription to the node: subscribe first",
+        PubsubError::NoSuchSubscriber => {
+            "this address has no subscription to the node: look at the list of subscriptions"
+        }
+        PubsubError::SubidRequired => "this address has several subscriptions: say which by its subid",
+        PubsubError::JidRequired => "say in the attribute jid whose subscription it is",
+        PubsubError::InvalidJid => "the attribute jid is to be an address of yours",
+        PubsubError::NodeIdRequired => "say in the attribute node which node it is",
+        PubsubError::ItemRequired => "name at least one item, each with an id where one is retracted",
+        PubsubError::PayloadRequired => "put one element into each item: this node is for payloads",
+        PubsubError::PayloadTooBig => {
+            "the payload is larger than this node takes (pubsub#max_payload_size): publish less"
+        }
+        PubsubError::ItemForbidden => "this node keeps and delivers no items: publish without one",
+        PubsubError::PreconditionNotMet => {
+            "the node is configured otherwise than publish-options say: configure it, or publish without them"
+        }
+        PubsubError::NodeFull => "the node holds as many items as it keeps: retract some first",
+        PubsubError::UnsupportedAccessModel => {
+            "there is no such access model here: use open, authorize or whitelist, or on an account presence or roster"
+        }
+        PubsubError::InvalidSubid => "there is no such subscription: look at the list of yours",
+        PubsubError::Unsupported(_) => "this is not supported here, as the feature in the error says",
+        PubsubError::NoIndex => "pages by their index are not given here: use before and after",
+        PubsubError::MaxNodes => "you have as many nodes as one may: delete some first",
+        PubsubError::TooManyItems => {
+            "one request may name up to 100 items, and no more than the node keeps (pubsub#max_items): send several requests"
+        }
+        PubsubError::LastOwner => "a node must keep an owner: make somebody else one first",
+        PubsubError::Overloaded => "the server is busy: try again in a moment",
+        PubsubError::Storage => {
+            "the server could not read or store it: try again later, and tell its administrator"
+        }
+        // These say it themselves, or are somebody else's to word.
+        _ => return None,
+    })
+}
+
+fn condition(error: PubsubError) -> StanzaError {
     let with = |error: StanzaError, condition| error.app(condition, ns::PUBSUB_ERRORS);
     let unauthorized = || StanzaError::not_authorized().kind(ErrorType::Auth);
     let bad = || StanzaError::bad_request().kind(ErrorType::Modify);
     match error {
         PubsubError::NodeNotFound | PubsubError::ItemNotFound => StanzaError::item_not_found(),
         PubsubError::NodeExists => StanzaError::conflict(),
-        PubsubError::AlreadyRepeated => StanzaError::conflict().text("you have repeated this post already"),
-        PubsubError::NotOpen => {
-            StanzaError::not_acceptable().text("only what is open to everybody can be repeated")
+        PubsubError::AlreadyRepeated => StanzaError::conflict(),
+        PubsubError::NotOpen | PubsubError::Inherited | PubsubError::LastOwner => {
+            StanzaError::not_acceptable()
         }
-        PubsubError::Inherited => {
-            StanzaError::not_acceptable().text("this node is as open as the item that it belongs to")
-        }
+        PubsubError::Unfit(text) => StanzaError::not_acceptable().text(text),
         PubsubError::Forbidden => StanzaError::forbidden(),
         PubsubError::NotAllowed => StanzaError::not_allowed(),
         PubsubError::ClosedNode => with(StanzaError::not_allowed(), "closed-node"),
@@ -29,6 +95,12 @@ pub(crate) fn on_the_wire(error: PubsubError) -> StanzaError {
             StanzaError::unexpected_request().kind(ErrorType::Cancel),
             "not-subscribed",
         ),
+        PubsubError::NoSuchSubscriber => with(
+            StanzaError::unexpected_request().kind(ErrorType::Modify),
+            "not-subscribed",
+        ),
+        PubsubError::SubidRequired => with(bad(), "subid-required"),
+        PubsubError::JidRequired => with(bad(), "jid-required"),
         PubsubError::TooManySubscriptions => with(
             StanzaError::policy_violation().kind(ErrorType::Wait),
             "too-many-subscriptions",
@@ -42,6 +114,8 @@ pub(crate) fn on_the_wire(error: PubsubError) -> StanzaError {
         PubsubError::PayloadTooBig => with(StanzaError::not_acceptable(), "payload-too-big"),
         PubsubError::PreconditionNotMet => with(StanzaError::conflict(), "precondition-not-met"),
         PubsubError::InvalidOptions(text) => with(bad(), "invalid-options").text(text),
+        PubsubError::Unacceptable(text) => StanzaError::not_acceptable().text(text),
+        PubsubError::NodeFull => with(StanzaError::conflict(), "node-full"),
         PubsubError::UnsupportedAccessModel => {
             with(StanzaError::not_acceptable(), "unsupported-access-model")
         }
@@ -50,10 +124,14 @@ pub(crate) fn on_the_wire(error: PubsubError) -> StanzaError {
         PubsubError::Unsupported(feature) => {
             with(StanzaError::feature_not_implemented(), "unsupported").app_attr("feature", feature)
         }
-        PubsubError::NoIndex => StanzaError::feature_not_implemented(),
+        PubsubError::NoIndex | PubsubError::NoOrder | PubsubError::NoSearch => {
+            StanzaError::feature_not_implemented()
+        }
+        PubsubError::SearchTooLong => {
+            StanzaError::not_acceptable().text("at most eight words or phrases, and 512 bytes")
+        }
         PubsubError::MaxNodes => with(StanzaError::not_allowed(), "max-nodes-exceeded"),
         PubsubError::TooManyItems => with(StanzaError::not_allowed(), "max-items-exceeded"),
-        PubsubError::LastOwner => StanzaError::not_acceptable(),
         PubsubError::Overloaded => StanzaError::resource_constraint(),
         PubsubError::Storage => StanzaError::internal_server_error(),
     }
