@@ -140,11 +140,23 @@ pub fn xmpp(config: &Config, site_url: &str, mode: Mode) -> xmpp::settings::Sett
             config::Audience::Open => Audience::Open,
             config::Audience::Presence => Audience::Presence,
         },
+        public_stream: match config.public_stream {
+            config::PublicStream::Everyone => xmpp::PublicStream::Everyone,
+            config::PublicStream::Accounts => xmpp::PublicStream::Accounts,
+            config::PublicStream::Nobody => xmpp::PublicStream::Nobody,
+        },
         reserved_names,
         scram_rounds: config.passwords.scram_rounds,
         is_dev,
         contacts: contacts(&config.contacts),
+        tells_of_server: config.server_information,
         told_os: config.tell_os.then_some(std::env::consts::OS),
+        creators: match config.nodes.creators {
+            config::Creators::Everybody => xmpp::settings::Creators::Everybody,
+            config::Creators::Admins => xmpp::settings::Creators::Admins,
+            config::Creators::Nobody => xmpp::settings::Creators::Nobody,
+        },
+        strangers_create: config.nodes.strangers,
         limits: Limits {
             stanza_bytes: limits.stanza_bytes,
             stanza_bytes_before_auth: limits.stanza_bytes_before_sign_in,

@@ -48,6 +48,11 @@ pub struct World {
 impl World {
     /// A server for `localhost` with an empty database.
     pub async fn start() -> World {
+        World::start_with(|_| {}).await
+    }
+
+    /// The same, configured otherwise.
+    pub async fn start_with(configure: impl FnOnce(&mut Settings)) -> World {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("folkmoot-world-{}-{number}", std::process::id()));
@@ -58,7 +63,7 @@ impl World {
             ..Options::default()
         };
         let store = Store::open(&folder, &options).expect("an empty database opens");
-        let settings = Settings {
+        let mut settings = Settings {
             registration: Registration::Open,
             scram_rounds: 1,
             is_dev: true,
@@ -69,6 +74,7 @@ impl World {
             },
             ..Settings::for_domain("localhost")
         };
+        configure(&mut settings);
         let auth = Auth::open(store.clone(), Arc::new(clock.clone()), &settings)
             .await
             .expect("secrets can be made");

@@ -52,6 +52,8 @@ pub const LAST: &str = "jabber:iq:last";
 pub const PRIVATE: &str = "jabber:iq:private";
 /// XEP-0054: vcard-temp.
 pub const VCARD_TEMP: &str = "vcard-temp";
+/// XEP-0153: the hash of an avatar in presence.
+pub const VCARD_UPDATE: &str = "vcard-temp:x:update";
 /// XEP-0292: vCard4.
 pub const VCARD4: &str = "urn:ietf:params:xml:ns:vcard-4.0";
 /// XEP-0059: result set management.

@@ -5,12 +5,14 @@
 
 pub mod accounts;
 pub mod auth;
+pub mod avatars;
 pub mod blocking;
 pub mod caps;
 pub mod deletion;
 pub mod failures;
 pub mod invitations;
 pub mod iq;
+mod leases;
 pub mod listen;
 pub mod messages;
 pub mod metrics;
@@ -24,6 +26,7 @@ pub mod router;
 pub mod server;
 pub mod session;
 pub mod settings;
+mod splice;
 pub mod transport;
 mod upkeep;
 pub mod xep;

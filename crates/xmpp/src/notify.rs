@@ -4,6 +4,7 @@
 //! all; each recipient costs a look at the registry and a place in a mailbox. Who may read and what happened is decided in
 //! `pubsub` and `social`; how it is written stands in `message`.
 
+pub(crate) mod last;
 mod message;
 pub(crate) mod notices;
 mod plan;
@@ -77,6 +78,7 @@ impl EventSink for Notifier {
         let Some(server) = self.server.get().and_then(Weak::upgrade) else {
             return;
         };
+        server.avatars.take_notice(&server, event);
         let owner = event.view().owner;
         if let Some(queue) = self.busy.lock().get_mut(&owner) {
             queue.push_back(event.clone());

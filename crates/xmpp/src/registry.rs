@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
-use bus::Subscribers;
+use bus::{Show, Subscribers};
 use parking_lot::{Mutex, RwLock};
 use store::JidNo;
 use wire::Jid;
@@ -214,6 +214,8 @@ impl Bitmap {
 #[derive(Default)]
 pub struct Routing {
     state: Mutex<State>,
+    /// Held while a presence is set and broadcast, so that they go out in the order in which they count.
+    order: Mutex<()>,
     /// Requests whose answers come later.
     waiting: AtomicU32,
     /// Whether last items are on their way to it.
@@ -232,6 +234,16 @@ struct State {
 #[derive(Default)]
 struct Rare {
     directed: Vec<Jid>,
+    caught_up: Option<CaughtUp>,
+}
+
+/// Up to where a session has caught up by asking, before it is told anything.
+#[derive(Clone)]
+pub(crate) struct CaughtUp {
+    /// Its place in the order of commits.
+    pub(crate) position: store::Seq,
+    /// The nodes of contacts that it asked for.
+    pub(crate) wanted: Arc<Caps>,
 }
 
 /// A session's last available presence.
@@ -239,8 +251,12 @@ struct Rare {
 pub struct Available {
     /// The stanza, ready for any recipient.
     pub stanza: Arc<SharedOut>,
+    /// The stanza as the client sent it; the same one where the server added nothing.
+    pub given: Arc<SharedOut>,
     /// RFC 6121 §4.7.2.3; −128…127.
     pub priority: i8,
+    /// How available the client is (RFC 6121 §4.7.2.1).
+    pub show: Show,
     /// What the client can do, once it is known (XEP-0115).
     pub caps: Option<Arc<Caps>>,
 }
@@ -280,6 +296,11 @@ impl Routing {
             .map(|presence| presence.priority)
     }
 
+    /// How available the session is; `None` where it is not.
+    pub fn show(&self) -> Option<Show> {
+        self.state.lock().presence.as_ref().map(|presence| presence.show)
+    }
+
     /// The known capabilities of an available session.
     pub fn caps(&self) -> Option<Arc<Caps>> {
         self.state
@@ -303,18 +324,35 @@ impl Routing {
     }
 
     pub(crate) fn set_unavailable(&self) -> Option<Available> {
+        let _order = self.in_order();
         self.state.lock().presence.take()
     }
 
-    /// Sets the capabilities if `stanza` is still the session's last presence.
-    pub(crate) fn set_caps(&self, stanza: &Arc<SharedOut>, caps: Arc<Caps>) -> bool {
+    /// Sets the capabilities if `given` is still the session's last presence.
+    pub(crate) fn set_caps(&self, given: &Arc<SharedOut>, caps: Arc<Caps>) -> bool {
         match &mut self.state.lock().presence {
-            Some(presence) if Arc::ptr_eq(&presence.stanza, stanza) => {
+            Some(presence) if Arc::ptr_eq(&presence.given, given) => {
                 presence.caps = Some(caps);
                 true
             }
             _ => false,
         }
+    }
+
+    /// Sets what the server makes of the session's last presence, if `given` still is that.
+    pub(crate) fn set_stanza(&self, given: &Arc<SharedOut>, stanza: Arc<SharedOut>) -> bool {
+        match &mut self.state.lock().presence {
+            Some(presence) if Arc::ptr_eq(&presence.given, given) => {
+                presence.stanza = stanza;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Until it is dropped, nobody else sends the session's presence.
+    pub(crate) fn in_order(&self) -> parking_lot::MutexGuard<'_, ()> {
+        self.order.lock()
     }
 
     /// Counts a request whose answer comes later; `None` when so many wait already that the session is to wait too. The
@@ -334,6 +372,26 @@ impl Routing {
 
     pub(crate) fn end_catching_up(&self) {
         self.is_catching_up.store(false, Ordering::Release);
+    }
+
+    /// Notes that the session has caught up so far, unless it is told things already.
+    pub(crate) fn set_caught_up(&self, caught_up: CaughtUp) {
+        let mut state = self.state.lock();
+        if state.presence.is_none() {
+            state.rare.get_or_insert_default().caught_up = Some(caught_up);
+        }
+    }
+
+    /// How far the session has caught up by asking, if it did.
+    pub(crate) fn caught_up(&self) -> Option<CaughtUp> {
+        self.state.lock().rare.as_ref()?.caught_up.clone()
+    }
+
+    /// Moves on how far it has caught up, or with `None` forgets that it did.
+    pub(crate) fn move_caught_up(&self, caught_up: Option<CaughtUp>) {
+        if let Some(rare) = &mut self.state.lock().rare {
+            rare.caught_up = caught_up;
+        }
     }
 
     /// Whether the session asked for the roster and so gets pushes (RFC 6121 §2.2, "interested resource").
@@ -437,6 +495,7 @@ mod tests {
             resource: None,
             subid: bus::SubId(0),
             state: bus::SubscriptionState::Subscribed,
+            options: None,
         };
         for step in [1, 7, 5_000] {
             let all: Subscribers = (1..3_000).map(|n| subscriber(n * step)).collect();

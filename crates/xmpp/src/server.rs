@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::accounts::Accounts;
 use crate::auth::Auth;
+use crate::avatars::Avatars;
 use crate::blocking::Blocks;
 use crate::caps::CapsCache;
 use crate::invitations::PER_DAY;
@@ -27,6 +28,7 @@ use crate::registry::Registry;
 use crate::rosters::Rosters;
 use crate::settings::Settings;
 use crate::upkeep;
+use crate::leases;
 use crate::xep::commands::Commands;
 use crate::xep::{self, Xeps};
 
@@ -55,6 +57,8 @@ pub struct Server {
     pub accounts: Accounts,
     /// What clients can do.
     pub caps: CapsCache,
+    /// What presence says of avatars.
+    pub avatars: Avatars,
     /// Fan-out of pubsub events to sessions.
     pub notifier: Arc<Notifier>,
     /// Credentials, registration, device tokens.
@@ -132,6 +136,9 @@ impl Server {
             pubsub_prefix: settings.pubsub_prefix.clone(),
             site_url: settings.site_url.clone(),
             payload_bytes: settings.limits.stanza_bytes,
+            public_stream: settings.public_stream,
+            creators: settings.creators,
+            strangers_create: settings.strangers_create,
             ..pubsub::Settings::default()
         };
         let host = Host::new(store.clone(), clock.clone(), relations, nodes, tasks.clone());
@@ -157,6 +164,7 @@ impl Server {
             registry: Registry::default(),
             rosters,
             caps: CapsCache::default(),
+            avatars: Avatars::default(),
             notifier,
             auth,
             connections,
@@ -176,7 +184,9 @@ impl Server {
             tasks.spawn(notify::notices::deliver_all(server, notices));
         }
         server.tasks.spawn(upkeep::run(Arc::clone(&server)));
+        server.tasks.spawn(leases::run(Arc::clone(&server)));
         server.resume_deletions().await.map_err(BuildError::Jobs)?;
+        xep::server_info::settle(&server).await;
         Ok(server)
     }
 }

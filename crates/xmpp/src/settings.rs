@@ -2,6 +2,8 @@
 //!
 //! Nothing here reads files or the environment, and nothing changes while the server runs.
 
+pub use pubsub::Creators;
+
 /// Everything that can be set; see each field for its unit and default.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -21,6 +23,8 @@ pub struct Settings {
     pub challenge: Challenge,
     /// Who may read a new account's posts when the sign-up does not say.
     pub default_audience: Audience,
+    /// Who may read the public stream, tags and what is found by words.
+    pub public_stream: pubsub::PublicStream,
     /// Localparts that are never given to people, compared in their normalized form.
     pub reserved_names: Vec<String>,
     /// SCRAM iterations for new passwords (RFC 5802 §5.1).
@@ -29,8 +33,14 @@ pub struct Settings {
     pub is_dev: bool,
     /// Whom to write to about the service (XEP-0157); none by default.
     pub contacts: Contacts,
+    /// Whether the server tells of itself in a node, for maps of the network (XEP-0485).
+    pub tells_of_server: bool,
     /// The operating system, if it is told to whoever asks (XEP-0092).
     pub told_os: Option<&'static str>,
+    /// Who may create nodes on the pubsub service.
+    pub creators: Creators,
+    /// Whether people of other servers may, as everybody of ours.
+    pub strangers_create: bool,
     /// Sizes, times and rates.
     pub limits: Limits,
 }
@@ -208,6 +218,7 @@ impl Settings {
             invite_days: 7,
             challenge: Challenge::None,
             default_audience: Audience::Open,
+            public_stream: pubsub::PublicStream::default(),
             reserved_names: DEFAULT_RESERVED_NAMES
                 .iter()
                 .map(|&name| name.to_owned())
@@ -215,7 +226,10 @@ impl Settings {
             scram_rounds: 10_000,
             is_dev: false,
             contacts: Contacts::default(),
+            tells_of_server: false,
             told_os: None,
+            creators: Creators::Everybody,
+            strangers_create: false,
             limits: Limits::default(),
         }
     }

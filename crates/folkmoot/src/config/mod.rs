@@ -51,10 +51,16 @@ pub struct Config {
     pub log: String,
     /// Whether whoever asks for the software's version (XEP-0092) is told the operating system too.
     pub tell_os: bool,
+    /// Whether the server tells of itself in a node of its pubsub service (XEP-0485).
+    pub server_information: bool,
+    /// Who may read the public stream, tags and what is found by words.
+    pub public_stream: PublicStream,
     /// The port of each listener.
     pub ports: Ports,
     /// Names of the services below each domain.
     pub services: Services,
+    /// Who may create nodes on the pubsub service.
+    pub nodes: Nodes,
     /// Whom to write to about the service.
     pub contacts: Contacts,
     /// Who may sign up.
@@ -137,6 +143,28 @@ pub struct Services {
     pub pubsub: String,
 }
 
+/// Who may create nodes on the pubsub service: communities, feeds of groups and whatever clients keep there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Nodes {
+    /// Who of this server's people.
+    pub creators: Creators,
+    /// Whether people of other servers may, where everybody of ours may.
+    pub strangers: bool,
+}
+
+/// Who may create nodes on the pubsub service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Creators {
+    /// Everybody.
+    Everybody,
+    /// Administrators.
+    Admins,
+    /// Nobody.
+    Nobody,
+}
+
 /// Whom to write to about the service, as URIs (XEP-0157); told to whoever discovers it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -176,6 +204,18 @@ impl Contacts {
             .into_iter()
             .flat_map(|(key, addresses)| addresses.iter().map(move |address| (key, address)))
     }
+}
+
+/// Who may read the public stream, tags and what is found by words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PublicStream {
+    /// Everybody, on the web too.
+    Everyone,
+    /// The accounts of this server.
+    Accounts,
+    /// Nobody: there is none.
+    Nobody,
 }
 
 /// Who may sign up, and with what.
@@ -364,8 +404,11 @@ impl Default for Config {
             metrics_allow: Network::loopback().to_vec(),
             log: "info".into(),
             tell_os: false,
+            server_information: false,
+            public_stream: PublicStream::Everyone,
             ports: Ports::default(),
             services: Services::default(),
+            nodes: Nodes::default(),
             contacts: Contacts::default(),
             registration: Registration::default(),
             tls: Tls::default(),
@@ -385,6 +428,15 @@ impl Default for Ports {
             http: Port::Number(5280),
             https: Port::Number(5443),
             proxy_protocol: Vec::new(),
+        }
+    }
+}
+
+impl Default for Nodes {
+    fn default() -> Self {
+        Self {
+            creators: Creators::Everybody,
+            strangers: false,
         }
     }
 }

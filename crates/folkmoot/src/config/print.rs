@@ -45,6 +45,14 @@ const COMMENTS: &[(&str, &str)] = &[
         "Whether whoever asks for the software's version (XEP-0092) is told the operating system too.",
     ),
     (
+        "server_information",
+        "Whether the server publishes its domains and software, for maps of the network (XEP-0485), and may be named there.",
+    ),
+    (
+        "public_stream",
+        "Who may read the public stream, tags and what is found by words: \"everyone\" (on the web too), \"accounts\" (those\nof this server) or \"nobody\". Each account chooses besides whether its posts are there.",
+    ),
+    (
         "ports.xmpp",
         "XMPP with STARTTLS. A port is a number, 0 for any free one, or \"off\".",
     ),
@@ -64,6 +72,14 @@ const COMMENTS: &[(&str, &str)] = &[
     (
         "services.pubsub",
         "The service with tags and the public stream is this name before each domain, with a dot.",
+    ),
+    (
+        "nodes.creators",
+        "Who may create nodes on the pubsub service (communities, feeds of groups): \"everybody\", \"admins\" or \"nobody\".\nWhat is there stays. People's own nodes, comments and tags are not concerned.",
+    ),
+    (
+        "nodes.strangers",
+        "Whether people of other servers may create them too, where everybody here may.",
     ),
     (
         "contacts.abuse",

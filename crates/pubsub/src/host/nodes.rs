@@ -17,7 +17,7 @@ use super::computed::{Freshness, UNWRITTEN, computed_name};
 use super::made::{create_write, new_config, one_write};
 use super::state::{Heads, Node, NodeState, Owner, OwnerKind};
 use super::steps::Deliver;
-use super::{Accepted, Host, check_name};
+use super::{Accepted, Creators, Host, check_name};
 use crate::access::{Actor, may_administer, may_purge};
 use crate::communities;
 use crate::error::PubsubError;
@@ -29,8 +29,8 @@ impl Host {
     /// Creates a node; without a name, one is made up (§8.1).
     ///
     /// # Errors
-    /// `NodeExists`; `Forbidden` on somebody else's account, for strangers on the service, and for comments on somebody
-    /// else's post; the form's errors.
+    /// `NodeExists`; `Forbidden` on somebody else's account, for comments on somebody else's post, and for who may not create
+    /// nodes on the service; `Unsupported` where nobody may; the form's errors.
     pub async fn create(
         &self,
         owner: &BareJid,
@@ -48,14 +48,18 @@ impl Host {
                 self.inner.store.post_ids().next(self.inner.clock.now()).0
             )),
         };
-        if self.virtual_at(owner, &name).is_some() {
-            return Err(PubsubError::NodeExists);
+        match self.virtual_at(owner, &name) {
+            // XEP-0465 §5
+            Some(Virtual::ShownSubscriptions | Virtual::ShownSubscribers(_)) => {
+                return Err(PubsubError::Forbidden);
+            }
+            Some(_) => return Err(PubsubError::NodeExists),
+            None => {}
         }
         let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
         let (kind, site) = match owner.kind {
             OwnerKind::Account if actor.no != owner.no => return Err(PubsubError::Forbidden),
             OwnerKind::Account => (NodeKind::Pep, Site::Account),
-            OwnerKind::Service if !self.is_ours(actor.jid.domain()) => return Err(PubsubError::Forbidden),
             OwnerKind::Service if Virtual::is_reserved_on_service(&name) => {
                 return Err(PubsubError::InvalidName(
                     "the names of hash tags and threads are reserved",
@@ -74,6 +78,9 @@ impl Host {
         if computed_name(&owner, &name).is_some() {
             return self.create_comments(&owner, actor, &name, options.as_ref()).await;
         }
+        if kind == NodeKind::Service {
+            self.may_create(actor).await?;
+        }
         let owned = match kind {
             NodeKind::Service => self.nodes_owned(&owner, actor).await?,
             NodeKind::Pep | NodeKind::Virtual(_) | NodeKind::Computed(_) => 0,
@@ -90,7 +97,8 @@ impl Host {
             if owned >= self.inner.settings.nodes_per_owner {
                 return Err(PubsubError::MaxNodes);
             }
-            let config = new_config(&kind, &name, options.as_ref())?;
+            let mut config = new_config(&kind, &name, options.as_ref())?;
+            state.follow_choice(&kind, &mut config);
             self.check_config(&config, &kind, &name)?;
             let mut view = self.new_view(&owner, Arc::clone(&name), kind.clone(), config);
             let mut writes = vec![create_write(&view)];
@@ -121,6 +129,29 @@ impl Host {
             ))
         })
         .await?
+    }
+
+    /// Whether somebody may create nodes on the service (§8.1.1).
+    async fn may_create(&self, actor: &Actor) -> Result<(), PubsubError> {
+        let settings = &self.inner.settings;
+        let is_ours = self.is_ours(actor.jid.domain());
+        // The server itself.
+        if is_ours && actor.jid.node().is_none() {
+            return Ok(());
+        }
+        match settings.creators {
+            Creators::Nobody => Err(PubsubError::Unsupported("create-nodes")),
+            Creators::Everybody if is_ours || settings.strangers_create => Ok(()),
+            Creators::Admins if is_ours => {
+                let no = actor.no;
+                let account = self.inner.store.read(move |reader| reader.account(no)).await?;
+                match account {
+                    Some(account) if account.is_admin => Ok(()),
+                    Some(_) | None => Err(PubsubError::Forbidden),
+                }
+            }
+            Creators::Everybody | Creators::Admins => Err(PubsubError::Forbidden),
+        }
     }
 
     /// The node of a post's comments is there already; its author may say that it should be. To all others it is one thing

@@ -33,9 +33,10 @@ pub fn run(text: &str) -> Result<(), Failure> {
             line: 0,
             why: error.to_string(),
         })?;
+    let tells_of_itself = steps.iter().any(|one| one.step == Step::TellsOfItself);
     runtime.block_on(async {
         let mut play = Play {
-            world: World::start().await,
+            world: World::start_with(|settings| settings.tells_of_server = tells_of_itself).await,
             captures: Captures::new(),
             asked: BTreeMap::new(),
         };
@@ -66,6 +67,8 @@ impl Play {
                 }
                 Ok(())
             }
+            // The world began so.
+            Step::TellsOfItself => Ok(()),
             Step::Contacts(one, other) => self.world.befriend(&one, &other).await,
             Step::Follows(who, whom) => self.world.follow(&who, &whom).await,
             Step::Posted { who, id, text } => self.world.post(&who, &id, &text).await,

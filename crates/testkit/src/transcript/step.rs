@@ -5,6 +5,8 @@
 pub enum Step {
     /// `Given the accounts juliet, romeo`
     Accounts(Vec<String>),
+    /// `Given the server tells of itself`, from its start on (XEP-0485).
+    TellsOfItself,
     /// `Given romeo and juliet are contacts`: subscribed to each other's presence.
     Contacts(String, String),
     /// `Given romeo follows juliet`
@@ -97,6 +99,9 @@ pub fn parse(text: &str) -> Result<Vec<Located>, String> {
 
 fn step(line: &str, block: &str) -> Option<Step> {
     let owned = str::to_owned;
+    if line == "Given the server tells of itself" {
+        return Some(Step::TellsOfItself);
+    }
     if let Some(given) = line.strip_prefix("Given ") {
         if let Some(names) = given
             .strip_prefix("the accounts ")

@@ -4,10 +4,11 @@
 use std::borrow::Cow;
 
 use format::disco::{Identity, Info};
-use pubsub::NodeInfo;
+use format::rsm;
+use pubsub::{Creators, NodeInfo};
 use wire::{StanzaError, Writer, ns};
 
-use super::{Xeps, caps, commands, contacts, pubsub::errors, timelines};
+use super::{Xeps, caps, commands, contacts, pubsub::{CREATION, errors}, server_info, timelines};
 use crate::iq::{Answer, Answered, Cx, Target};
 use crate::server::Server;
 
@@ -45,14 +46,20 @@ fn target_info(server: &Server, target: Target) -> Info {
         }
         Target::Pubsub => vec![Identity::new("pubsub", "service", Some("Folkmoot"))],
     };
+    // XEP-0060 §8.1.1: what nobody may is not announced.
+    let makes_nodes = target != Target::Pubsub || server.settings.creators != Creators::Nobody;
+    let tells = target == Target::Server && server.settings.tells_of_server;
     let features = server
         .xeps
         .features(target)
         .iter()
-        .map(|&feature| feature.to_owned())
+        .copied()
+        .filter(|feature| makes_nodes || !CREATION.contains(feature))
+        .chain(tells.then_some(server_info::FEATURE))
+        .map(str::to_owned)
         .collect();
     let contacts = match target {
-        Target::Server => contacts::form(&server.settings.contacts),
+        Target::Server => contacts::form(&server.settings),
         Target::OwnAccount | Target::Account | Target::Pubsub => None,
     };
     Info {
@@ -73,6 +80,7 @@ async fn info(cx: Cx) -> Answered {
         (Some(node), Target::Server) if caps::is_own_node(&cx.server, node) => server_info(&cx.server),
         // XEP-0050 §2.2
         (Some(node), Target::Server) => commands::info(&cx, node).await?,
+        (Some(node), _) if commands::is_node(node) => commands::info(&cx, node).await?,
         (Some(node), Target::OwnAccount | Target::Account | Target::Pubsub) => {
             if let Some(which) = cx.server.host.virtual_at(&cx.to, node) {
                 let checked = cx.server.timelines.check(&cx.to, &cx.actor(), &which).await;
@@ -107,6 +115,8 @@ fn node_info(found: NodeInfo) -> Info {
 async fn items(cx: Cx) -> Answered {
     let query = cx.payload();
     let node = query.attr("node").filter(|node| !node.is_empty());
+    // XEP-0059 §3: where there may be many.
+    let page = rsm::Request::find(query).map_err(|_| StanzaError::bad_request())?;
     let mut writer = Writer::new();
     writer
         .open("query")
@@ -118,36 +128,43 @@ async fn items(cx: Cx) -> Answered {
             writer.open("item").attr("jid", &service).close();
         }
         // XEP-0050 §2.2
-        (Some(commands::COMMANDS), Target::Server) => commands::write_items(&cx, &mut writer).await?,
+        (Some(commands::COMMANDS), _) => commands::write_items(&cx, &mut writer).await?,
         (Some(_), Target::Server) => return Err(StanzaError::item_not_found()),
         // XEP-0060 §5.2: the nodes that the asker may read.
         (None, Target::OwnAccount | Target::Account | Target::Pubsub) => {
-            let nodes = cx
+            let found = cx
                 .server
                 .host
-                .nodes(&cx.to, &cx.actor())
+                .nodes(&cx.to, &cx.actor(), page)
                 .await
                 .map_err(errors::on_the_wire)?;
-            for node in nodes {
+            for node in &found.nodes {
                 writer
                     .open("item")
                     .attr("jid", cx.to.as_str())
                     .attr("node", &node.name);
                 writer.attr_opt("name", node.title.as_deref()).close();
             }
+            if let Some(rsm) = &found.rsm {
+                rsm.write(&mut writer);
+            }
         }
         // XEP-0060 §5.5: a node's items.
         (Some(node), Target::OwnAccount | Target::Account | Target::Pubsub) => {
-            let ids = match cx.server.host.virtual_at(&cx.to, node) {
-                Some(which) => timelines::ids(&cx, &which).await,
-                None => cx.server.host.item_ids(&cx.to, &cx.actor(), node).await,
+            let found = match cx.server.host.virtual_at(&cx.to, node) {
+                Some(which) => timelines::ids(&cx, &which, page).await,
+                None => cx.server.host.item_ids(&cx.to, &cx.actor(), node, page).await,
             };
-            for id in ids.map_err(errors::on_the_wire)? {
+            let found = found.map_err(errors::on_the_wire)?;
+            for id in &found.ids {
                 writer
                     .open("item")
                     .attr("jid", cx.to.as_str())
-                    .attr("name", &id)
+                    .attr("name", id)
                     .close();
+            }
+            if let Some(rsm) = &found.rsm {
+                rsm.write(&mut writer);
             }
         }
     }
