@@ -132,6 +132,13 @@ impl Store {
     }
 
     /// Whether events may be delivered before they are stored: not after a failed commit, nor when the oldest queued
+    /// Whether the write with this ticket, and so every earlier one, is stored or has failed: a read that begins now sees
+    /// what it did.
+    #[must_use]
+    pub fn is_decided(&self, ticket: Ticket) -> bool {
+        self.inner.queue.is_decided(ticket)
+    }
+
     /// write is older than 100 ms, until a commit succeeds.
     #[must_use]
     pub fn is_gate_open(&self) -> bool {

@@ -164,6 +164,11 @@ impl WriteQueue {
         }
     }
 
+    /// Whether everything up to `ticket` is decided.
+    pub(crate) fn is_decided(&self, ticket: Ticket) -> bool {
+        self.decided.load(Ordering::Acquire) >= ticket.0
+    }
+
     /// Everything up to `ticket` is decided; `next` is the oldest write that the writer holds and has not decided.
     pub(crate) fn decided(&self, ticket: Ticket, next: Option<&Queued>) {
         {

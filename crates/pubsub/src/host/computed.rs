@@ -363,5 +363,6 @@ pub(super) fn empty(view: NodeView) -> Node {
         last: None,
         last_ticket: store::Ticket::NONE,
         epoch: 0,
+        used: 0,
     }
 }

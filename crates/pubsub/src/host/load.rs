@@ -8,7 +8,7 @@ use wire::BareJid;
 
 use super::Host;
 use super::computed::{Found, Spot, empty};
-use super::state::{HEADS, Head, Heads, Marks, Node, NodeState, Owner, OwnerKind, OwnerState};
+use super::state::{HEADS, Head, Heads, Marks, Node, NodeState, Owner, OwnerKind, OwnerState, next_epoch};
 use crate::error::PubsubError;
 use crate::profile::microblog;
 
@@ -17,8 +17,15 @@ const PAGE: u32 = 1_000;
 
 /// What has to be read before a decision.
 enum Missing {
-    Nodes { generation: u64, after: Ticket },
-    Details { generation: u64, view: Arc<NodeView> },
+    Nodes {
+        generation: u64,
+        after: Ticket,
+    },
+    Details {
+        generation: u64,
+        forgotten: u64,
+        view: Arc<NodeView>,
+    },
 }
 
 /// What is stored about one node besides its row.
@@ -83,17 +90,21 @@ impl Host {
                     state.is_loaded = true;
                 }
             }
-            Missing::Details { generation, view } => {
+            Missing::Details {
+                generation,
+                forgotten,
+                view,
+            } => {
                 let no = view.no;
                 let details = self.inner.store.read(move |reader| details(reader, no)).await?;
                 let node = ready(&view, details);
                 let mut state = owner.state.lock();
-                let is_same = state.generation == generation
+                // What was read may be older than what was decided and forgotten meanwhile.
+                let is_same = (state.generation, state.forgotten) == (generation, forgotten)
                     && matches!(state.nodes.get(&view.name), Some(NodeState::Listed(listed)) if listed.no == no);
                 if is_same {
-                    state
-                        .nodes
-                        .insert(Arc::clone(&view.name), NodeState::Ready(Box::new(node)));
+                    let store = &self.inner.store;
+                    state.keep_ready(node, owner.kind, |ticket| store.is_decided(ticket));
                 }
             }
         }
@@ -252,6 +263,7 @@ impl OwnerState {
                 generation: self.generation,
                 view: Arc::clone(view),
             }),
+                forgotten: self.forgotten,
             Some(NodeState::Ready(_)) | None => None,
         })
     }
@@ -316,14 +328,16 @@ fn ready(view: &Arc<NodeView>, details: Details) -> Node {
     let subscribers = details.subscriptions.into_iter().map(subscriber).collect();
     Node {
         view: Arc::new(NodeView {
+    let epoch = next_epoch();
             affiliations,
             subscribers,
             ..NodeView::clone(view)
         }),
-        heads: Heads::new(details.heads, details.is_whole),
+        heads: Heads::new(details.heads, details.is_whole).since(epoch),
         last: None,
         last_ticket: Ticket::NONE,
-        epoch: 0,
+        epoch,
+        used: 0,
     }
 }
 

@@ -681,6 +681,7 @@ impl Node {
             last_ticket: ticket,
             epoch: 0,
         }
+            used: 0,
     }
 
     /// Items were published; gives those that had to go for them, as far as they are known: `leaving`, and what memory says.

@@ -5,8 +5,8 @@
 use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::BuildHasher;
-use std::sync::Arc;
-use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use bus::{Event, Item, NodeKind, NodeView};
 use lru::LruCache;
@@ -19,6 +19,12 @@ pub(super) const HEADS: usize = 40;
 /// Item ids remembered (as hashes) for a node of which all are known; beyond it the database is asked.
 const KNOWN_IDS: usize = 4_096;
 /// Changes remembered of a node, so that an answer of the database is known to be too old.
+/// Nodes of one account that are kept ready, and of one service; about 8 KiB each. Beyond it those not used of late are
+/// only listed, and read again when somebody asks for them.
+const READY_OF_ACCOUNT: usize = 64;
+const READY_OF_SERVICE: usize = 2_048;
+/// Nodes read before it is looked again whether there are too many.
+const LOADS: usize = 64;
 const RECENT: usize = 256;
 
 /// Whose nodes they are.
@@ -48,7 +54,7 @@ pub(super) struct OwnerState {
     pub(super) nodes: HashMap<Arc<str>, NodeState>,
     /// Computed nodes that were used of late; there may be any number of others.
     pub(super) computed: Computeds,
-    /// Grows whenever a computed node is forgotten.
+    /// Grows whenever a node is forgotten that may be read again.
     pub(super) forgotten: u64,
     /// Decided steps whose events wait for their commit, oldest first.
     pub(super) deferred: VecDeque<Deferred>,
@@ -61,6 +67,10 @@ pub(super) struct OwnerState {
     /// Steps that are not decided yet.
     pub(super) undecided: usize,
 }
+    /// Grows with each use of a node, to tell which were not used of late.
+    pub(super) uses: u64,
+    /// Nodes read since it was last looked whether there are too many.
+    loads: usize,
 
 /// Computed nodes by name, the last used first.
 pub(super) struct Computeds(LruCache<Arc<str>, Box<Node>>);
@@ -108,6 +118,51 @@ impl OwnerState {
     }
 
     /// Forgets a node that is deleted.
+    /// Keeps what was read of a listed node, and forgets most of others where that makes too many.
+    ///
+    /// `is_decided` says whether the database has decided a write: what memory knows beyond it stays.
+    pub(super) fn keep_ready(&mut self, node: Node, kind: OwnerKind, is_decided: impl Fn(Ticket) -> bool) {
+        self.uses += 1;
+        let used = self.uses;
+        self.remember(Node { used, ..node });
+        self.loads += 1;
+        if self.loads < LOADS {
+            return;
+        }
+        self.loads = 0;
+        let most = match kind {
+            OwnerKind::Account => READY_OF_ACCOUNT,
+            OwnerKind::Service => READY_OF_SERVICE,
+        };
+        let ready = self.nodes.values().filter_map(NodeState::ready);
+        let mut uses: Vec<_> = ready.map(|node| node.used).collect();
+        if uses.len() <= most {
+            return;
+        }
+        // Some more than necessary, so that it is not looked each time.
+        let gone = uses.len() - most / 4 * 3;
+        let (_, last_gone, _) = uses.select_nth_unstable(gone - 1);
+        let last_gone = *last_gone;
+        for state in self.nodes.values_mut() {
+            // An item that is not stored is only here.
+            let can_go = |node: &&Node| {
+                node.used <= last_gone
+                    && is_decided(node.last_ticket)
+                    && (node.view.config.persist_items || node.last.is_none())
+            };
+            if let Some(node) = state.ready().filter(can_go) {
+                let listed = NodeView {
+                    affiliations: Arc::from([]),
+                    subscribers: bus::Subscribers::default(),
+                    ..NodeView::clone(&node.view)
+                };
+                *state = NodeState::Listed(Arc::new(listed));
+            }
+        }
+        // What is being read of one of them may be older than this.
+        self.forgotten += 1;
+    }
+
     pub(super) fn remove(&mut self, view: &NodeView) {
         if matches!(view.kind, NodeKind::Computed(_)) {
             self.computed.pop(&view.name);
@@ -139,12 +194,34 @@ pub(super) enum NodeState {
 
 impl NodeState {
     pub(super) fn view(&self) -> &Arc<NodeView> {
+    fn ready(&self) -> Option<&Node> {
+        match self {
+            NodeState::Ready(node) => Some(node),
+            NodeState::Listed(_) => None,
+        }
+    }
+
         match self {
             NodeState::Listed(view) => view,
             NodeState::Ready(node) => &node.view,
         }
     }
 }
+
+    /// Gives the node another configuration, written under this ticket.
+    pub(super) fn set_config(&mut self, config: Arc<NodeConfig>, ticket: Ticket) {
+        let view = Arc::new(NodeView {
+            config,
+            ..NodeView::clone(self.view())
+        });
+        match self {
+            NodeState::Listed(listed) => *listed = view,
+            NodeState::Ready(node) => {
+                node.view = view;
+                node.last_ticket = ticket;
+            }
+        }
+    }
 
 /// A node that can be decided about.
 pub(super) struct Node {
@@ -154,11 +231,22 @@ pub(super) struct Node {
     pub(super) last: Option<Arc<Item>>,
     /// The ticket of the node's last write.
     pub(super) last_ticket: Ticket,
-    /// Grows with each change of an item.
+    /// Grows with each change of an item, and is larger than any that the node had when it was in memory before.
     pub(super) epoch: u64,
 }
+    /// When it was last used, in [`OwnerState::uses`].
+    pub(super) used: u64,
 
 /// One of a node's newest items.
+/// The epoch at which a node begins that was read: no answer about an earlier one holds for it.
+pub(super) fn next_epoch() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(EPOCHS);
+    NEXT.fetch_add(EPOCHS, Ordering::Relaxed)
+}
+
+/// More changes than a node sees while it is in memory.
+const EPOCHS: u64 = 1 << 32;
+
 #[derive(Clone, Debug)]
 pub(super) struct Head {
     pub(super) post_id: PostId,
@@ -222,6 +310,12 @@ impl Heads {
     /// The heads of a node without items.
     pub(super) fn empty() -> Heads {
         Heads::new(Vec::new(), true)
+    /// The same of a node that is known since this epoch: before it, anything may have changed.
+    pub(super) fn since(mut self, epoch: u64) -> Heads {
+        self.forgotten.0 = epoch;
+        self
+    }
+
     }
 
     /// What memory says about an id.
@@ -318,5 +412,89 @@ impl Heads {
         {
             self.forgotten = (epoch, ticket);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use bus::{AccessModel, NodeConfig};
+    use store::Timestamp;
+
+    use super::super::computed::empty;
+    use super::*;
+
+    fn node(name: &str, config: NodeConfig) -> Node {
+        empty(NodeView {
+            no: NodeNo(1),
+            owner: JidNo(1),
+            owner_jid: BareJid::parse("romeo@example.org").unwrap(),
+            name: name.into(),
+            kind: NodeKind::Pep,
+            created: Timestamp(0),
+            config: Arc::new(config),
+            affiliations: Arc::from([(JidNo(2), bus::Affiliation::Member)]),
+            subscribers: bus::Subscribers::default(),
+            inherits: None,
+        })
+    }
+
+    fn kept(is_decided: bool) -> OwnerState {
+        let config = NodeConfig::microblog(AccessModel::Open);
+        let mut state = OwnerState::default();
+        let passing = NodeConfig {
+            persist_items: false,
+            ..config.clone()
+        };
+        state.keep_ready(node("passing", passing), OwnerKind::Account, |_| is_decided);
+        let item = Item {
+            id: "now".into(),
+            post_id: PostId(1),
+            created: Timestamp(0),
+            modified: Timestamp(0),
+            publisher: JidNo(1),
+            publisher_jid: BareJid::parse("romeo@example.org").unwrap(),
+            payload: None,
+            entry: None,
+        };
+        state.node("passing").unwrap().last = Some(Arc::new(item));
+        for n in 0..1_000 {
+            state.keep_ready(node(&n.to_string(), config.clone()), OwnerKind::Account, |_| {
+                is_decided
+            });
+            assert!(state.node("0").is_some(), "used each time");
+        }
+        state
+    }
+
+    #[test]
+    fn nodes_not_used_of_late_are_only_listed() {
+        let state = kept(true);
+        let ready = state.nodes.values().filter_map(NodeState::ready).count();
+        assert!(ready <= READY_OF_ACCOUNT + LOADS, "{ready}");
+        assert_eq!(state.nodes.len(), 1_001);
+        let is_ready = |name: &str| state.nodes[name].ready().is_some();
+        assert!(is_ready("0") && is_ready("999"));
+        assert!(is_ready("passing"), "its item is nowhere else");
+        assert!(!is_ready("500"));
+        // Who may read it is looked up with the rest.
+        assert!(state.nodes["500"].view().affiliations.is_empty());
+        assert!(state.forgotten > 0, "what is being read may be too old");
+    }
+
+    #[test]
+    fn what_is_not_stored_yet_stays() {
+        let state = kept(false);
+        assert!(state.nodes.values().all(|node| node.ready().is_some()));
+    }
+
+    #[test]
+    fn no_answer_about_a_node_holds_once_it_was_read_again() {
+        let (first, second) = (next_epoch(), next_epoch());
+        let heads = Heads::new(Vec::new(), false).since(second);
+        assert!(heads.may_have_changed("a", first));
+        assert!(heads.may_have_changed("a", first + 1_000));
+        assert!(!heads.may_have_changed("a", second));
     }
 }

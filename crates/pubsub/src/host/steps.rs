@@ -500,7 +500,11 @@ impl OwnerState {
             return self.computed.get_mut(name);
         }
         match self.nodes.get_mut(name) {
-            Some(NodeState::Ready(node)) => Some(node),
+            Some(NodeState::Ready(node)) => {
+                self.uses += 1;
+                node.used = self.uses;
+                Some(node)
+            }
             Some(NodeState::Listed(_)) | None => None,
         }
     }

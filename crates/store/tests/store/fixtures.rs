@@ -116,6 +116,7 @@ pub fn item(store: &Store, node: NodeNo, item_id: &str, payload: &str) -> NewIte
         in_public: true,
         payload: payload.as_bytes().into(),
         tags: Vec::new(),
+        words: String::new(),
         links: Links::default(),
         notify: Vec::new(),
         keep_history: false,
