@@ -4,6 +4,7 @@ use rusqlite::Row;
 
 use crate::ids::{JidNo, NodeNo, Timestamp};
 use crate::read::{ReadError, Reader};
+use crate::shown;
 use crate::write::Write;
 
 /// A subscription to a node: one for each (node, bare JID, resource, id).
@@ -118,8 +119,8 @@ pub fn remove(node: NodeNo, no: JidNo, resource: String, subid: String) -> Write
         tx.execute(
             "DELETE FROM subscriptions WHERE node = ?1 AND no = ?2 AND resource = ?3 AND subid = ?4",
             (node, no, &resource, &subid),
-        )
-        .map(drop)
+        )?;
+        shown::ended(tx, node, no)
     })
 }
 
@@ -163,6 +164,26 @@ impl Reader {
              ORDER BY s.node, s.resource, s.subid"
         );
         self.rows(&sql, (no, state, format!("%{config}%")), subscription_of)
+    }
+
+    /// Up to `limit` live nodes at one address to which somebody has asked to subscribe and waits, for whoever has that
+    /// address, or one of these affiliations to them.
+    pub fn requested_nodes(
+        &self,
+        owner: JidNo,
+        no: JidNo,
+        words: [&str; 2],
+        limit: u32,
+    ) -> Result<Vec<String>, ReadError> {
+        const WAITING: &str =
+            "EXISTS (SELECT 1 FROM subscriptions s WHERE s.node = n.no AND s.state = 'pending')";
+        let sql = format!(
+            "SELECT n.name FROM nodes n WHERE n.owner = ?1 AND ?1 = ?2 AND n.deleted = 0 AND {WAITING} \
+             UNION \
+             SELECT n.name FROM affiliations a JOIN nodes n ON n.no = a.node AND n.deleted = 0 \
+             WHERE a.no = ?2 AND a.affiliation IN (?3, ?4) AND n.owner = ?1 AND {WAITING} ORDER BY 1 LIMIT ?5"
+        );
+        self.rows(&sql, (owner, no, words[0], words[1], limit), |row| row.get(0))
     }
 
     /// Whether somebody has at least this many subscriptions.

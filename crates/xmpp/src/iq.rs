@@ -85,6 +85,8 @@ pub enum Answer {
     Payload(Vec<u8>),
     /// Known later, most often when a write is durable. The session's next stanza does not wait for it.
     Later(BoxFuture<'static, Answered>),
+    /// This element, and this once the result is on its way.
+    PayloadThen(Vec<u8>, BoxFuture<'static, ()>),
     /// A refusal, with this element beside the error.
     Refused(Vec<u8>, StanzaError),
     /// Nothing, and this once the result is on its way.
@@ -309,6 +311,10 @@ fn finish(server: &Server, session: &Session, stanza: &Stanza, answered: Answere
         Ok(Answer::Empty | Answer::Later(_)) => reply(session, stanza, &[]),
         Ok(Answer::EmptyThen(next)) => {
             reply(session, stanza, &[]);
+            server.tasks.spawn(next);
+        }
+        Ok(Answer::PayloadThen(payload, next)) => {
+            reply(session, stanza, &payload);
             server.tasks.spawn(next);
         }
         Ok(Answer::Refused(payload, error)) => {

@@ -14,6 +14,8 @@ use crate::error::PubsubError;
 
 /// Requests shown to an owner at a time.
 const SHOWN: u32 = 200;
+/// Nodes named to whoever asks where requests wait.
+const NODES: u32 = 500;
 
 /// A request that waits.
 #[derive(Clone, Debug)]
@@ -78,6 +80,91 @@ impl Host {
             }
         }
         Ok(waiting)
+    }
+
+    /// Whether somebody may answer requests to subscribe to any node at this address (§8.7).
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn keeps_order_at(&self, owner: &BareJid, actor: &Actor) -> Result<bool, PubsubError> {
+        let Some(owner) = self.owner(owner).await? else {
+            return Ok(false);
+        };
+        if owner.no == actor.no {
+            return Ok(true);
+        }
+        let (no, at) = (actor.no, owner.no);
+        let after = owner.state.lock().last_ticket.unwrap_or(store::Ticket::NONE);
+        self.inner.store.wait(after).await;
+        let rows = self
+            .inner
+            .store
+            .read(move |reader| reader.affiliations_of(no))
+            .await?;
+        let words = [Affiliation::Owner, Affiliation::Moderator].map(Affiliation::as_str);
+        Ok(rows
+            .iter()
+            .any(|row| row.owner == at && words.contains(&row.affiliation.as_str())))
+    }
+
+    /// The nodes at this address whose requests wait for an answer that the actor may give (§8.7.2).
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn requested_nodes(&self, owner: &BareJid, actor: &Actor) -> Result<Vec<String>, PubsubError> {
+        let Some(owner) = self.owner(owner).await? else {
+            return Ok(Vec::new());
+        };
+        let (no, at) = (actor.no, owner.no);
+        let words = [Affiliation::Owner, Affiliation::Moderator].map(Affiliation::as_str);
+        let after = owner.state.lock().last_ticket.unwrap_or(store::Ticket::NONE);
+        self.inner.store.wait(after).await;
+        let read = self
+            .inner
+            .store
+            .read(move |reader| reader.requested_nodes(at, no, words, NODES));
+        Ok(read.await?)
+    }
+
+    /// All requests to one node that wait for an answer (§8.7.4).
+    ///
+    /// # Errors
+    /// `NodeNotFound`; `Forbidden` to all but those who keep order there.
+    pub async fn requests_to(
+        &self,
+        owner: &BareJid,
+        actor: &Actor,
+        node: &str,
+    ) -> Result<Vec<WaitingRequest>, PubsubError> {
+        self.check_own(owner, node)?;
+        let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
+        let (spot, _) = self.enter(&owner, actor, node, Freshness::Now).await?;
+        let view = self.within(&owner, &spot, |state| {
+            state.node(&spot.name).map(|node| Arc::clone(&node.view))
+        });
+        let view = view.await?.ok_or(PubsubError::NodeNotFound)?;
+        may_moderate(actor.no, &view)?;
+        let pending = view.subscribers.iter();
+        let mut pending: Vec<_> = pending
+            .filter(|one| one.state == SubscriptionState::Pending)
+            .collect();
+        // In the order in which they asked.
+        pending.sort_unstable_by_key(|one| one.subid);
+        let mut numbers: Vec<_> = pending.iter().map(|one| one.no).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let addresses = self.addresses(&numbers).await?;
+        pending
+            .into_iter()
+            .map(|subscriber| {
+                let bare = addresses.get(&subscriber.no).ok_or(PubsubError::Storage)?;
+                Ok(WaitingRequest {
+                    view: Arc::clone(&view),
+                    subscriber: subscriber.clone(),
+                    jid: address(bare, subscriber)?,
+                })
+            })
+            .collect()
     }
 
     /// Grants or denies a request. One that was answered or taken back meanwhile stays as it is: the first answer counts

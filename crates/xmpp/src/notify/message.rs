@@ -42,7 +42,7 @@ pub(super) fn is_told(event: &Event) -> bool {
             view.config.notify_sub || subscriber.state == SubscriptionState::Pending
         }
         Event::Unsubscribed { view, .. } => view.config.notify_sub,
-        Event::NodeCreated { .. } | Event::AffiliationChanged { .. } => false,
+        Event::NodeCreated { .. } | Event::AffiliationChanged { .. } | Event::Listed { .. } => false,
     }
 }
 
@@ -194,9 +194,17 @@ fn of_node(event: &Event) -> Arc<SharedOut> {
             open_event(&mut writer);
             approval::write_state(&mut writer, &view.name, jid, subscriber.subid, None);
         }
-        Event::NodeConfigured { .. } | Event::NodeCreated { .. } | Event::AffiliationChanged { .. } => {
+        Event::NodeConfigured { .. }
+        | Event::NodeCreated { .. }
+        | Event::AffiliationChanged { .. }
+        | Event::Listed { .. } => {
             open_event(&mut writer);
-            writer.open("configuration").attr("node", &view.name).close();
+            writer.open("configuration").attr("node", &view.name);
+            // §8.2.5.3
+            if view.config.deliver_payloads {
+                pubsub::form::config_result(&view.config, pubsub::form::Site::of(view)).write(&mut writer);
+            }
+            writer.close();
         }
     }
     writer.close();
@@ -335,7 +343,17 @@ fn write_virtual(
                 .raw(payload.get_or_init(|| virtual_payload(view, item, links.boost_of)))
                 .close();
         }
-        (_, Event::Published { item, .. }) => {
+        (Act::Publish, Event::Listed { view, item, .. }) => {
+            let id = item.post_id.0.to_string();
+            writer
+                .open("item")
+                .attr("id", &id)
+                .attr("publisher", item.publisher_jid.as_str());
+            writer
+                .raw(payload.get_or_init(|| virtual_payload(view, item, None)))
+                .close();
+        }
+        (_, Event::Published { item, .. } | Event::Listed { item, .. }) => {
             writer
                 .open("retract")
                 .attr("id", &item.post_id.0.to_string())

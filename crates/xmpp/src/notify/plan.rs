@@ -231,9 +231,15 @@ impl Plan {
                 let is_addressed = match one.resource.as_deref() {
                     // A bare address means the available resources, as for a headline.
                     None => is_reachable,
-                    Some(resource) => session.jid.resource() == Some(resource),
+                    // `pubsub#presence_based_delivery`
+                    Some(resource) => {
+                        session.jid.resource() == Some(resource)
+                            && (priority.is_some() || !view.config.presence_based_delivery)
+                    }
                 };
-                one.state == SubscriptionState::Subscribed && is_addressed && one.options().reaches(show)
+                // §8.4.2: whose request waits is told too that the node is gone, whatever they chose.
+                let is_meant = one.state == SubscriptionState::Subscribed && one.options().reaches(show);
+                is_addressed && (is_meant || self.is_deletion)
             }));
             let is_explicit = !reaching.is_empty();
             let at_home = in_home && wants.home;
@@ -265,9 +271,11 @@ impl Plan {
             },
         };
         let is_orphan = self.is_deletion && view.access_node().is_none();
+        let is_pending = |one: &Subscriber| one.state == SubscriptionState::Pending;
+        let waits = self.is_deletion && view.subscriptions_of(no).iter().any(is_pending);
         (
             sees_presence && has_contacts(view),
-            is_orphan || access::may_read(&Reader { no, relation }, view).is_ok(),
+            is_orphan || waits || access::may_read(&Reader { no, relation }, view).is_ok(),
         )
     }
 }

@@ -1,5 +1,5 @@
-//! XEP-0050: Ad-Hoc Commands, <https://xmpp.org/extensions/xep-0050.html>: what people can have a domain do through any
-//! client. Which commands there are stands in [`ALL`]; each belongs to the file of its extension.
+//! XEP-0050: Ad-Hoc Commands, <https://xmpp.org/extensions/xep-0050.html>: what people can have a domain, a pubsub service or
+//! an account do through any client. Which commands there are stands in [`ALL`]; each belongs to the file of its extension.
 //!
 //! A command has one form at most: either it is done at once, or it asks once and is done with the answer.
 
@@ -12,6 +12,7 @@ use lru::LruCache;
 use parking_lot::Mutex;
 use wire::{Element, StanzaError, Writer, ns};
 
+use super::pubsub::pending;
 use super::{Xeps, invites};
 use crate::auth::{AuthError, random};
 use crate::invitations::failed;
@@ -21,13 +22,15 @@ use crate::iq::{Answer, Answered, Cx, Target};
 pub(crate) const COMMANDS: &str = "http://jabber.org/protocol/commands";
 
 /// Every command.
-static ALL: [&Command; 2] = [&invites::INVITE, &invites::CREATE_ACCOUNT];
+static ALL: [&Command; 3] = [&invites::INVITE, &invites::CREATE_ACCOUNT, &pending::GET_PENDING];
 
 /// What a step of a command comes to.
 pub(crate) type Step<'a> = BoxFuture<'a, Result<Outcome, StanzaError>>;
 
-/// Something that a domain does for those who may ask for it.
+/// Something that is done for those who may ask for it.
 pub(crate) struct Command {
+    /// Whom it is asked of.
+    pub(crate) at: &'static [Target],
     /// Its name on the wire.
     pub(crate) node: &'static str,
     /// Its name for people.
@@ -44,12 +47,23 @@ pub(crate) enum Outcome {
     Form(DataForm),
     /// It is done, and this is what came of it.
     Done(DataForm),
+    /// It is done, and this follows once that is told.
+    DoneThen(BoxFuture<'static, ()>),
 }
 
 pub(super) fn register(xeps: &mut Xeps) {
     xeps.xep(50, "Ad-Hoc Commands", "1.3.0")
         .feature(Target::Server, COMMANDS)
-        .set(Target::Server, COMMANDS, "command", execute);
+        .feature(Target::Pubsub, COMMANDS)
+        .feature(Target::OwnAccount, COMMANDS);
+    for target in [
+        Target::Server,
+        Target::Pubsub,
+        Target::OwnAccount,
+        Target::Account,
+    ] {
+        xeps.set(target, COMMANDS, "command", execute);
+    }
 }
 
 /// How long a form may lie open, in milliseconds.
@@ -110,12 +124,18 @@ pub(crate) fn bad_payload(text: impl Into<std::borrow::Cow<'static, str>>) -> St
     refusal("bad-payload").text(text)
 }
 
+/// Whether this node is the list of commands, or a command.
+pub(super) fn is_node(node: &str) -> bool {
+    node == COMMANDS || ALL.iter().any(|command| command.node == node)
+}
+
 /// The command of this node, if whoever asks may have it done.
 async fn allowed(cx: &Cx, node: &str) -> Result<&'static Command, StanzaError> {
-    let command = ALL.into_iter().find(|command| command.node == node);
+    let mut here = ALL.into_iter().filter(|command| command.at.contains(&cx.target));
+    let command = here.find(|command| command.node == node);
     let command = command.ok_or_else(StanzaError::item_not_found)?;
     // A domain serves its own people.
-    if cx.to.domain() != cx.session.jid.domain() || !(command.is_for)(cx).await? {
+    if cx.domain() != cx.session.jid.domain() || !(command.is_for)(cx).await? {
         return Err(StanzaError::forbidden());
     }
     Ok(command)
@@ -146,7 +166,7 @@ async fn execute(cx: Cx) -> Answered {
                 .commands
                 .open(client, id.clone(), Open { node, since_ms });
         }
-        return Ok(told(command, &id, &outcome));
+        return Ok(told(command, &id, outcome));
     };
     let now = cx.server.clock.monotonic_ms();
     if !cx.server.commands.find(client, &id, command.node, now) {
@@ -168,10 +188,10 @@ async fn execute(cx: Cx) -> Answered {
         _ => {
             let form = submitted(element)?;
             let outcome = (command.run)(&cx, Some(form)).await?;
-            if let Outcome::Done(_) = outcome {
+            if !matches!(outcome, Outcome::Form(_)) {
                 cx.server.commands.close(client, &id);
             }
-            Ok(told(command, &id, &outcome))
+            Ok(told(command, &id, outcome))
         }
     }
 }
@@ -200,17 +220,21 @@ fn begin(command: &Command, id: &str, status: &str) -> Writer {
     writer
 }
 
-fn told(command: &Command, id: &str, outcome: &Outcome) -> Answer {
-    let mut writer = match outcome {
-        Outcome::Form(_) => {
+fn told(command: &Command, id: &str, outcome: Outcome) -> Answer {
+    let (mut writer, form) = match outcome {
+        Outcome::Form(form) => {
             let mut writer = begin(command, id, "executing");
             writer.open("actions").attr("execute", "complete");
             writer.open("complete").close().close();
-            writer
+            (writer, form)
         }
-        Outcome::Done(_) => begin(command, id, "completed"),
+        Outcome::Done(form) => (begin(command, id, "completed"), form),
+        Outcome::DoneThen(next) => {
+            let mut writer = begin(command, id, "completed");
+            writer.close();
+            return Answer::PayloadThen(writer.finish(), next);
+        }
     };
-    let (Outcome::Form(form) | Outcome::Done(form)) = outcome;
     form.write(&mut writer);
     writer.close();
     Answer::Payload(writer.finish())

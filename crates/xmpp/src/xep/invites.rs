@@ -22,6 +22,7 @@ const NAME_MAX: usize = 64;
 
 /// §"Creating a User Invitation": done at once.
 pub(super) static INVITE: Command = Command {
+    at: &[Target::Server],
     node: "urn:xmpp:invite#invite",
     name: "Invite somebody",
     is_for: |_| Box::pin(async { Ok(true) }),
@@ -30,6 +31,7 @@ pub(super) static INVITE: Command = Command {
 
 /// §"Initiating Account Creation": for administrators.
 pub(super) static CREATE_ACCOUNT: Command = Command {
+    at: &[Target::Server],
     node: "urn:xmpp:invite#create-account",
     name: "Invite somebody to an account",
     is_for: |cx| {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bus::{NodeView, SubId, Subscriber, SubscriptionState};
 use format::form::{DataForm, Field, FieldType, FormType};
-use pubsub::{Changed, Verdict};
+use pubsub::{Changed, Verdict, WaitingRequest};
 use wire::{BareJid, Jid, Stanza, StanzaError, Writer, ns};
 
 use super::errors::on_the_wire;
@@ -127,6 +127,11 @@ pub(crate) async fn show(server: &Server, session: &Arc<Session>) {
             return;
         }
     };
+    send(server, session, &waiting).await;
+}
+
+/// Asks an owner, by a message for each request.
+pub(super) async fn send(server: &Server, session: &Session, waiting: &[WaitingRequest]) {
     for one in waiting {
         // XEP-0191 §3.3
         if server.blocks.blocks(session.no, one.subscriber.no, &one.jid) {
