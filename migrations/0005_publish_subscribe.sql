@@ -76,3 +76,11 @@ INSERT INTO jobs (kind, subject, state, created)
     SELECT 'index-words', 0, '0', 0 WHERE EXISTS (SELECT 1 FROM items);
 -- A node's items by their last change.
 CREATE INDEX items_modified ON items (node, seq);
+
+-- Subscriptions that their subscribers show to everybody.
+CREATE TABLE shown_subscriptions (
+    node BIGINT NOT NULL,
+    no   BIGINT NOT NULL,
+    PRIMARY KEY (node, no)
+) WITHOUT ROWID;
+CREATE INDEX shown_subscriptions_no ON shown_subscriptions (no, node);

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use format::search::WordSet;
 use store::{JidNo, Links, PostId};
 use wire::Jid;
 
 use crate::config::NodeConfig;
 use crate::item::Item;
-use crate::node::{Affiliation, NodeView, Subscriber};
+use crate::node::{Affiliation, NodeView, SubId, Subscriber};
 
 /// How an item came to be (again) what it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub struct LastItemTo {
     pub no: JidNo,
     /// Bare: all available resources; full: this one.
     pub jid: Jid,
+    /// The subscription that it follows from, whose options count; `None` where it follows from announced interest.
+    pub subid: Option<SubId>,
 }
 
 /// Something that happened to a node. `view` is the node as it is after the event.
@@ -52,6 +55,10 @@ pub enum Event {
         links: Links,
         /// What its earlier revision had to do with others. Nothing for a new item.
         old_links: Links,
+        /// What is remembered of its words, where it belongs to the public stream.
+        words: WordSet,
+        /// The same of its earlier revision. None for a new item.
+        old_words: WordSet,
     },
     /// An item was retracted, or a new item could not be stored.
     Retracted {
@@ -69,6 +76,20 @@ pub enum Event {
         notify: bool,
         /// What it had to do with other items.
         links: Links,
+        /// What is remembered of its words, where it belonged to the public stream.
+        words: WordSet,
+    },
+    /// An item came into the public stream and its tags, or left them, because its author chose so. Nothing else about it
+    /// changed.
+    Listed {
+        /// The node.
+        view: Arc<NodeView>,
+        /// The item.
+        item: Arc<Item>,
+        /// Its tags.
+        tags: Arc<[Arc<str>]>,
+        /// Whether it came.
+        is_listed: bool,
     },
     /// The node's last item, for one recipient (`pubsub#send_last_published_item`).
     LastItem {
@@ -100,6 +121,8 @@ pub enum Event {
     NodeDeleted {
         /// The node as it was.
         view: Arc<NodeView>,
+        /// Where to look instead, if its owner said so: a URI.
+        redirect: Option<Arc<str>>,
     },
     /// Somebody subscribed, or a request was granted.
     Subscribed {
@@ -137,11 +160,12 @@ impl Event {
         match self {
             Event::Published { view, .. }
             | Event::Retracted { view, .. }
+            | Event::Listed { view, .. }
             | Event::LastItem { view, .. }
             | Event::Purged { view }
             | Event::NodeCreated { view }
             | Event::NodeConfigured { view, .. }
-            | Event::NodeDeleted { view }
+            | Event::NodeDeleted { view, .. }
             | Event::Subscribed { view, .. }
             | Event::Unsubscribed { view, .. }
             | Event::AffiliationChanged { view, .. } => view,
@@ -153,11 +177,12 @@ impl Event {
         match self {
             Event::Published { view, .. }
             | Event::Retracted { view, .. }
+            | Event::Listed { view, .. }
             | Event::LastItem { view, .. }
             | Event::Purged { view }
             | Event::NodeCreated { view }
             | Event::NodeConfigured { view, .. }
-            | Event::NodeDeleted { view }
+            | Event::NodeDeleted { view, .. }
             | Event::Subscribed { view, .. }
             | Event::Unsubscribed { view, .. }
             | Event::AffiliationChanged { view, .. } => *view = now,

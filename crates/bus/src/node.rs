@@ -19,12 +19,17 @@ use crate::subscribers::Subscribers;
 pub const MICROBLOG: &str = "urn:xmpp:microblog:0";
 /// The node of a person's home timeline on their bare JID.
 pub const HOME: &str = "urn:x-folkmoot:home:0";
-/// The node of a person's posts and boosts in the form of a timeline, on their bare JID.
+/// The node of a person's posts and boosts in the form of a timeline, on their bare JID. On the pubsub service, with a
+/// slash and a community's name behind it, that of a community's posts.
 pub const POSTS: &str = "urn:x-folkmoot:posts:0";
 /// The node of a person's replies, wherever they stand, on their bare JID.
 pub const REPLIES: &str = "urn:x-folkmoot:replies:0";
 /// The node of what a person is told of, on their bare JID.
 pub const NOTIFICATIONS: &str = "urn:x-folkmoot:notifications:0";
+/// The node of what a person shows to everybody that they subscribe to, on their bare JID (XEP-0465 §4.2).
+pub const SHOWN_SUBSCRIPTIONS: &str = "urn:xmpp:pps:subscriptions:0";
+/// What the name of the node with a node's subscribers begins with (XEP-0465 §4.4).
+const SHOWN_SUBSCRIBERS_PREFIX: &str = "urn:xmpp:pps:subscribers:0/";
 /// What the name of a hash tag's node begins with.
 const TAG_PREFIX: &str = "tag/";
 /// What the name of a node of followed words begins with.
@@ -60,10 +65,16 @@ pub enum Virtual {
     Thread(PostId),
     /// What one person posts and boosts, without their replies to others.
     Posts,
+    /// What is posted in the community of this name, in the form of a timeline.
+    Community(Arc<str>),
     /// What one person replies to others.
     Replies,
     /// What one person is told of: who mentions, answers, likes, boosts and follows them.
     Notifications,
+    /// What one person shows to everybody that they subscribe to (XEP-0465).
+    ShownSubscriptions,
+    /// Who shows to everybody that they subscribe to the node of this name (XEP-0465).
+    ShownSubscribers(Arc<str>),
 }
 
 impl Virtual {
@@ -75,8 +86,14 @@ impl Virtual {
             POSTS => Some(Virtual::Posts),
             REPLIES => Some(Virtual::Replies),
             NOTIFICATIONS => Some(Virtual::Notifications),
-            _ => None,
+            SHOWN_SUBSCRIPTIONS => Some(Virtual::ShownSubscriptions),
+            _ => Virtual::shown_subscribers(name),
         }
+    }
+
+    fn shown_subscribers(name: &str) -> Option<Virtual> {
+        let node = name.strip_prefix(SHOWN_SUBSCRIBERS_PREFIX)?;
+        (!node.is_empty()).then(|| Virtual::ShownSubscribers(node.into()))
     }
 
     /// The virtual node of this name on the pubsub service.
@@ -91,16 +108,29 @@ impl Virtual {
         if let Some(words) = name.strip_prefix(SEARCH_PREFIX) {
             return FollowedWords::parse(words).map(Virtual::Search);
         }
+        if let Some(community) = name.strip_prefix(POSTS).and_then(|rest| rest.strip_prefix('/')) {
+            return (!community.is_empty()).then(|| Virtual::Community(community.into()));
+        }
+        if name.starts_with(SHOWN_SUBSCRIBERS_PREFIX) {
+            return Virtual::shown_subscribers(name);
+        }
         // What is no tag folds to nothing.
         let tag = format::hashtag::fold(name.strip_prefix(TAG_PREFIX)?);
         (!tag.is_empty()).then(|| Virtual::Tag(tag.into()))
     }
 
+    /// Whether it shows public posts of everybody: the public stream, a tag, what is found by words.
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        matches!(self, Virtual::PublicStream | Virtual::Tag(_) | Virtual::Search(_))
+    }
+
     /// Whether no other node of the pubsub service may have this name, even where it is no tag's, thread's or search's.
     #[must_use]
     pub fn is_reserved_on_service(name: &str) -> bool {
-        let prefixes = [TAG_PREFIX, SEARCH_PREFIX, THREAD_PREFIX];
-        name == MICROBLOG || prefixes.iter().any(|prefix| name.starts_with(prefix))
+        let prefixes = [SHOWN_SUBSCRIBERS_PREFIX, TAG_PREFIX, SEARCH_PREFIX, THREAD_PREFIX];
+        let is_posts = name.strip_prefix(POSTS).is_some_and(|rest| rest.starts_with('/'));
+        name == MICROBLOG || is_posts || prefixes.iter().any(|prefix| name.starts_with(prefix))
     }
 
     /// The node's name on the wire.
@@ -113,8 +143,13 @@ impl Virtual {
             Virtual::Search(words) => Arc::from(std::format!("{SEARCH_PREFIX}{}", words.as_str())),
             Virtual::Thread(number) => Arc::from(std::format!("{THREAD_PREFIX}{}", number.0)),
             Virtual::Posts => Arc::from(POSTS),
+            Virtual::Community(name) => Arc::from(std::format!("{POSTS}/{name}")),
             Virtual::Replies => Arc::from(REPLIES),
             Virtual::Notifications => Arc::from(NOTIFICATIONS),
+            Virtual::ShownSubscriptions => Arc::from(SHOWN_SUBSCRIPTIONS),
+            Virtual::ShownSubscribers(node) => {
+                Arc::from(std::format!("{SHOWN_SUBSCRIBERS_PREFIX}{node}"))
+            }
         }
     }
 }

@@ -37,6 +37,20 @@ pub enum Page {
     Index(u32),
 }
 
+impl Page {
+    /// The same page of the set in the opposite order; `None` for one that is counted from an end.
+    #[must_use]
+    pub fn reversed(self) -> Option<Page> {
+        match self {
+            Page::First | Page::Index(0) => Some(Page::Last),
+            Page::Last => Some(Page::First),
+            Page::After(id) => Some(Page::Before(id)),
+            Page::Before(id) => Some(Page::After(id)),
+            Page::Index(_) => None,
+        }
+    }
+}
+
 /// A request for a page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request {

@@ -89,14 +89,20 @@ pub fn may_read(reader: &Reader, view: &NodeView) -> Result<(), PubsubError> {
             Virtual::Home
             | Virtual::PublicStream
             | Virtual::Tag(_)
+            | Virtual::Search(_)
             | Virtual::Thread(_)
             | Virtual::Posts
+            | Virtual::Community(_)
             | Virtual::Replies
-            | Virtual::Notifications => Ok(()),
+            | Virtual::Notifications
+            | Virtual::ShownSubscriptions
+            | Virtual::ShownSubscribers(_) => Ok(()),
         };
     }
     match view.affiliation(reader.no) {
-        Affiliation::Owner | Affiliation::Publisher | Affiliation::Member => return Ok(()),
+        Affiliation::Owner | Affiliation::Moderator | Affiliation::Publisher | Affiliation::Member => {
+            return Ok(());
+        }
         Affiliation::PublishOnly | Affiliation::Outcast => return Err(PubsubError::Forbidden),
         Affiliation::None => {}
     }
@@ -124,13 +130,18 @@ pub fn may_read(reader: &Reader, view: &NodeView) -> Result<(), PubsubError> {
 /// # Errors
 /// The refusal that the subscriber is to be told.
 pub fn may_subscribe(reader: &Reader, view: &NodeView) -> Result<SubscriptionState, PubsubError> {
-    match may_read(reader, view) {
-        Ok(()) => Ok(SubscriptionState::Subscribed),
+    let state = match may_read(reader, view) {
+        Ok(()) => SubscriptionState::Subscribed,
         Err(PubsubError::ItemsNeedSubscription | PubsubError::PendingSubscription) => {
-            Ok(SubscriptionState::Pending)
+            SubscriptionState::Pending
         }
-        Err(refusal) => Err(refusal),
+        Err(refusal) => return Err(refusal),
+    };
+    // §6.1.3.10
+    if !view.config.subscribe {
+        return Err(PubsubError::Unsupported("subscribe"));
     }
+    Ok(state)
 }
 
 /// Whether somebody may publish (§7.1). To comments and attachments, whoever may read what they are about.
@@ -151,7 +162,9 @@ pub fn may_publish(reader: &Reader, view: &NodeView) -> Result<(), PubsubError> 
     }
     let no = reader.no;
     let is_allowed = match view.affiliation(no) {
-        Affiliation::Owner | Affiliation::Publisher | Affiliation::PublishOnly => true,
+        Affiliation::Owner | Affiliation::Moderator | Affiliation::Publisher | Affiliation::PublishOnly => {
+            true
+        }
         Affiliation::Outcast => false,
         Affiliation::Member | Affiliation::None => match view.config.publish_model {
             PublishModel::Open => true,
@@ -166,13 +179,14 @@ pub fn may_publish(reader: &Reader, view: &NodeView) -> Result<(), PubsubError> 
     }
 }
 
-/// Whether somebody may retract an item that `publisher` published (§7.2): owners any, others their own.
+/// Whether somebody may retract an item that `publisher` published (§7.2): owners and moderators any, others their
+/// own.
 ///
 /// # Errors
 /// The refusal that they are to be told (§7.2.3.1).
 pub fn may_retract(no: JidNo, view: &NodeView, publisher: JidNo) -> Result<(), PubsubError> {
     match view.affiliation(no) {
-        Affiliation::Owner => Ok(()),
+        Affiliation::Owner | Affiliation::Moderator => Ok(()),
         Affiliation::Outcast => Err(PubsubError::Forbidden),
         _ if no == publisher => Ok(()),
         _ => Err(PubsubError::Forbidden),
@@ -180,12 +194,12 @@ pub fn may_retract(no: JidNo, view: &NodeView, publisher: JidNo) -> Result<(), P
 }
 
 /// Whether somebody may replace an item that `publisher` published: as they may retract it, except that nobody puts words
-/// into another's mouth in comments and attachments.
+/// into another's mouth in comments, attachments and communities.
 ///
 /// # Errors
 /// The refusal that they are to be told.
 pub fn may_replace(no: JidNo, view: &NodeView, publisher: JidNo) -> Result<(), PubsubError> {
-    if matches!(view.kind, NodeKind::Computed(_)) && no != publisher {
+    if (matches!(view.kind, NodeKind::Computed(_)) || view.is_community()) && no != publisher {
         return Err(PubsubError::Forbidden);
     }
     may_retract(no, view, publisher)
@@ -216,5 +230,16 @@ pub fn may_administer(no: JidNo, view: &NodeView) -> Result<(), PubsubError> {
     match view.affiliation(no) {
         Affiliation::Owner => Ok(()),
         _ => Err(PubsubError::Forbidden),
+    }
+}
+
+/// Whether somebody may keep order at the node: see who stands how to it, decide who comes in, and cast out.
+///
+/// # Errors
+/// `Forbidden`, or `NotAllowed` for a virtual or computed node.
+pub fn may_moderate(no: JidNo, view: &NodeView) -> Result<(), PubsubError> {
+    match (may_administer(no, view), view.affiliation(no)) {
+        (Err(PubsubError::Forbidden), Affiliation::Moderator) => Ok(()),
+        (answer, _) => answer,
     }
 }

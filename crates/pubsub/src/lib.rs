@@ -5,15 +5,21 @@
 //! these rules. Who is online, and how an event becomes stanzas, is not known here.
 
 pub mod access;
+pub mod communities;
 mod consequences;
 mod error;
 pub mod form;
 mod host;
+pub mod options;
 pub mod profile;
+mod words;
 
 pub use access::{Actor, Blocking, Reader, Relation, Relations};
 pub use consequences::{Consequences, Posted};
 pub use error::PubsubError;
 pub use host::{
-    Accepted, Host, ItemsPage, ItemsQuery, NewItem, NodeInfo, Settings, Subscription, Verdict, WaitingRequest,
+    Accepted, AffiliationsSet, Change, Changed, Creators, Choice, DueItem, Ended, FollowedSearch, Host, IdsPage, ItemsPage, ItemsQuery, ItemsRequest,
+    Modified, NewItem, NodeInfo, NodesPage, Order, OrderBy, PublicStream, Sense, Settings, Subscription, Unchanged, Verdict,
+    WaitingRequest, Wanted, turn,
 };
+pub use words::said;

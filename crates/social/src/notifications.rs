@@ -11,7 +11,7 @@ use format::atom::Entry;
 use format::conversation::mentions;
 use format::{datetime, rsm};
 use pubsub::access::may_read;
-use pubsub::{Actor, Consequences, ItemsQuery, Posted, PubsubError};
+use pubsub::{Actor, Consequences, ItemsQuery, ItemsRequest, Posted, PubsubError, Sense, turn};
 use store::notifications::{KEPT, NewNotification, Notification, NotificationType, read_up_to};
 use store::{BoxFuture, JidNo, PAGE_BYTES, PostId, ReadError, Reader, Timestamp};
 use wire::{BareJid, Document, Writer};
@@ -213,6 +213,27 @@ impl Timelines {
     /// `Forbidden` to all but the owner; `ItemNotFound` for a page beside what is no number; `NoIndex` for a page by
     /// its index.
     pub async fn notifications(
+        &self,
+        owner: &BareJid,
+        actor: &Actor,
+        request: impl Into<ItemsRequest>,
+    ) -> Result<NotificationsPage, PubsubError> {
+        let request = request.into();
+        if request.search.is_some() {
+            return Err(PubsubError::NoSearch);
+        }
+        let (query, sense) = request.by_creation()?;
+        let mut page = self.notifications_page(owner, actor, query).await?;
+        if sense == Sense::Descending {
+            page.items.reverse();
+            if let Some(rsm) = &mut page.rsm {
+                turn(rsm);
+            }
+        }
+        Ok(page)
+    }
+
+    async fn notifications_page(
         &self,
         owner: &BareJid,
         actor: &Actor,

@@ -306,18 +306,20 @@ pub(crate) fn holds_posts(view: &NodeView) -> bool {
 /// Whether a virtual node has this post at all.
 fn lists(which: &Virtual, post: &Post) -> bool {
     match which {
-        Virtual::Home | Virtual::Thread(_) => true,
+        Virtual::Home | Virtual::Thread(_) | Virtual::Community(_) => true,
         Virtual::PublicStream | Virtual::Tag(_) | Virtual::Search(_) => post.row.in_public,
         // What answered to something that is gone is a post like any other.
         Virtual::Posts => post.root.is_none(),
         Virtual::Replies => post.root.is_some(),
         Virtual::Notifications => true,
+        // These are no posts.
+        Virtual::ShownSubscriptions | Virtual::ShownSubscribers(_) => false,
     }
 }
 
 /// Whether posts of this node are found by their words where everybody may search.
 pub(crate) fn is_in_search(view: &NodeView) -> bool {
-    view.is_feed()
+    view.is_feed() && view.config.in_search
 }
 
 /// Whether a virtual node shows items of this node now. What was public and is no more leaves the public ones.
@@ -325,8 +327,11 @@ fn shows(which: &Virtual, view: &NodeView) -> bool {
     match which {
         Virtual::Home => view.is_feed(),
         Virtual::Posts => view.is_microblog(),
+        Virtual::Community(_) => view.is_community(),
         Virtual::Thread(_) | Virtual::Replies | Virtual::Notifications => holds_posts(view),
+        Virtual::ShownSubscriptions | Virtual::ShownSubscribers(_) => false,
         Virtual::Search(_) if !is_in_search(view) => false,
+        Virtual::PublicStream | Virtual::Tag(_) if !view.config.in_stream => false,
         Virtual::PublicStream | Virtual::Tag(_) | Virtual::Search(_) => {
             view.is_feed() && view.config.access == AccessModel::Open
         }

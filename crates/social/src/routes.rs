@@ -5,9 +5,13 @@
 
 use std::sync::Arc;
 
-use bus::{Affiliation, Event, MICROBLOG, NodeView, Virtual};
-use pubsub::Host;
+use bus::{Affiliation, Event, Item, MICROBLOG, NodeView, Virtual};
+use format::search::WordSet;
+use pubsub::PublicStream;
 use pubsub::profile::microblog::FEED_ITEM;
+use pubsub::{Host, said};
+
+use crate::posts::is_in_search;
 
 /// What happens in the home timelines of the author and of every subscriber of the event's node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,9 +58,19 @@ pub(crate) fn routes(host: &Host, event: &Event) -> Routes {
         streams: Vec::new(),
     };
     let view = event.view();
-    if !view.is_microblog() {
+    if !view.is_feed() {
         return routes;
     }
+    enter(host, event, &mut routes);
+    if host.settings().public_stream == PublicStream::Nobody {
+        // Who subscribed while there was a public stream is told no more.
+        routes.streams.clear();
+    }
+    routes
+}
+
+fn enter(host: &Host, event: &Event, routes: &mut Routes) {
+    let view = event.view();
     match event {
         Event::Published {
             item,
@@ -64,24 +78,29 @@ pub(crate) fn routes(host: &Host, event: &Event) -> Routes {
             left_tags,
             in_public,
             was_public,
+            words,
+            old_words,
             ..
         } if &*item.id != FEED_ITEM => {
             routes.home = HomeRoute::Publish;
-            let act = if *in_public {
+            // What its author keeps out may have been there before they chose so.
+            let act = if *in_public && view.config.in_stream {
                 StreamAct::Publish
             } else {
                 StreamAct::Retract
             };
             if *in_public || *was_public {
-                add(host, view, &mut routes, &Virtual::PublicStream, act);
-                for tag in tags.iter() {
-                    add(host, view, &mut routes, &Virtual::Tag(Arc::clone(tag)), act);
+                let now = in_public.then_some(words);
+                let before = was_public.then_some(old_words);
+                if *was_public || view.config.in_stream {
+                    add_listed(host, view, routes, tags, act);
                 }
+                add_searches(host, view, routes, item, now, before);
                 for tag in left_tags.iter().filter(|_| *was_public) {
                     add(
                         host,
                         view,
-                        &mut routes,
+                        routes,
                         &Virtual::Tag(Arc::clone(tag)),
                         StreamAct::Retract,
                     );
@@ -89,30 +108,40 @@ pub(crate) fn routes(host: &Host, event: &Event) -> Routes {
             }
         }
         Event::Retracted {
-            id, tags, in_public, ..
+            id,
+            tags,
+            in_public,
+            words,
+            ..
         } if &**id != FEED_ITEM => {
             routes.home = HomeRoute::Retract;
             if *in_public {
-                add(
-                    host,
-                    view,
-                    &mut routes,
-                    &Virtual::PublicStream,
-                    StreamAct::Retract,
-                );
-                for tag in tags.iter() {
-                    add(
-                        host,
-                        view,
-                        &mut routes,
-                        &Virtual::Tag(Arc::clone(tag)),
-                        StreamAct::Retract,
-                    );
+                add_listed(host, view, routes, tags, StreamAct::Retract);
+                let service = host.service_of(&view.owner_jid);
+                for followed in host.followed_searches(&service, words) {
+                    routes.streams.push(StreamRoute {
+                        view: for_readers(view, followed.view),
+                        act: StreamAct::Retract,
+                    });
                 }
             }
         }
+        Event::Listed {
+            item,
+            tags,
+            is_listed,
+            ..
+        } if &*item.id != FEED_ITEM => {
+            let act = if *is_listed {
+                StreamAct::Publish
+            } else {
+                StreamAct::Retract
+            };
+            add_listed(host, view, routes, tags, act);
+        }
         Event::Published { .. }
         | Event::Retracted { .. }
+        | Event::Listed { .. }
         | Event::LastItem { .. }
         | Event::Purged { .. }
         | Event::NodeCreated { .. }
@@ -122,7 +151,49 @@ pub(crate) fn routes(host: &Host, event: &Event) -> Routes {
         | Event::Unsubscribed { .. }
         | Event::AffiliationChanged { .. } => {}
     }
-    routes
+}
+
+/// The public stream and the tags.
+fn add_listed(host: &Host, of: &NodeView, routes: &mut Routes, tags: &[Arc<str>], act: StreamAct) {
+    add(host, of, routes, &Virtual::PublicStream, act);
+    for tag in tags {
+        add(host, of, routes, &Virtual::Tag(Arc::clone(tag)), act);
+    }
+}
+
+/// Followed words: a post that has them all is there; one that had them is gone.
+fn add_searches(
+    host: &Host,
+    of: &NodeView,
+    routes: &mut Routes,
+    item: &Item,
+    now: Option<&WordSet>,
+    before: Option<&WordSet>,
+) {
+    let service = host.service_of(&of.owner_jid);
+    let now = now.filter(|_| is_in_search(of));
+    let candidates = now.map_or(Vec::new(), |words| host.followed_searches(&service, words));
+    // Most posts have the words of no search, and need not be looked at.
+    let words = match &item.entry {
+        Some(entry) if !candidates.is_empty() => said(entry),
+        _ => Vec::new(),
+    };
+    let found: Vec<_> = candidates
+        .into_iter()
+        .filter(|followed| followed.search.is_in(&words))
+        .collect();
+    let left = before.map_or(Vec::new(), |words| host.followed_searches(&service, words));
+    let left = left
+        .into_iter()
+        .filter(|followed| found.iter().all(|there| there.view.name != followed.view.name));
+    let left: Vec<_> = left.map(|followed| (followed, StreamAct::Retract)).collect();
+    let found = found.into_iter().map(|followed| (followed, StreamAct::Publish));
+    for (followed, act) in found.chain(left) {
+        routes.streams.push(StreamRoute {
+            view: for_readers(of, followed.view),
+            act,
+        });
+    }
 }
 
 fn add(host: &Host, of: &NodeView, routes: &mut Routes, which: &Virtual, act: StreamAct) {

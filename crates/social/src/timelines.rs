@@ -256,6 +256,7 @@ impl Timelines {
 
     /// What a virtual node is made of, for an asker who may look at it.
     async fn scope(&self, owner: &BareJid, actor: &Actor, which: &Virtual) -> Result<Scope, PubsubError> {
+        self.inner.host.may_see(actor, which)?;
         Ok(match which {
             Virtual::Home if owner.as_str() != actor.jid.bare_str() => return Err(PubsubError::Forbidden),
             Virtual::Home => Scope::Nodes(self.home_nodes(owner, actor.no).await?),
@@ -270,11 +271,19 @@ impl Timelines {
                 may_read(&host.reader(actor, &view).await, &view)?;
                 Scope::Nodes(vec![view.no])
             }
+            Virtual::Community(name) => {
+                let view = self.community_view(owner, name).await?;
+                let view = view.ok_or(PubsubError::NodeNotFound)?;
+                may_read(&self.inner.host.reader(actor, &view).await, &view)?;
+                Scope::Nodes(vec![view.no])
+            }
             Virtual::Notifications if owner.as_str() != actor.jid.bare_str() => {
                 return Err(PubsubError::Forbidden);
             }
             // These are no posts: see `notifications.rs`.
-            Virtual::Notifications => Scope::Nodes(Vec::new()),
+            Virtual::Notifications | Virtual::ShownSubscriptions | Virtual::ShownSubscribers(_) => {
+                Scope::Nodes(Vec::new())
+            }
             Virtual::Replies => {
                 let view = self.inner.host.view(owner, MICROBLOG).await?;
                 Scope::Replies(view.ok_or(PubsubError::NodeNotFound)?.owner)

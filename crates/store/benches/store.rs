@@ -81,6 +81,7 @@ impl World {
             in_public: true,
             payload: Arc::clone(&self.payload),
             tags: Vec::new(),
+            words: String::new(),
             links: Links::default(),
             notify: Vec::new(),
             keep_history: true,

@@ -28,8 +28,10 @@ pub(crate) const COLUMNS: &str = "i.post_id, i.seq, i.node, i.item_id, i.created
                        i.audience, i.in_public, i.payload";
 /// What of one node is not hidden; the node is `?1`.
 const VISIBLE: &str = "i.node = ?1 AND i.post_id > (SELECT hidden_to FROM nodes WHERE no = ?1)";
+/// The same where another index than that by number is used.
+const VISIBLE_SLOWLY: &str = "i.node = ?1 AND +i.post_id > (SELECT hidden_to FROM nodes WHERE no = ?1)";
 /// What of all nodes is not hidden.
-const VISIBLE_ANYWHERE: &str = "JOIN nodes n ON n.no = i.node AND i.post_id > n.hidden_to";
+pub(crate) const VISIBLE_ANYWHERE: &str = "JOIN nodes n ON n.no = i.node AND i.post_id > n.hidden_to";
 
 pub(crate) fn item(row: &Row<'_>) -> rusqlite::Result<Item> {
     Ok(Item {
@@ -48,7 +50,7 @@ pub(crate) fn item(row: &Row<'_>) -> rusqlite::Result<Item> {
 }
 
 /// What an item counts for in a page.
-fn weight(item: &Item) -> usize {
+pub(crate) fn weight(item: &Item) -> usize {
     item.payload.len()
 }
 
@@ -68,11 +70,11 @@ fn within(found: impl Iterator<Item = Result<Option<Item>, ReadError>>) -> Resul
     Ok(page)
 }
 
-fn before(bound: Option<PostId>) -> i64 {
+pub(crate) fn before(bound: Option<PostId>) -> i64 {
     bound.map_or(i64::MAX, |id| id.0 as i64)
 }
 
-fn after(bound: Option<PostId>) -> i64 {
+pub(crate) fn after(bound: Option<PostId>) -> i64 {
     bound.map_or(0, |id| id.0 as i64)
 }
 
@@ -81,6 +83,12 @@ impl Reader {
     pub fn item(&self, node: NodeNo, item_id: &str) -> Result<Option<Item>, ReadError> {
         let sql = format!("SELECT {COLUMNS} FROM items i WHERE {VISIBLE} AND i.item_id = ?2");
         self.first(&sql, (node, item_id), item)
+    }
+
+    /// The number of the item of this id in a node.
+    pub fn post_id_of(&self, node: NodeNo, item_id: &str) -> Result<Option<PostId>, ReadError> {
+        let sql = format!("SELECT i.post_id FROM items i WHERE {VISIBLE} AND i.item_id = ?2");
+        self.first(&sql, (node, item_id), |row| row.get(0))
     }
 
     /// The items of these ids in a node, in the order asked; those that are not there are left out. It ends at
@@ -141,6 +149,74 @@ impl Reader {
     pub fn item_index(&self, node: NodeNo, post_id: PostId) -> Result<u64, ReadError> {
         let sql = format!("SELECT count(*) FROM items i WHERE {VISIBLE} AND i.post_id < ?2");
         self.count(&sql, (node, post_id))
+    }
+
+    /// How many items a node has, counted up to `most`.
+    pub fn item_count_within(&self, node: NodeNo, most: u32) -> Result<u64, ReadError> {
+        let sql = format!("SELECT count(*) FROM (SELECT 1 FROM items i WHERE {VISIBLE} LIMIT ?2)");
+        self.count(&sql, (node, most))
+    }
+
+    /// Whether one of a node's items repeats a post of somebody's. It looks at all of them.
+    pub fn has_boosts(&self, node: NodeNo) -> Result<bool, ReadError> {
+        let sql = format!(
+            "SELECT 1 FROM items i JOIN item_boosts b ON b.post_id = i.post_id WHERE {VISIBLE} LIMIT 1"
+        );
+        Ok(self.first(&sql, [node], |_| Ok(()))?.is_some())
+    }
+
+    /// Up to `limit` of a node's items by the order of their present revisions, the last first, those before `bound`.
+    pub fn last_modified(
+        &self,
+        node: NodeNo,
+        limit: u32,
+        bound: Option<Seq>,
+    ) -> Result<Vec<Item>, ReadError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM items i INDEXED BY items_modified WHERE {VISIBLE_SLOWLY} AND i.seq < ?2 \
+             ORDER BY i.seq DESC LIMIT ?3"
+        );
+        let bound = bound.map_or(i64::MAX, |seq| seq.0);
+        self.rows_within(&sql, (node, bound, limit), item, weight)
+    }
+
+    /// Up to `limit` of a node's items by the order of their present revisions, the first first, those after `bound`.
+    pub fn first_modified(
+        &self,
+        node: NodeNo,
+        limit: u32,
+        bound: Option<Seq>,
+    ) -> Result<Vec<Item>, ReadError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM items i INDEXED BY items_modified WHERE {VISIBLE_SLOWLY} AND i.seq > ?2 \
+             ORDER BY i.seq LIMIT ?3"
+        );
+        let bound = bound.map_or(0, |seq| seq.0);
+        self.rows_within(&sql, (node, bound, limit), item, weight)
+    }
+
+    /// How many of a node's items have an older present revision than this.
+    pub fn modified_index(&self, node: NodeNo, seq: Seq) -> Result<u64, ReadError> {
+        let sql = format!(
+            "SELECT count(*) FROM items i INDEXED BY items_modified WHERE {VISIBLE_SLOWLY} AND i.seq < ?2"
+        );
+        self.count(&sql, (node, seq))
+    }
+
+    /// The number of a node's item that so many others are older than, counted one by one.
+    pub fn post_id_at(&self, node: NodeNo, index: u32) -> Result<Option<PostId>, ReadError> {
+        let sql =
+            format!("SELECT i.post_id FROM items i WHERE {VISIBLE} ORDER BY i.post_id LIMIT 1 OFFSET ?2");
+        self.first(&sql, (node, index), |row| row.get(0))
+    }
+
+    /// The revision of a node's item that so many others are older than, counted one by one.
+    pub fn seq_at(&self, node: NodeNo, index: u32) -> Result<Option<Seq>, ReadError> {
+        let sql = format!(
+            "SELECT i.seq FROM items i INDEXED BY items_modified WHERE {VISIBLE_SLOWLY} ORDER BY i.seq \
+             LIMIT 1 OFFSET ?2"
+        );
+        self.first(&sql, (node, index), |row| row.get(0))
     }
 
     /// The ids of up to `limit` of a node's items, the newest first, for disco (XEP-0060 §5.5).

@@ -37,6 +37,7 @@ mod read;
 pub mod roster;
 pub mod search;
 pub mod subscriptions;
+pub mod shown;
 mod sweep;
 mod tags;
 pub mod vcards;
@@ -131,7 +132,6 @@ impl Store {
         Seq(self.inner.committed.load(Ordering::Acquire))
     }
 
-    /// Whether events may be delivered before they are stored: not after a failed commit, nor when the oldest queued
     /// Whether the write with this ticket, and so every earlier one, is stored or has failed: a read that begins now sees
     /// what it did.
     #[must_use]
@@ -139,6 +139,7 @@ impl Store {
         self.inner.queue.is_decided(ticket)
     }
 
+    /// Whether events may be delivered before they are stored: not after a failed commit, nor when the oldest queued
     /// write is older than 100 ms, until a commit succeeds.
     #[must_use]
     pub fn is_gate_open(&self) -> bool {

@@ -212,6 +212,7 @@ fn item(store: &Store, node: NodeNo, item_id: &str, version: u64) -> NewItem {
             .into_bytes()
             .into(),
         tags: vec![format!("tag{}", version % 7)],
+        words: format!("version {version}"),
         links: Links::default(),
         notify: Vec::new(),
         keep_history: version.is_multiple_of(2),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bus::{Affiliation, NodeKind, NodeView, Virtual};
 use format::datetime;
 use format::form::DataForm;
+use format::rsm::{self, Page};
 use wire::BareJid;
 
 use super::computed::Freshness;
@@ -31,23 +32,30 @@ pub struct NodeInfo {
     pub metadata: Option<DataForm>,
 }
 
+/// Nodes in the order of their names.
+#[derive(Clone, Debug, Default)]
+pub struct NodesPage {
+    /// The nodes.
+    pub nodes: Vec<NodeInfo>,
+    /// Where the page stands, when a page was asked for or not all fitted.
+    pub rsm: Option<rsm::Response>,
+}
+
 impl Host {
-    /// The nodes at an address that somebody may read (§5.2).
+    /// The nodes at an address that somebody may read (§5.2), by their names; those of a page, if one is asked for. How many
+    /// there are is not told: that would count those that they may not read.
     ///
     /// # Errors
-    /// When the database cannot be read.
-    pub async fn nodes(&self, owner: &BareJid, actor: &Actor) -> Result<Vec<NodeInfo>, PubsubError> {
+    /// `ItemNotFound` for a page beside a node that is not there; `NoIndex` for one by its index.
+    pub async fn nodes(
+        &self,
+        owner: &BareJid,
+        actor: &Actor,
+        page: Option<rsm::Request>,
+    ) -> Result<NodesPage, PubsubError> {
         let Some(owned) = self.owner(owner).await? else {
-            return Ok(Vec::new());
+            return Ok(NodesPage::default());
         };
-        let names = self
-            .with_nodes(&owned, |state| {
-                let mut names: Vec<_> = state.nodes.keys().cloned().collect();
-                names.sort_unstable();
-                names.truncate(MAX_LISTED);
-                names
-            })
-            .await?;
         let listed: &[Virtual] = if self.is_service(owner) {
             &[Virtual::PublicStream]
         } else if actor.no == owned.no {
@@ -55,18 +63,84 @@ impl Host {
         } else {
             &[]
         };
-        let mut nodes: Vec<_> = listed
-            .iter()
-            .map(|which| info(&self.empty_view(owner, owned.no, which)))
-            .collect();
-        for name in names {
-            if let Some(view) = self.view(owner, &name).await?
-                && may_read(&self.reader(actor, &view).await, &view).is_ok()
-            {
-                nodes.push(info(&view));
-            }
+        let is_asked = page.is_some();
+        let rsm::Request { max, page } = page.unwrap_or_default();
+        let limit = max.map_or(MAX_LISTED, |max| (max as usize).min(MAX_LISTED));
+        let (anchor, is_backwards) = match page {
+            Page::First | Page::Index(0) => (None, false),
+            Page::Last => (None, true),
+            Page::After(name) => (Some(name), false),
+            Page::Before(name) => (Some(name), true),
+            Page::Index(_) => return Err(PubsubError::NoIndex),
+        };
+        let listed: Vec<_> = listed.iter().map(|which| (which.name(), which)).collect();
+        if let Some(name) = &anchor
+            && !listed.iter().any(|(listed, _)| **listed == **name)
+            && self.readable_info(owner, actor, name).await?.is_none()
+        {
+            return Err(PubsubError::ItemNotFound);
         }
-        Ok(nodes)
+        let is_beyond = |name: &str| match &anchor {
+            Some(anchor) if is_backwards => name < anchor.as_str(),
+            Some(anchor) => name > anchor.as_str(),
+            None => true,
+        };
+        let mut names = self
+            .with_nodes(&owned, |state| {
+                let names = state.nodes.keys().filter(|name| is_beyond(name));
+                names.cloned().collect::<Vec<_>>()
+            })
+            .await?;
+        names.extend(
+            listed
+                .iter()
+                .map(|(name, _)| Arc::clone(name))
+                .filter(|name| is_beyond(name)),
+        );
+        names.sort_unstable();
+        names.dedup();
+        if is_backwards {
+            names.reverse();
+        }
+        let mut nodes = Vec::new();
+        let mut is_part = false;
+        for name in names {
+            if nodes.len() == limit {
+                is_part = true;
+                break;
+            }
+            nodes.extend(match listed.iter().find(|(listed, _)| *listed == name) {
+                Some((_, which)) => Some(info(&self.empty_view(owner, owned.no, which))),
+                None => self.readable_info(owner, actor, &name).await?,
+            });
+        }
+        if is_backwards {
+            nodes.reverse();
+        }
+        let name = |node: Option<&NodeInfo>| node.map(|node| node.name.to_string());
+        let rsm = rsm::Response {
+            first: name(nodes.first()),
+            last: name(nodes.last()),
+            ..rsm::Response::default()
+        };
+        Ok(NodesPage {
+            rsm: (is_asked || is_part).then_some(rsm),
+            nodes,
+        })
+    }
+
+    /// A node, if somebody may read it.
+    async fn readable_info(
+        &self,
+        owner: &BareJid,
+        actor: &Actor,
+        name: &str,
+    ) -> Result<Option<NodeInfo>, PubsubError> {
+        let Some(view) = self.view(owner, name).await? else {
+            return Ok(None);
+        };
+        let is_readable = may_read(&self.reader(actor, &view).await, &view).is_ok();
+        Ok(is_readable.then(|| info(&view)))
     }
 
     /// One node with its metadata (§5.3, §5.4).
@@ -81,6 +155,7 @@ impl Host {
     ) -> Result<NodeInfo, PubsubError> {
         check_name(node)?;
         if let Some(which) = self.virtual_at(owner, node) {
+            self.check_shown(owner, actor, &which).await?;
             let owned = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
             let view = match self.virtual_view(owner.as_str(), &which.name()) {
                 Some(view) => NodeView::clone(&view),

@@ -52,7 +52,7 @@ impl Host {
         self.follow_up(&tokio::runtime::Handle::current());
     }
 
-    fn follow_up(&self, runtime: &tokio::runtime::Handle) {
+    pub(super) fn follow_up(&self, runtime: &tokio::runtime::Handle) {
         let mut doing = self.inner.follow_ups.0.lock();
         if *doing != Doing::Nothing {
             *doing = Doing::JobsAgain;
@@ -96,7 +96,7 @@ impl Host {
         for job in changed {
             self.item_changed(&job).await?;
         }
-        Ok(())
+        self.list_as_chosen().await
     }
 
     /// Ends what belonged to an item and what repeated it.
@@ -317,7 +317,7 @@ impl Host {
     }
 
     /// The node of this number as it is now.
-    async fn view_by_number(&self, no: NodeNo) -> Result<Option<Arc<NodeView>>, PubsubError> {
+    pub(super) async fn view_by_number(&self, no: NodeNo) -> Result<Option<Arc<NodeView>>, PubsubError> {
         let Some(row) = self
             .inner
             .store

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bus::{Affiliation, Item, NodeKind, NodeView, SubId, Subscriber, SubscriptionState};
+use bus::{Affiliation, Item, NodeKind, NodeView, SubId, SubscribeOptions, Subscriber, SubscriptionState};
 use store::{NodeNo, ReadError, Reader, Ticket};
 use wire::BareJid;
 
@@ -11,6 +11,7 @@ use super::computed::{Found, Spot, empty};
 use super::state::{HEADS, Head, Heads, Marks, Node, NodeState, Owner, OwnerKind, OwnerState, next_epoch};
 use crate::error::PubsubError;
 use crate::profile::microblog;
+use crate::words;
 
 /// Nodes listed by one query.
 const PAGE: u32 = 1_000;
@@ -134,6 +135,7 @@ impl Host {
             return Ok(None);
         };
         let marks = Marks {
+            words: words::remembered(&row),
             publisher: row.publisher,
             tags: tags.into_iter().map(Arc::from).collect(),
             in_public: row.in_public,
@@ -261,9 +263,9 @@ impl OwnerState {
         self.missing_nodes().or_else(|| match self.nodes.get(name) {
             Some(NodeState::Listed(view)) => Some(Missing::Details {
                 generation: self.generation,
+                forgotten: self.forgotten,
                 view: Arc::clone(view),
             }),
-                forgotten: self.forgotten,
             Some(NodeState::Ready(_)) | None => None,
         })
     }
@@ -326,9 +328,9 @@ fn ready(view: &Arc<NodeView>, details: Details) -> Node {
         .map(|(no, word)| (no, word.parse().unwrap_or(Affiliation::None)))
         .collect();
     let subscribers = details.subscriptions.into_iter().map(subscriber).collect();
+    let epoch = next_epoch();
     Node {
         view: Arc::new(NodeView {
-    let epoch = next_epoch();
             affiliations,
             subscribers,
             ..NodeView::clone(view)
@@ -348,5 +350,7 @@ pub(super) fn subscriber(row: store::subscriptions::Subscription) -> Subscriber 
         resource: (!row.resource.is_empty()).then(|| row.resource.into()),
         subid: row.subid.parse().unwrap_or(SubId(0)),
         state: row.state.parse().unwrap_or(SubscriptionState::Pending),
+        options: None,
     }
+    .with_options(SubscribeOptions::from_text(row.options.as_deref(), row.expires))
 }

@@ -7,6 +7,7 @@
 mod accounts;
 mod affiliations;
 mod boosts;
+mod choice;
 mod computed;
 mod configs;
 mod conversation;
@@ -28,6 +29,7 @@ mod query;
 mod requests;
 mod retract;
 mod room;
+mod shown;
 mod state;
 mod steps;
 mod subscribe;
@@ -46,6 +48,7 @@ use tokio_util::task::TaskTracker;
 use wire::BareJid;
 
 pub use affiliations::AffiliationsSet;
+pub use choice::Choice;
 pub use disco::{NodeInfo, NodesPage};
 pub use publish::NewItem;
 pub use query::{IdsPage, ItemsPage, ItemsQuery, ItemsRequest, Order, OrderBy, Sense, turn};
@@ -83,6 +86,35 @@ pub struct Settings {
     pub nodes_per_owner: usize,
     /// Owners remembered while nobody asks for them.
     pub owners_cached: usize,
+    /// Who may create nodes on the service.
+    pub creators: Creators,
+    /// Whether people of other servers may, as everybody of ours.
+    pub strangers_create: bool,
+    /// Who may read the public stream, tags and what is found by words.
+    pub public_stream: PublicStream,
+}
+
+/// Who may read the public stream, tags and what is found by words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PublicStream {
+    /// Everybody, of whatever server, and on the web.
+    #[default]
+    Everyone,
+    /// The accounts of this server.
+    Accounts,
+    /// Nobody: there is none.
+    Nobody,
+}
+
+/// Who may create nodes on the pubsub service (XEP-0060 §8.1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Creators {
+    /// Everybody with an account here.
+    Everybody,
+    /// Administrators.
+    Admins,
+    /// Nobody.
+    Nobody,
 }
 
 impl Default for Settings {
@@ -94,6 +126,9 @@ impl Default for Settings {
             payload_bytes: 262_144,
             nodes_per_owner: 1_000,
             owners_cached: 20_000,
+            creators: Creators::Everybody,
+            strangers_create: false,
+            public_stream: PublicStream::default(),
         }
     }
 }
@@ -246,6 +281,22 @@ impl Host {
         }
     }
 
+    /// Whether somebody may look at a virtual node, as far as the server's configuration says so (`public_stream`).
+    ///
+    /// # Errors
+    /// `ClosedNode` where it is not for them, `NodeNotFound` where there is none.
+    pub fn may_see(&self, actor: &Actor, which: &Virtual) -> Result<(), PubsubError> {
+        if !which.is_public() {
+            return Ok(());
+        }
+        match self.inner.settings.public_stream {
+            PublicStream::Everyone => Ok(()),
+            PublicStream::Accounts if actor.jid.node().is_some() && self.is_ours(actor.jid.domain()) => Ok(()),
+            PublicStream::Accounts => Err(PubsubError::ClosedNode),
+            PublicStream::Nobody => Err(PubsubError::NodeNotFound),
+        }
+    }
+
     /// The last write of any owner: what reads over many nodes wait for, so that whoever reads on a notification
     /// finds the item.
     #[must_use]
@@ -371,6 +422,8 @@ impl Host {
     fn check_own(&self, owner: &BareJid, node: &str) -> Result<(), PubsubError> {
         check_name(node)?;
         match self.virtual_at(owner, node) {
+            // XEP-0465 §5
+            Some(Virtual::ShownSubscriptions | Virtual::ShownSubscribers(_)) => Err(PubsubError::Forbidden),
             Some(_) => Err(PubsubError::NotAllowed),
             None => Ok(()),
         }

@@ -450,7 +450,8 @@ impl Host {
         if state.nodes.len() >= self.inner.settings.nodes_per_owner {
             return Err(PubsubError::MaxNodes);
         }
-        let config = new_config(&NodeKind::Pep, &request.spot.name, request.options)?;
+        let mut config = new_config(&NodeKind::Pep, &request.spot.name, request.options)?;
+        state.follow_choice(&NodeKind::Pep, &mut config);
         self.check_config(&config, &NodeKind::Pep, &request.spot.name)?;
         Ok((
             Arc::new(self.new_view(owner, Arc::clone(&request.spot.name), NodeKind::Pep, config)),
@@ -680,8 +681,8 @@ impl Node {
             last: None,
             last_ticket: ticket,
             epoch: 0,
-        }
             used: 0,
+        }
     }
 
     /// Items were published; gives those that had to go for them, as far as they are known: `leaving`, and what memory says.

@@ -183,6 +183,7 @@ impl Host {
                 in_public: marks.in_public,
                 notify,
                 links: marks.links,
+                words: marks.words.clone(),
             });
             touched.push(Touched::Item {
                 view: Arc::clone(&view),

@@ -8,7 +8,8 @@ use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
-use bus::{Event, Item, NodeKind, NodeView};
+use bus::{Event, Item, NodeConfig, NodeKind, NodeView};
+use format::search::WordSet;
 use lru::LruCache;
 use parking_lot::Mutex;
 use store::{JidNo, Links, NodeNo, PostId, Ticket};
@@ -18,13 +19,13 @@ use wire::BareJid;
 pub(super) const HEADS: usize = 40;
 /// Item ids remembered (as hashes) for a node of which all are known; beyond it the database is asked.
 const KNOWN_IDS: usize = 4_096;
-/// Changes remembered of a node, so that an answer of the database is known to be too old.
 /// Nodes of one account that are kept ready, and of one service; about 8 KiB each. Beyond it those not used of late are
 /// only listed, and read again when somebody asks for them.
 const READY_OF_ACCOUNT: usize = 64;
 const READY_OF_SERVICE: usize = 2_048;
 /// Nodes read before it is looked again whether there are too many.
 const LOADS: usize = 64;
+/// Changes remembered of a node, so that an answer of the database is known to be too old.
 const RECENT: usize = 256;
 
 /// Whose nodes they are.
@@ -66,11 +67,11 @@ pub(super) struct OwnerState {
     pub(super) last_ticket: Option<Ticket>,
     /// Steps that are not decided yet.
     pub(super) undecided: usize,
-}
     /// Grows with each use of a node, to tell which were not used of late.
     pub(super) uses: u64,
     /// Nodes read since it was last looked whether there are too many.
     loads: usize,
+}
 
 /// Computed nodes by name, the last used first.
 pub(super) struct Computeds(LruCache<Arc<str>, Box<Node>>);
@@ -117,7 +118,6 @@ impl OwnerState {
         }
     }
 
-    /// Forgets a node that is deleted.
     /// Keeps what was read of a listed node, and forgets most of others where that makes too many.
     ///
     /// `is_decided` says whether the database has decided a write: what memory knows beyond it stays.
@@ -163,6 +163,7 @@ impl OwnerState {
         self.forgotten += 1;
     }
 
+    /// Forgets a node that is deleted.
     pub(super) fn remove(&mut self, view: &NodeView) {
         if matches!(view.kind, NodeKind::Computed(_)) {
             self.computed.pop(&view.name);
@@ -193,7 +194,6 @@ pub(super) enum NodeState {
 }
 
 impl NodeState {
-    pub(super) fn view(&self) -> &Arc<NodeView> {
     fn ready(&self) -> Option<&Node> {
         match self {
             NodeState::Ready(node) => Some(node),
@@ -201,12 +201,12 @@ impl NodeState {
         }
     }
 
+    pub(super) fn view(&self) -> &Arc<NodeView> {
         match self {
             NodeState::Listed(view) => view,
             NodeState::Ready(node) => &node.view,
         }
     }
-}
 
     /// Gives the node another configuration, written under this ticket.
     pub(super) fn set_config(&mut self, config: Arc<NodeConfig>, ticket: Ticket) {
@@ -222,6 +222,7 @@ impl NodeState {
             }
         }
     }
+}
 
 /// A node that can be decided about.
 pub(super) struct Node {
@@ -233,11 +234,10 @@ pub(super) struct Node {
     pub(super) last_ticket: Ticket,
     /// Grows with each change of an item, and is larger than any that the node had when it was in memory before.
     pub(super) epoch: u64,
-}
     /// When it was last used, in [`OwnerState::uses`].
     pub(super) used: u64,
+}
 
-/// One of a node's newest items.
 /// The epoch at which a node begins that was read: no answer about an earlier one holds for it.
 pub(super) fn next_epoch() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(EPOCHS);
@@ -247,6 +247,7 @@ pub(super) fn next_epoch() -> u64 {
 /// More changes than a node sees while it is in memory.
 const EPOCHS: u64 = 1 << 32;
 
+/// One of a node's newest items.
 #[derive(Clone, Debug)]
 pub(super) struct Head {
     pub(super) post_id: PostId,
@@ -262,6 +263,8 @@ pub(super) struct Marks {
     pub(super) tags: Arc<[Arc<str>]>,
     pub(super) in_public: bool,
     pub(super) links: Links,
+    /// What is remembered of its words, where it belongs to the public stream.
+    pub(super) words: WordSet,
 }
 
 /// What memory says about an item id.
@@ -307,15 +310,15 @@ impl Heads {
         }
     }
 
-    /// The heads of a node without items.
-    pub(super) fn empty() -> Heads {
-        Heads::new(Vec::new(), true)
     /// The same of a node that is known since this epoch: before it, anything may have changed.
     pub(super) fn since(mut self, epoch: u64) -> Heads {
         self.forgotten.0 = epoch;
         self
     }
 
+    /// The heads of a node without items.
+    pub(super) fn empty() -> Heads {
+        Heads::new(Vec::new(), true)
     }
 
     /// What memory says about an id.

@@ -374,6 +374,8 @@ impl Host {
                     was_public: failed.in_public,
                     links: marks.links,
                     old_links: failed.links,
+                    words: marks.words,
+                    old_words: failed.words,
                 });
             }
             Ok(None) => {
@@ -386,6 +388,7 @@ impl Host {
                         in_public: failed.in_public,
                         notify: true,
                         links: failed.links,
+                        words: failed.words,
                     });
                 }
             }

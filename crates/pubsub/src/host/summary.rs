@@ -10,6 +10,7 @@ use bus::computed::ATTACHMENTS;
 use bus::{ComputedName, Event, Item, NodeKind, NodeView, PublishKind, What};
 use format::conversation::{Attachments, Summary};
 use format::rsm;
+use format::search::WordSet;
 use parking_lot::Mutex;
 use store::computed::Bound;
 use store::{Links, NodeNo, PostId, ReadError, Reader, Ticket};
@@ -17,7 +18,8 @@ use wire::Document;
 
 use super::Host;
 use super::computed::{Found, Freshness, Spot, computed_name};
-use super::items::{ItemsPage, ItemsQuery, PAGE};
+use super::items::PAGE;
+use super::query::{ItemsPage, ItemsQuery};
 use super::state::Owner;
 use crate::error::PubsubError;
 
@@ -193,6 +195,8 @@ impl Host {
                     was_public: false,
                     links: Links::default(),
                     old_links: Links::default(),
+                    words: WordSet::default(),
+                    old_words: WordSet::default(),
                 }
             }
             None => Event::Retracted {
@@ -203,6 +207,7 @@ impl Host {
                 in_public: false,
                 notify: true,
                 links: Links::default(),
+                words: WordSet::default(),
             },
         };
         let mut state = owner.state.lock();

@@ -1,4 +1,4 @@
-//! Subscriptions to virtual nodes: the public stream and hash tags.
+//! Subscriptions to virtual nodes: the public stream, hash tags and followed words.
 //!
 //! A virtual node has no items and no configuration, so all there is to remember is who subscribed. Full JIDs'
 //! subscriptions last as long as their session and are kept in memory only; bare JIDs' are stored, in a node row made
@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bus::{AccessModel, NodeConfig, NodeKind, NodeView, Subscriber, SubscriptionState, Virtual};
+use format::search::{Search, WordSet, mark};
 use parking_lot::RwLock;
 use store::{JidNo, NodeNo, PostId};
 use tokio::sync::oneshot;
@@ -40,6 +41,23 @@ struct Tables {
     views: HashMap<Arc<str>, HashMap<Arc<str>, Arc<NodeView>>>,
     /// The same for each subscriber, once for each subscription.
     of: HashMap<JidNo, Vec<Place>>,
+    /// The searches at each service's address, by what their rarest word is remembered by.
+    searches: HashMap<Arc<str>, HashMap<u32, Vec<Followed>>>,
+}
+
+/// Followed words with subscribers.
+struct Followed {
+    search: Arc<Search>,
+    name: Arc<str>,
+}
+
+/// Followed words that a text may have.
+#[derive(Clone, Debug)]
+pub struct FollowedSearch {
+    /// What a text must have.
+    pub search: Arc<Search>,
+    /// The virtual node with its subscribers.
+    pub view: Arc<NodeView>,
 }
 
 impl Tables {
@@ -49,11 +67,49 @@ impl Tables {
 
     fn set(&mut self, view: NodeView) {
         let of_service = self.views.entry(Arc::from(view.owner_jid.as_str())).or_default();
-        if view.subscribers.is_empty() && view.no == NO_ROW {
-            of_service.remove(&view.name);
-        } else {
-            of_service.insert(Arc::clone(&view.name), Arc::new(view));
+        let is_kept = !(view.subscribers.is_empty() && view.no == NO_ROW);
+        if let NodeKind::Virtual(Virtual::Search(words)) = &view.kind
+            && is_kept != of_service.contains_key(&view.name)
+            && let search = words.search()
+            && let Some(key) = search.rarest().map(mark)
+        {
+            let searches = self.searches.entry(Arc::from(view.owner_jid.as_str())).or_default();
+            let same = searches.entry(key).or_default();
+            same.retain(|followed| followed.name != view.name);
+            if is_kept {
+                let (search, name) = (Arc::new(search), Arc::clone(&view.name));
+                same.push(Followed { search, name });
+            } else if same.is_empty() {
+                searches.remove(&key);
+            }
         }
+        if is_kept {
+            of_service.insert(Arc::clone(&view.name), Arc::new(view));
+        } else {
+            of_service.remove(&view.name);
+        }
+    }
+
+    /// The searches with subscribers of which a text may have all words.
+    fn searches(&self, service: &str, words: &WordSet) -> Vec<FollowedSearch> {
+        let Some(searches) = self.searches.get(service) else {
+            return Vec::new();
+        };
+        let candidates: Vec<&Followed> = match words.marks() {
+            Some(marks) => marks.iter().filter_map(|mark| searches.get(mark)).flatten().collect(),
+            None => searches.values().flatten().collect(),
+        };
+        let views = candidates
+            .into_iter()
+            .filter(|followed| followed.search.may_be_in(words))
+            .filter_map(|followed| {
+                let view = self.view(service, &followed.name)?;
+                Some(FollowedSearch {
+                    search: Arc::clone(&followed.search),
+                    view: Arc::clone(view),
+                })
+            });
+        views.filter(|found| !found.view.subscribers.is_empty()).collect()
     }
 
     fn add(&mut self, view: &NodeView, subscriber: &Subscriber) {
@@ -87,7 +143,9 @@ impl Host {
     /// # Errors
     /// When the database cannot be read.
     pub async fn start(&self) -> Result<(), PubsubError> {
+        self.end_passing().await?;
         self.start_follow_ups();
+        self.start_indexing();
         for domain in &self.inner.settings.domains {
             let name = format!("{}{domain}", self.inner.settings.pubsub_prefix);
             let service = BareJid::parse(&name).map_err(|_| PubsubError::InvalidName("service address"))?;
@@ -133,6 +191,12 @@ impl Host {
             .cloned()
     }
 
+    /// The followed words at a service's address that a text may have, those that somebody subscribes to.
+    #[must_use]
+    pub fn followed_searches(&self, service: &str, words: &WordSet) -> Vec<FollowedSearch> {
+        self.inner.virtuals.0.read().searches(service, words)
+    }
+
     /// The threads that somebody subscribes to: the service's address and the number in the node's name.
     #[must_use]
     pub fn subscribed_threads(&self) -> Vec<(BareJid, PostId)> {
@@ -175,8 +239,12 @@ impl Host {
                 Virtual::Home | Virtual::Notifications => AccessModel::Whitelist,
                 Virtual::PublicStream
                 | Virtual::Tag(_)
+                | Virtual::Search(_)
                 | Virtual::Thread(_)
                 | Virtual::Posts
+                | Virtual::Community(_)
+                | Virtual::ShownSubscriptions
+                | Virtual::ShownSubscribers(_)
                 | Virtual::Replies => AccessModel::Open,
             })),
             affiliations: Arc::from([]),
@@ -194,10 +262,21 @@ impl Host {
     ) -> Result<Accepted<Subscription>, PubsubError> {
         if matches!(
             which,
-            Virtual::Home | Virtual::Posts | Virtual::Replies | Virtual::Notifications
+            Virtual::Home
+                | Virtual::Posts
+                | Virtual::Community(_)
+                | Virtual::Replies
+                | Virtual::Notifications
         ) {
-            // One's own sessions get it by announcing that they want it.
+            // One's own sessions get it by announcing that they want it; a community has a node to subscribe to.
             return Err(PubsubError::Unsupported("subscribe"));
+        }
+        self.may_see(actor, which)?;
+        self.check_shown(service, actor, which).await?;
+        let is_shown = matches!(which, Virtual::ShownSubscriptions | Virtual::ShownSubscribers(_));
+        if is_shown && jid.resource().is_none() {
+            // They are to be looked at. Nobody collects them for ever.
+            return Err(PubsubError::InvalidJid);
         }
         if jid.resource().is_some() && *jid != actor.jid {
             // It lasts as long as its session, and only a session's own end is certain.
@@ -276,7 +355,12 @@ impl Host {
             tables.remove(service.as_str(), &view.name, &subscriber);
             return Ok(Accepted::at_once(()));
         }
-        let mut writes = vec![store::subscriptions::remove(view.no, actor.no, String::new())];
+        let mut writes = vec![store::subscriptions::remove(
+            view.no,
+            actor.no,
+            String::new(),
+            subscriber.subid.to_string(),
+        )];
         let is_last = view
             .subscribers
             .iter()
@@ -331,7 +415,7 @@ impl Host {
     }
 
     /// An answer that waits for a write that belongs to no owner's step; `undo` runs where it fails.
-    fn when_stored<T: Send + 'static>(
+    pub(super) fn when_stored<T: Send + 'static>(
         &self,
         queued: Queued,
         value: T,

@@ -328,7 +328,7 @@ async fn nodes_are_purged_and_deleted() {
     world.post(&romeo, "1", "b").await;
     assert_eq!(world.sink.told(), ["new blog 1 a", "purge blog", "new blog 1 b"]);
     // Deleted and made again in one breath: what is published into the new one comes after the old one's end.
-    let deleted = world.host.delete(&owner, &romeo, MICROBLOG).await.unwrap();
+    let deleted = world.host.delete(&owner, &romeo, MICROBLOG, None).await.unwrap();
     let published = world.publish(&romeo, MICROBLOG, "1", &entry("c")).await.unwrap();
     deleted.durable.await.unwrap();
     published.durable.await.unwrap();
@@ -404,7 +404,7 @@ async fn nodes_of_the_service() {
         romeo.jid.bare(),
         "the publisher is always told"
     );
-    let nodes = world.host.nodes(&service, &juliet).await.unwrap();
+    let nodes = world.host.nodes(&service, &juliet, None).await.unwrap().nodes;
     assert!(nodes.iter().any(|node| &*node.name == "balcony"));
 }
 

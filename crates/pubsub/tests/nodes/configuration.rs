@@ -145,7 +145,7 @@ async fn only_owners_configure() {
         Some(PubsubError::Forbidden)
     );
     assert_eq!(
-        world.host.delete(&owner, &juliet, MICROBLOG).await.err(),
+        world.host.delete(&owner, &juliet, MICROBLOG, None).await.err(),
         Some(PubsubError::Forbidden)
     );
     assert_eq!(
@@ -287,12 +287,13 @@ async fn metadata() {
     assert!(
         world
             .host
-            .nodes(&juliet.jid.bare(), &romeo)
+            .nodes(&juliet.jid.bare(), &romeo, None)
             .await
             .unwrap()
+            .nodes
             .is_empty()
     );
-    let own: Vec<_> = world.host.nodes(&juliet.jid.bare(), &juliet).await.unwrap();
+    let own = world.host.nodes(&juliet.jid.bare(), &juliet, None).await.unwrap().nodes;
     let own: Vec<_> = own.iter().map(|node| &*node.name).collect();
     assert_eq!(own, [bus::HOME, bus::NOTIFICATIONS, MICROBLOG]);
     for virtual_node in [MICROBLOG, "tag/rust"] {

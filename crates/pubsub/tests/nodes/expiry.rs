@@ -63,7 +63,7 @@ async fn what_is_too_old_goes_in_slices_and_is_told_as_configured() {
         (&service, "quiet", vec![]),
         (&romeo.jid.bare(), MICROBLOG, vec!["post"]),
     ] {
-        let ids = world.host.item_ids(owner, &romeo, name).await.unwrap();
-        assert_eq!(ids.iter().map(|id| &**id).collect::<Vec<_>>(), left, "{name}");
+        let ids = world.host.item_ids(owner, &romeo, name, None).await.unwrap();
+        assert_eq!(ids.ids.iter().map(|id| &**id).collect::<Vec<_>>(), left, "{name}");
     }
 }

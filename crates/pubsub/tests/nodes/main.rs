@@ -11,5 +11,6 @@ mod expiry;
 mod faults;
 mod hostile;
 mod posts;
+mod reading;
 mod subscriptions;
 mod world;

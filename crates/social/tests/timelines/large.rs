@@ -78,6 +78,7 @@ async fn a_thread_however_long_and_deep_is_read_page_by_page() {
             in_public: false,
             payload: entry("words").into_bytes().into(),
             tags: Vec::new(),
+            words: String::new(),
             links: Links {
                 // Half of them to the first post, half to the one before.
                 parent: Some((if number % 2 == 0 { root } else { last }, root)),

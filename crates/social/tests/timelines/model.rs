@@ -81,7 +81,13 @@ impl Model {
                 let bit = TAGS.iter().position(|one| *one == &**tag).unwrap();
                 is_public && post.tags & (1 << bit) != 0
             }
-            Virtual::Thread(_) | Virtual::Posts | Virtual::Replies | Virtual::Notifications => unreachable!(),
+            // Each tag stands in the text as a word.
+            Virtual::Search(words) => {
+                let words = words.as_str().split('+');
+                let mut bits = words.map(|word| TAGS.iter().position(|one| *one == word).unwrap());
+                is_public && bits.all(|bit| post.tags & (1 << bit) != 0)
+            }
+            Virtual::Thread(_) | Virtual::Posts | Virtual::Replies | Virtual::Notifications | Virtual::ShownSubscriptions | Virtual::ShownSubscribers(_) => unreachable!(),
         }
     }
 
@@ -109,6 +115,12 @@ struct Play {
     screens: BTreeMap<String, BTreeSet<PostId>>,
 }
 
+/// The nodes of tags, and of the same words.
+fn tagged() -> Vec<Virtual> {
+    let names = ["tag/a", "tag/b", "search/a", "search/b", "search/b+a"];
+    names.map(|name| Virtual::on_service(name).unwrap()).into()
+}
+
 fn words(tags: u8) -> String {
     let tags = TAGS.iter().enumerate().filter(|(bit, _)| tags & (1 << bit) != 0);
     tags.map(|(_, tag)| format!(" #{tag}")).collect()
@@ -126,7 +138,7 @@ impl Play {
         for number in 0..PEOPLE {
             people.push(world.account(&format!("u{number}"), AccessModel::Open).await);
         }
-        for node in [MICROBLOG, "tag/a", "tag/b"] {
+        for node in [MICROBLOG, "tag/a", "tag/b", "search/a", "search/b", "search/a b"] {
             for person in &people {
                 let subscribed = world
                     .host
@@ -304,7 +316,7 @@ impl Play {
     /// Every timeline of one reader is what the model says, from either end, in pages of this size.
     async fn check(&self, reader: usize, size: u32) {
         let cold = Timelines::new(self.world.store.clone(), self.world.host.clone());
-        let tags = TAGS.map(|tag| Virtual::Tag(tag.into()));
+        let tags = tagged();
         for which in [Virtual::Home, Virtual::PublicStream].iter().chain(&tags) {
             let expected = self.model.timeline(which, reader);
             for timelines in [&self.timelines, &cold] {
@@ -361,7 +373,7 @@ impl Play {
         if !self.model.closed.is_empty() {
             return;
         }
-        let tags = TAGS.map(|tag| Virtual::Tag(tag.into()));
+        let tags = tagged();
         for which in [Virtual::PublicStream].iter().chain(&tags) {
             let expected: BTreeSet<_> = self.model.timeline(which, 0).into_iter().collect();
             let screen = self.screens.get(&*which.name()).cloned().unwrap_or_default();

@@ -4,9 +4,8 @@
 //! Who is told of what is decided in `social`; live delivery is `notify`'s. Mentions follow XEP-0372 and XEP-0513
 //! (<https://xmpp.org/extensions/xep-0513.html>).
 
-use std::sync::Arc;
-
-use pubsub::{ItemsQuery, NewItem, PubsubError};
+use format::rsm;
+use pubsub::{IdsPage, ItemsQuery, ItemsRequest, NewItem, PubsubError};
 use social::{Marked, READ_ITEM};
 use store::PostId;
 use wire::{Document, StanzaError, Writer, ns};
@@ -23,11 +22,11 @@ pub(super) fn register(xeps: &mut Xeps) {
 }
 
 /// The items of the list, ascending by number; last the read state, where it is asked for.
-pub(super) async fn items(cx: &Cx, query: ItemsQuery) -> Answered {
+pub(super) async fn items(cx: &Cx, request: ItemsRequest) -> Answered {
     let page = cx
         .server
         .timelines
-        .notifications(&cx.to, &cx.actor(), query)
+        .notifications(&cx.to, &cx.actor(), request)
         .await
         .map_err(on_the_wire)?;
     let mut writer = Writer::new();
@@ -57,15 +56,17 @@ pub(super) async fn items(cx: &Cx, query: ItemsQuery) -> Answered {
     Ok(Answer::Payload(writer.finish()))
 }
 
-/// The ids of the newest notifications, the newest first.
-pub(super) async fn ids(cx: &Cx) -> Result<Vec<Arc<str>>, PubsubError> {
-    let page = cx
-        .server
-        .timelines
-        .notifications(&cx.to, &cx.actor(), ItemsQuery::All)
-        .await?;
-    let ids = page.items.iter().rev();
-    Ok(ids.map(|item| item.id.0.to_string().into()).collect())
+/// The ids of notifications: of the newest, or of a page.
+pub(super) async fn ids(cx: &Cx, page: Option<rsm::Request>) -> Result<IdsPage, PubsubError> {
+    let is_asked = page.is_some();
+    let query = page.map_or(ItemsQuery::All, ItemsQuery::Rsm);
+    let timelines = &cx.server.timelines;
+    let page = timelines.notifications(&cx.to, &cx.actor(), query).await?;
+    let ids = page.items.iter().map(|item| item.id.0.to_string().into());
+    Ok(IdsPage {
+        ids: ids.collect(),
+        rsm: page.rsm.filter(|_| is_asked),
+    })
 }
 
 /// Marks as read: the item `read` with `<read upto='NUMBER'/>`.

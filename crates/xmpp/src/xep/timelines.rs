@@ -3,10 +3,9 @@
 //!
 //! Which posts belong to a timeline is decided in `social`; live delivery is `notify`'s.
 
-use std::sync::Arc;
-
 use bus::Virtual;
-use pubsub::{ItemsQuery, PubsubError};
+use format::rsm;
+use pubsub::{IdsPage, ItemsQuery, ItemsRequest, PubsubError};
 use wire::{Writer, ns};
 
 use super::pubsub::errors::on_the_wire;
@@ -19,14 +18,14 @@ pub(super) fn register(xeps: &mut Xeps) {
 }
 
 /// The items of a virtual node, ascending by number.
-pub(super) async fn items(cx: &Cx, node: &str, which: &Virtual, query: ItemsQuery) -> Answered {
+pub(super) async fn items(cx: &Cx, node: &str, which: &Virtual, request: ItemsRequest) -> Answered {
     if *which == Virtual::Notifications {
-        return notifications::items(cx, query).await;
+        return notifications::items(cx, request).await;
     }
     let page = cx
         .server
         .timelines
-        .items(&cx.to, &cx.actor(), which, query)
+        .items(&cx.to, &cx.actor(), which, request)
         .await
         .map_err(on_the_wire)?;
     let mut writer = Writer::new();
@@ -47,16 +46,22 @@ pub(super) async fn items(cx: &Cx, node: &str, which: &Virtual, query: ItemsQuer
     Ok(Answer::Payload(writer.finish()))
 }
 
-/// The ids of the newest items of a virtual node, the newest first.
-pub(super) async fn ids(cx: &Cx, which: &Virtual) -> Result<Vec<Arc<str>>, PubsubError> {
+/// The ids of items of a virtual node, in the order of their numbers: of the newest, or of a page.
+pub(super) async fn ids(
+    cx: &Cx,
+    which: &Virtual,
+    page: Option<rsm::Request>,
+) -> Result<IdsPage, PubsubError> {
     if *which == Virtual::Notifications {
-        return notifications::ids(cx).await;
+        return notifications::ids(cx, page).await;
     }
-    let page = cx
-        .server
-        .timelines
-        .items(&cx.to, &cx.actor(), which, ItemsQuery::All)
-        .await?;
-    let ids = page.items.iter().rev();
-    Ok(ids.map(|item| item.post_id.0.to_string().into()).collect())
+    let is_asked = page.is_some();
+    let query = page.map_or(ItemsQuery::All, ItemsQuery::Rsm);
+    let timelines = &cx.server.timelines;
+    let page = timelines.items(&cx.to, &cx.actor(), which, query).await?;
+    let ids = page.items.iter().map(|item| item.post_id.0.to_string().into());
+    Ok(IdsPage {
+        ids: ids.collect(),
+        rsm: is_asked.then_some(page.rsm),
+    })
 }

@@ -3,12 +3,13 @@
 
 use std::borrow::Cow;
 
-use format::form::DataForm;
+use format::form::{DataForm, FormType};
 use format::rsm;
-use pubsub::{NewItem, PubsubError};
+use pubsub::{ItemsRequest, NewItem, PubsubError};
 use wire::{Element, Jid, StanzaError, ns};
 
 use super::errors::on_the_wire;
+use super::reading;
 use crate::iq::Verb;
 
 /// How many items one request may name or publish.
@@ -34,7 +35,18 @@ pub(super) enum Request {
         config: Option<DataForm>,
     },
     /// §6.1
-    Subscribe { node: String, jid: Jid },
+    Subscribe {
+        node: String,
+        jid: Jid,
+        /// §6.3.7
+        options: Option<DataForm>,
+    },
+    /// §6.3.2
+    Options(OptionsOf),
+    /// §6.3.5; nothing when the subscriber cancels.
+    SetOptions(OptionsOf, Option<DataForm>),
+    /// §6.4
+    DefaultOptions { node: Option<String> },
     /// §6.2
     Unsubscribe {
         node: String,
@@ -42,18 +54,31 @@ pub(super) enum Request {
         subid: Option<String>,
     },
     /// §6.5
-    Items { node: String, query: pubsub::ItemsQuery },
+    Items { node: String, request: ItemsRequest },
     /// §5.6
     Subscriptions { node: Option<String> },
     /// §5.7
     Affiliations { node: Option<String> },
 }
 
+/// Whose options are meant.
+pub(super) struct OptionsOf {
+    pub(super) node: String,
+    pub(super) jid: Jid,
+    pub(super) subid: Option<String>,
+}
+
 /// Reads a request; `payload` is `<pubsub/>`.
 pub(super) fn decode(verb: Verb, payload: Element<'_>) -> Result<Request, StanzaError> {
     let mut children = payload.children().filter(|child| child.ns() == ns::PUBSUB);
-    let act = children.next().ok_or_else(StanzaError::bad_request)?;
+    let act = children
+        .next()
+        .ok_or_else(|| StanzaError::bad_request().text("<pubsub/> is empty: put what is asked inside"))?;
     match (verb, act.name()) {
+        // §8.1.3
+        (_, "configure") => Err(StanzaError::bad_request().text(
+            "<configure/> follows <create/>; a node that is there is configured in the namespace of owners",
+        )),
         (Verb::Set, "publish") => publish(act, payload),
         (Verb::Set, "retract") => retract(act),
         (Verb::Set, "create") => create(act, payload),
@@ -69,8 +94,9 @@ pub(super) fn decode(verb: Verb, payload: Element<'_>) -> Result<Request, Stanza
         (Verb::Get, "items") => items(act, payload),
         (Verb::Get, "subscriptions") => Ok(Request::Subscriptions { node: node(act) }),
         (Verb::Get, "affiliations") => Ok(Request::Affiliations { node: node(act) }),
-        // §6.3, §6.4: options of a subscription.
-        (_, "options" | "default") => Err(on_the_wire(PubsubError::Unsupported("subscription-options"))),
+        (Verb::Get, "options") => Ok(Request::Options(options_of(act)?)),
+        (Verb::Set, "options") => set_options(act),
+        (Verb::Get, "default") => Ok(Request::DefaultOptions { node: node(act) }),
         _ => Err(StanzaError::feature_not_implemented()),
     }
 }
@@ -149,7 +175,7 @@ fn create(act: Element<'_>, payload: Element<'_>) -> Result<Request, StanzaError
     let configure = payload.child("configure", ns::PUBSUB);
     // §8.1.3: the node is named by `<create/>` alone.
     if configure.is_some_and(|configure| configure.attr("node").is_some()) {
-        return Err(StanzaError::bad_request());
+        return Err(StanzaError::bad_request().text("<create/> alone names the node"));
     }
     Ok(Request::Create {
         node: node(act),
@@ -158,17 +184,37 @@ fn create(act: Element<'_>, payload: Element<'_>) -> Result<Request, StanzaError
 }
 
 fn subscribe(act: Element<'_>, payload: Element<'_>) -> Result<Request, StanzaError> {
-    // §6.3.7: an option that is not understood must not be ignored.
-    if payload
-        .child("options", ns::PUBSUB)
-        .is_some_and(|options| options.child("x", ns::DATA_FORMS).is_some())
-    {
-        return Err(on_the_wire(PubsubError::Unsupported("subscription-options")));
+    let options = payload.child("options", ns::PUBSUB);
+    // §6.3.7: what is subscribed to is named by `<subscribe/>` alone.
+    if options.is_some_and(|options| options.attr("node").is_some() || options.attr("jid").is_some()) {
+        return Err(StanzaError::bad_request());
     }
     Ok(Request::Subscribe {
         node: needed_node(act)?,
         jid: needed_jid(act)?,
+        options: form(options)?.filter(|form| form.kind != FormType::Cancel),
     })
+}
+
+/// §6.3.4.3
+fn options_of(act: Element<'_>) -> Result<OptionsOf, StanzaError> {
+    if act.attr("jid").is_none() {
+        return Err(on_the_wire(PubsubError::JidRequired));
+    }
+    Ok(OptionsOf {
+        node: needed_node(act)?,
+        jid: needed_jid(act)?,
+        subid: act.attr("subid").map(Cow::into_owned),
+    })
+}
+
+/// §6.3.7: `<options/>` that come before `<subscribe/>` are no options of a subscription that is there.
+fn set_options(act: Element<'_>) -> Result<Request, StanzaError> {
+    let of = options_of(act)?;
+    let wanted =
+        form(Some(act))?.ok_or_else(|| on_the_wire(PubsubError::InvalidOptions("no form".into())))?;
+    let wanted = (wanted.kind != FormType::Cancel).then_some(wanted);
+    Ok(Request::SetOptions(of, wanted))
 }
 
 fn items(act: Element<'_>, payload: Element<'_>) -> Result<Request, StanzaError> {
@@ -199,7 +245,11 @@ fn items(act: Element<'_>, payload: Element<'_>) -> Result<Request, StanzaError>
     };
     Ok(Request::Items {
         node: needed_node(act)?,
-        query,
+        request: ItemsRequest {
+            query,
+            order: reading::order(payload)?,
+            search: reading::search(payload)?,
+        },
     })
 }
 
@@ -240,7 +290,7 @@ mod tests {
     #[test]
     fn pages_and_counts() {
         let query = |content: &str| match asked(Verb::Get, content) {
-            Ok(Request::Items { query, .. }) => query,
+            Ok(Request::Items { request, .. }) => request.query,
             _ => panic!("not an items request"),
         };
         assert!(matches!(query("<items node='n'/>"), ItemsQuery::All));

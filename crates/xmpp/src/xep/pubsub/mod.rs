@@ -5,18 +5,21 @@ pub(crate) mod approval;
 mod decode;
 mod encode;
 pub(crate) mod errors;
+mod lists;
 mod owner;
+pub(crate) mod pending;
+pub(crate) mod reading;
 
 use bus::Virtual;
 use wire::{StanzaError, ns};
 
 use super::{Xeps, notifications, timelines};
 use crate::iq::{Answer, Answered, Cx, Target};
-use decode::Request;
+use decode::{OptionsOf, Request};
 use errors::on_the_wire;
 
 /// §16.1: what is announced on both kinds of service.
-const FEATURES: [&str; 33] = [
+const FEATURES: &[&str] = &[
     "http://jabber.org/protocol/pubsub",
     "http://jabber.org/protocol/pubsub#access-authorize",
     "http://jabber.org/protocol/pubsub#access-open",
@@ -27,9 +30,11 @@ const FEATURES: [&str; 33] = [
     "http://jabber.org/protocol/pubsub#create-nodes",
     "http://jabber.org/protocol/pubsub#delete-items",
     "http://jabber.org/protocol/pubsub#delete-nodes",
+    "http://jabber.org/protocol/pubsub#get-pending",
     "http://jabber.org/protocol/pubsub#instant-nodes",
     "http://jabber.org/protocol/pubsub#item-ids",
-    "http://jabber.org/protocol/pubsub#last-published",
+    // §13.19
+    "http://jabber.org/protocol/pubsub#leased-subscription",
     "http://jabber.org/protocol/pubsub#manage-subscriptions",
     "http://jabber.org/protocol/pubsub#member-affiliation",
     "http://jabber.org/protocol/pubsub#meta-data",
@@ -37,7 +42,9 @@ const FEATURES: [&str; 33] = [
     "http://jabber.org/protocol/pubsub#multi-items",
     "http://jabber.org/protocol/pubsub#outcast-affiliation",
     "http://jabber.org/protocol/pubsub#persistent-items",
+    "http://jabber.org/protocol/pubsub#presence-notifications",
     "http://jabber.org/protocol/pubsub#publish",
+    "http://jabber.org/protocol/pubsub#publish-node-full",
     "http://jabber.org/protocol/pubsub#publish-only-affiliation",
     "http://jabber.org/protocol/pubsub#publish-options",
     "http://jabber.org/protocol/pubsub#publisher-affiliation",
@@ -45,27 +52,41 @@ const FEATURES: [&str; 33] = [
     "http://jabber.org/protocol/pubsub#retract-items",
     "http://jabber.org/protocol/pubsub#retrieve-affiliations",
     "http://jabber.org/protocol/pubsub#retrieve-default",
+    "http://jabber.org/protocol/pubsub#retrieve-default-sub",
     "http://jabber.org/protocol/pubsub#retrieve-items",
     "http://jabber.org/protocol/pubsub#retrieve-subscriptions",
     "http://jabber.org/protocol/pubsub#rsm",
     "http://jabber.org/protocol/pubsub#subscribe",
     "http://jabber.org/protocol/pubsub#subscription-notifications",
+    "http://jabber.org/protocol/pubsub#subscription-options",
+];
+
+/// §6.1.6: what only the service does. A person is followed once, however often it is asked for.
+const MULTI_SUBSCRIBE: &str = "http://jabber.org/protocol/pubsub#multi-subscribe";
+
+/// What creating nodes is announced by.
+pub(crate) const CREATION: [&str; 3] = [
+    "http://jabber.org/protocol/pubsub#create-and-configure",
+    "http://jabber.org/protocol/pubsub#create-nodes",
+    "http://jabber.org/protocol/pubsub#instant-nodes",
 ];
 
 /// XEP-0163 §6.1, and what only people's nodes do.
-const PEP_FEATURES: [&str; 8] = [
+const PEP_FEATURES: &[&str] = &[
     "http://jabber.org/protocol/pubsub#access-presence",
     "http://jabber.org/protocol/pubsub#access-roster",
     "http://jabber.org/protocol/pubsub#auto-create",
     "http://jabber.org/protocol/pubsub#auto-subscribe",
     "http://jabber.org/protocol/pubsub#filtered-notifications",
-    "http://jabber.org/protocol/pubsub#presence-notifications",
+    // By default; nodes of the service do so where they are configured to.
+    "http://jabber.org/protocol/pubsub#last-published",
     "http://jabber.org/protocol/pubsub#presence-subscribe",
     // XEP-0060 §9
     "http://jabber.org/protocol/pubsub#pubsub-on-a-jid",
 ];
 
 pub(super) fn register(xeps: &mut Xeps) {
+    reading::register(xeps);
     xeps.xep(4, "Data Forms", "2.13.2")
         .xep(60, "Publish-Subscribe", "1.30.0")
         .xep(163, "Personal Eventing Protocol", "1.2.2")
@@ -84,7 +105,7 @@ pub(super) fn register(xeps: &mut Xeps) {
         );
     }
     for target in [Target::OwnAccount, Target::Pubsub] {
-        for feature in FEATURES {
+        for feature in FEATURES.iter().copied() {
             xeps.feature(target, feature);
         }
         // XEP-0004 §6: forms come in messages to and from owners who approve subscriptions.
@@ -93,7 +114,8 @@ pub(super) fn register(xeps: &mut Xeps) {
         xeps.feature(target, bus::computed::ATTACHMENTS)
             .feature(target, bus::computed::SOCIAL_FEED);
     }
-    for feature in PEP_FEATURES {
+    xeps.feature(Target::Pubsub, MULTI_SUBSCRIBE);
+    for feature in PEP_FEATURES.iter().copied() {
         xeps.feature(Target::OwnAccount, feature);
     }
 }
@@ -139,10 +161,19 @@ async fn ask(cx: Cx) -> Answered {
                 })
             })
         }
-        Request::Subscribe { node, jid } => {
+        Request::Subscribe { node, jid, options } => {
             if let Some(Virtual::Thread(number)) = host.virtual_at(&cx.to, &node) {
                 let watched = cx.server.timelines.watch(&cx.to, &actor, number).await;
                 watched.map_err(on_the_wire)?;
+            }
+            if let Some(options) = options {
+                let subscribed = host.subscribe_with_options(&cx.to, &actor, &node, &jid, &options);
+                let accepted = subscribed.await.map_err(on_the_wire)?;
+                return Answer::later(async move {
+                    let (subscription, options) = accepted.durable.await.map_err(on_the_wire)?;
+                    let told = encode::subscribed_with_options(&subscription, &options);
+                    Ok(Answer::Payload(told))
+                });
             }
             let accepted = host
                 .subscribe(&cx.to, &actor, &node, &jid)
@@ -153,37 +184,62 @@ async fn ask(cx: Cx) -> Answered {
                 Ok(Answer::Payload(encode::subscribed(&subscription)))
             })
         }
+        Request::Options(OptionsOf { node, jid, subid }) => {
+            let options = host.subscription_options(&cx.to, &actor, &node, &jid, subid.as_deref());
+            let options = options.await.map_err(on_the_wire)?;
+            let told = encode::options(&node, &jid, subid.as_deref(), &options);
+            Ok(Answer::Payload(told))
+        }
+        Request::SetOptions(OptionsOf { node, jid, subid }, Some(form)) => done(
+            host.set_subscription_options(&cx.to, &actor, &node, &jid, subid.as_deref(), &form)
+                .await,
+        ),
+        Request::SetOptions(OptionsOf { node, jid, subid }, None) => {
+            // Who has none to set has none to leave as they are.
+            let options = host.subscription_options(&cx.to, &actor, &node, &jid, subid.as_deref());
+            options.await.map_err(on_the_wire)?;
+            Ok(Answer::Empty)
+        }
+        Request::DefaultOptions { node } => {
+            let options = host.default_subscription_options(&cx.to, &actor, node.as_deref());
+            let options = options.await.map_err(on_the_wire)?;
+            Ok(Answer::Payload(encode::default_options(node.as_deref(), &options)))
+        }
         Request::Unsubscribe { node, jid, subid } => done(
             host.unsubscribe(&cx.to, &actor, &node, &jid, subid.as_deref())
                 .await,
         ),
-        Request::Items { node, query } => Answer::later(items(cx, node, query)),
+        Request::Items { node, request } => Answer::later(items(cx, node, request)),
         Request::Subscriptions { node } => {
             let all = host
                 .subscriptions(&cx.to, &actor, node.as_deref())
                 .await
                 .map_err(on_the_wire)?;
-            Ok(Answer::Payload(encode::subscriptions(node.as_deref(), &all)))
+            let id = |one: &pubsub::Subscription| one.subid.to_string();
+            lists::answer(cx.payload(), &all, id, |some| encode::subscriptions(node.as_deref(), some))
         }
         Request::Affiliations { node } => {
-            let all = host
+            let mut all = host
                 .own_affiliations(&cx.to, &actor, node.as_deref())
                 .await
                 .map_err(on_the_wire)?;
-            Ok(Answer::Payload(encode::own_affiliations(node.as_deref(), &all)))
+            all.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+            lists::answer(cx.payload(), &all, |(node, _)| node.to_string(), |some| {
+                encode::own_affiliations(node.as_deref(), some)
+            })
         }
     }
 }
 
 /// A read may have to wait until what others were told of is stored; the client's other requests do not wait with it.
-async fn items(cx: Cx, node: String, query: pubsub::ItemsQuery) -> Answered {
+async fn items(cx: Cx, node: String, request: pubsub::ItemsRequest) -> Answered {
     if let Some(which) = cx.server.host.virtual_at(&cx.to, &node) {
-        return timelines::items(&cx, &node, &which, query).await;
+        return timelines::items(&cx, &node, &which, request).await;
     }
     let page = cx
         .server
         .host
-        .items(&cx.to, &cx.actor(), &node, query)
+        .items(&cx.to, &cx.actor(), &node, request)
         .await
         .map_err(on_the_wire)?;
     Ok(Answer::Payload(encode::items(&node, &page)))
