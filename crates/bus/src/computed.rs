@@ -102,6 +102,12 @@ impl ComputedName {
         })
     }
 
+    /// Whether a node of this name is for comments on a post, by whatever name of the post (XEP-0277 §4).
+    #[must_use]
+    pub fn is_for_comments(name: &str) -> bool {
+        name.starts_with(COMMENTS)
+    }
+
     /// The name of the node of the comments on a post.
     #[must_use]
     pub fn comments(post: PostId) -> String {

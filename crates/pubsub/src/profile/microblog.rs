@@ -119,6 +119,40 @@ impl Draft {
         Ok(draft)
     }
 
+    /// Leaves out where the client means to have the comments, if that is on our own service: there each post has its node,
+    /// which is linked to when the post is read.
+    ///
+    /// COMPAT: Movim and Libervia name that node by the item's id, before the post has its number.
+    ///
+    /// # Errors
+    /// `InvalidPayload`, should what is left be no entry any more.
+    pub fn with_comments_of(self, service: &str) -> Result<Draft, PubsubError> {
+        let is_own = |link: &Element<'_>| {
+            let uri = link.attr("href").and_then(|href| XmppUri::parse(&href).ok());
+            link.is("link", ns::ATOM)
+                && link.attr("rel").as_deref() == Some("replies")
+                && uri.is_some_and(|uri| {
+                    uri.jid.as_str() == service && uri.node().is_some_and(ComputedName::is_for_comments)
+                })
+        };
+        let root = self.document.root();
+        if self.entry.is_none() || !root.children().any(|child| is_own(&child)) {
+            return Ok(self);
+        }
+        let whole = root.raw();
+        let mut left = Vec::with_capacity(whole.len());
+        let mut from = 0;
+        for link in root.children().filter(is_own) {
+            let at = link.raw().as_ptr().addr() - whole.as_ptr().addr();
+            left.extend_from_slice(&whole[from..at]);
+            from = at + link.raw().len();
+        }
+        left.extend_from_slice(&whole[from..]);
+        let document = Document::parse_within(left, &Limits::SERVER)
+            .map_err(|_| PubsubError::InvalidPayload("not a self-contained element"))?;
+        Draft::entry(document)
+    }
+
     /// The post as its publisher wrote it; `None` for the feed's data.
     #[must_use]
     pub fn written(&self) -> Option<&Entry> {
@@ -376,6 +410,36 @@ mod tests {
         let empty: Arc<[u8]> = Arc::from(&b"<entry xmlns='http://www.w3.org/2005/Atom'/>"[..]);
         let document = Document::parse(decorated(&empty, &links)).unwrap();
         assert_eq!(Entry::parse(document.root()).unwrap().links.len(), 3);
+    }
+
+    #[test]
+    fn comments_are_where_the_service_has_them() {
+        let elsewhere = "<link rel='replies' title='comments' href='xmpp:pubsub.elsewhere.lit?;node=urn:xmpp:microblog:0:comments/a'/>";
+        let with = |links: &str| {
+            format!(
+                "<entry xmlns='{}'><title>Hi</title>{links}<x xmlns='y'/></entry>",
+                ns::ATOM
+            )
+        };
+        let left = |links: &str| {
+            let draft = Draft::read(with(links).into_bytes(), Some("a")).unwrap();
+            let draft = draft.with_comments_of("pubsub.example.org").unwrap();
+            String::from_utf8(draft.document.bytes().to_vec()).unwrap()
+        };
+        for own in [
+            "<link rel='replies' title='comments' href='xmpp:pubsub.example.org?;node=urn:xmpp:microblog:0:comments/a'/>",
+            "<link href='xmpp:pubsub.example.org?;node=urn%3Axmpp%3Amicroblog%3A0%3Acomments%2Fa' rel='replies'></link>",
+        ] {
+            assert_eq!(left(own), with(""));
+            assert_eq!(left(&format!("{own}{elsewhere}{own}")), with(elsewhere));
+        }
+        for kept in [
+            elsewhere,
+            "<link rel='replies' href='xmpp:pubsub.example.org?;node=talk'/>",
+            "<link rel='via' href='xmpp:pubsub.example.org?;node=urn:xmpp:microblog:0:comments/a'/>",
+        ] {
+            assert_eq!(left(kept), with(kept));
+        }
     }
 
     #[test]
