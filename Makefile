@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: screenshots help run test test-rust test-web test-stories test-docs deb demo fixture lint fuzz bench bench-quick bench-peers web setup-run setup-test fmt clean
+.PHONY: screenshots help run test test-rust test-web test-stories test-docs deb demo fixture lint fuzz bench bench-seed bench-quick bench-peers web setup-run setup-test fmt clean
 
 # LAN=1 serves the phones of this home network; its people have other addresses, so its data lies elsewhere.
 LAN ?=
@@ -80,6 +80,10 @@ fuzz: ## fuzz every target for FUZZ_SECONDS each (default 60); needs a nightly t
 bench: setup-run web ## every figure, into docs/benchmarks.md and target/bench/*.jsonl
 	cargo build --release --locked -p folkmoot -p bench
 	target/release/folkmoot-bench all --server target/release/folkmoot --out target/bench --table docs/benchmarks.md
+
+bench-seed: ## the large set that 'make bench' measures on: 10 million items, about 8 GB and some minutes, kept in target/bench
+	cargo build --release --locked -p bench
+	target/release/folkmoot-bench seed --out target/bench
 
 bench-peers: setup-run web ## the same work against Folkmoot, ejabberd and Prosody (of Debian), into docs/benchmarks-peers.md
 	@scripts/setup.sh peers

@@ -9,6 +9,9 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::json;
 
+/// How each figure of `make bench` comes about.
+const METHODS: &str = include_str!("methods.md");
+
 /// Whether a wanted figure is a ceiling or a floor.
 #[derive(Clone, Copy)]
 pub enum Wanted {
@@ -88,7 +91,7 @@ impl Report {
         self.notes.push(text);
     }
 
-    /// Writes the table for people.
+    /// Writes the table for people, and below it how its figures come about.
     pub fn table(&self, file: &Path, command: &str) -> Result<()> {
         let mut text = String::from("# Benchmarks\n\n");
         let cores = std::thread::available_parallelism().map_or(0, |n| n.get());
@@ -112,6 +115,7 @@ impl Report {
                 writeln!(text, "- {note}")?;
             }
         }
+        text.push_str(METHODS);
         fs::write(file, text)?;
         Ok(())
     }
