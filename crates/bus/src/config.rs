@@ -105,16 +105,6 @@ words! {
 }
 
 words! {
-    /// Whom a reply to an item should reach (`pubsub#itemreply`).
-    ItemReply {
-        /// The node's owner.
-        Owner = "owner",
-        /// The item's publisher.
-        Publisher = "publisher",
-    }
-}
-
-words! {
     /// What happens when an item comes to a node that holds as many as it keeps (XEP-0060 §7.1.2, `pubsub#publish_node_full`).
     NodeFull {
         /// The oldest goes, and subscribers are told where retractions are.
@@ -194,8 +184,6 @@ pub struct NodeConfig {
     pub send_last: SendLast,
     /// `pubsub#notification_type`
     pub notification_type: NotificationType,
-    /// `pubsub#itemreply`
-    pub itemreply: Option<ItemReply>,
     /// `pubsub#item_expire`, in seconds.
     pub item_expire: Option<u32>,
     /// `pubsub#max_payload_size`, in bytes; `None` is the server's limit.
@@ -252,7 +240,6 @@ impl NodeConfig {
             notify_sub: false,
             send_last: SendLast::OnSubAndPresence,
             notification_type: NotificationType::Headline,
-            itemreply: None,
             item_expire: None,
             max_payload_size: None,
             contact: Arc::from([]),
@@ -352,9 +339,6 @@ impl NodeConfig {
         line("notify_sub", flag(self.notify_sub));
         line("send_last_published_item", self.send_last.as_str());
         line("notification_type", self.notification_type.as_str());
-        if let Some(itemreply) = self.itemreply {
-            line("itemreply", itemreply.as_str());
-        }
         for jid in self.contact.iter() {
             line("contact", jid);
         }
@@ -426,7 +410,6 @@ impl NodeConfig {
                 "notification_type" => {
                     set(&mut config.notification_type, NotificationType::from_word(&value));
                 }
-                "itemreply" => config.itemreply = ItemReply::from_word(&value),
                 "contact" => contact.push(value.into()),
                 "dataform_xslt" => config.dataform_xslt = Some(value.into()),
                 "subscribe" => config.subscribe = is_set,
@@ -497,7 +480,6 @@ mod tests {
             persist_items: false,
             send_last: SendLast::OnSub,
             notification_type: NotificationType::Normal,
-            itemreply: Some(ItemReply::Publisher),
             contact: Arc::from([Arc::from("romeo@localhost"), Arc::from("nurse@localhost")]),
             dataform_xslt: Some("https://example.org/a.xslt".into()),
             subscribe: false,

@@ -12,11 +12,11 @@ pub mod owner;
 pub mod subscribers;
 
 pub use computed::{Computed, ComputedName, What};
-pub use config::{AccessModel, Feed, ItemReply, MaxItems, NodeConfig, NodeFull, NotificationType, PublishModel, SendLast};
+pub use config::{AccessModel, Feed, MaxItems, NodeConfig, NodeFull, NotificationType, PublishModel, SendLast};
 pub use event::{Event, EventSink, LastItemTo, PublishKind};
 pub use item::Item;
 pub use node::{
-    Affiliation, HOME, MICROBLOG, NOTIFICATIONS, NodeKind, NodeView, POSTS, REPLIES, SubId, Subscriber,
+    Affiliation, HOME, MICROBLOG, NOTIFICATIONS, NodeKind, NodeView, POSTS, REPLIES, SHOWN_SUBSCRIPTIONS, SubId, Subscriber,
     SubscriptionState, Virtual, post_number,
 };
 pub use options::{Show, Shows, SubscribeOptions};

@@ -101,7 +101,7 @@ fn contacts(configured: &config::Contacts) -> xmpp::settings::Contacts {
 
 /// The XMPP server's settings.
 pub fn xmpp(config: &Config, site_url: &str, mode: Mode) -> xmpp::settings::Settings {
-    use xmpp::settings::{Audience, Challenge, Invites, Limits, Registration, Settings};
+    use xmpp::settings::{Audience, Challenge, Invites, Limits, PublicStream, Registration, Settings};
     let limits = &config.limits;
     let is_dev = mode == Mode::Development;
     let unless_dev = |rate: u32| if is_dev { 0 } else { rate };
@@ -141,9 +141,9 @@ pub fn xmpp(config: &Config, site_url: &str, mode: Mode) -> xmpp::settings::Sett
             config::Audience::Presence => Audience::Presence,
         },
         public_stream: match config.public_stream {
-            config::PublicStream::Everyone => xmpp::PublicStream::Everyone,
-            config::PublicStream::Accounts => xmpp::PublicStream::Accounts,
-            config::PublicStream::Nobody => xmpp::PublicStream::Nobody,
+            config::PublicStream::Everyone => PublicStream::Everyone,
+            config::PublicStream::Accounts => PublicStream::Accounts,
+            config::PublicStream::Nobody => PublicStream::Nobody,
         },
         reserved_names,
         scram_rounds: config.passwords.scram_rounds,

@@ -8,8 +8,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bus::{
-    AccessModel, Feed, ItemReply, MaxItems, NodeConfig, NodeFull, NodeKind, NodeView, NotificationType,
-    PublishModel, SendLast,
+    AccessModel, Feed, MaxItems, NodeConfig, NodeFull, NodeKind, NodeView, NotificationType, PublishModel,
+    SendLast,
 };
 use format::form::{DataForm, Field, FieldType, FormType, parse_bool};
 use wire::Jid;
@@ -74,7 +74,6 @@ enum Change {
     MaxItems(MaxItems),
     SendLast(SendLast),
     NotificationType(NotificationType),
-    ItemReply(Option<ItemReply>),
     ItemExpire(Option<u32>),
     MaxPayloadSize(Option<u32>),
     Contact(Arc<[Arc<str>]>),
@@ -164,7 +163,12 @@ impl Flag {
 }
 
 /// Registered fields that are not supported: the values that describe what happens here, and what to do instead of others.
-const FIXED: [(&str, &[&str], &str); 4] = [
+const FIXED: [(&str, &[&str], &str); 5] = [
+    (
+        "pubsub#itemreply",
+        &["publisher"],
+        "every item names its publisher: set pubsub#itemreply to publisher",
+    ),
     (
         "pubsub#purge_offline",
         &["0", "false"],
@@ -286,7 +290,6 @@ impl Options {
                 Change::MaxItems(count) => config.max_items = count,
                 Change::SendLast(when) => config.send_last = when,
                 Change::NotificationType(kind) => config.notification_type = kind,
-                Change::ItemReply(who) => config.itemreply = who,
                 Change::ItemExpire(seconds) => config.item_expire = seconds,
                 Change::MaxPayloadSize(bytes) => config.max_payload_size = bytes,
                 Change::Contact(jids) => config.contact = jids,
@@ -323,13 +326,9 @@ impl Options {
     /// # Errors
     /// `PreconditionNotMet` when the node is configured otherwise.
     pub fn check(&self, config: &NodeConfig) -> Result<(), PubsubError> {
-        // What is said of nothing is what happens by default.
-        let mut now = config.clone();
-        now.itemreply = now.itemreply.filter(|who| *who != ItemReply::Publisher);
-        let mut wanted = now.clone();
+        let mut wanted = config.clone();
         self.apply(&mut wanted);
-        wanted.itemreply = wanted.itemreply.filter(|who| *who != ItemReply::Publisher);
-        if wanted == now {
+        if wanted == *config {
             Ok(())
         } else {
             Err(PubsubError::PreconditionNotMet)
@@ -392,6 +391,7 @@ fn change(field: &Field, site: Site) -> Result<Read, PubsubError> {
                 field
                     .values
                     .iter()
+                    .filter(|group| !group.is_empty())
                     .map(|group| Arc::from(group.as_str()))
                     .collect(),
             ))
@@ -412,14 +412,6 @@ fn change(field: &Field, site: Site) -> Result<Read, PubsubError> {
             NotificationType::from_word(value).map(Change::NotificationType),
             "headline or normal",
         ),
-        "pubsub#itemreply" if value.is_empty() => Ok(Read::Change(Change::ItemReply(None))),
-        "pubsub#itemreply" => match ItemReply::from_word(value) {
-            // Every item says who published it.
-            Some(ItemReply::Publisher) => Ok(Read::Change(Change::ItemReply(Some(ItemReply::Publisher)))),
-            Some(ItemReply::Owner) | None => Err(unacceptable(
-                "every item names its publisher: set pubsub#itemreply to publisher",
-            )),
-        },
         "pubsub#publish_node_full" => or(
             NodeFull::from_word(value).map(Change::NodeFull),
             "retract-oldest, discard-oldest or reject",
@@ -619,12 +611,8 @@ pub fn config_form(config: &NodeConfig, site: Site) -> DataForm {
         .label("The type of the messages that notify"),
     )
     .with(
-        Field::list(
-            "pubsub#itemreply",
-            ItemReply::Publisher.as_str(),
-            &[("publisher", "The publisher")],
-        )
-        .label("Whom a reply to an item should reach"),
+        Field::list("pubsub#itemreply", "publisher", &[("publisher", "The publisher")])
+            .label("Whom a reply to an item should reach"),
     )
     .with(
         Field::list(

@@ -184,7 +184,7 @@ impl State {
                     self.mark_linked(Links::default(), *links);
                 }
             }
-            Event::Purged { view } | Event::NodeDeleted { view } if holds_posts(view) => {
+            Event::Purged { view } | Event::NodeDeleted { view, .. } if holds_posts(view) => {
                 let roots: Vec<_> = self.watched.keys().copied().collect();
                 for root in roots {
                     self.mark(root).emptied = Some(Arc::clone(view));

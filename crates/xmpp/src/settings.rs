@@ -4,6 +4,8 @@
 
 pub use pubsub::Creators;
 
+pub use pubsub::PublicStream;
+
 /// Everything that can be set; see each field for its unit and default.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -24,7 +26,7 @@ pub struct Settings {
     /// Who may read a new account's posts when the sign-up does not say.
     pub default_audience: Audience,
     /// Who may read the public stream, tags and what is found by words.
-    pub public_stream: pubsub::PublicStream,
+    pub public_stream: PublicStream,
     /// Localparts that are never given to people, compared in their normalized form.
     pub reserved_names: Vec<String>,
     /// SCRAM iterations for new passwords (RFC 5802 §5.1).
@@ -218,7 +220,7 @@ impl Settings {
             invite_days: 7,
             challenge: Challenge::None,
             default_audience: Audience::Open,
-            public_stream: pubsub::PublicStream::default(),
+            public_stream: PublicStream::default(),
             reserved_names: DEFAULT_RESERVED_NAMES
                 .iter()
                 .map(|&name| name.to_owned())

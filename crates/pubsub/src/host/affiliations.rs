@@ -2,26 +2,77 @@
 
 use std::sync::Arc;
 
-use bus::{Affiliation, Event, NodeKind, NodeView, Subscriber};
-use store::Write;
+use bus::{Affiliation, Event, NodeKind, NodeView, Subscriber, SubscriptionState};
+use store::{JidNo, Write};
 use wire::{BareJid, Jid};
 
 use super::computed::Freshness;
 use super::state::NodeState;
 use super::steps::Deliver;
-use super::subscribe::{address, without_subscriber};
+use super::subscribe::{Changed, address, told_changes, with_subscriber, without_subscriber};
 use super::{Accepted, Host};
-use crate::access::{Actor, Reader, Relation, may_administer, may_read};
+use crate::access::{Actor, Reader, Relation, may_administer, may_moderate, may_read};
 use crate::error::PubsubError;
 
 /// Affiliations that a node may have.
 const MAX_AFFILIATIONS: usize = 10_000;
 
+/// What became of a request to change affiliations.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AffiliationsSet {
+    /// Who is something else now.
+    pub changed: Vec<(BareJid, Affiliation)>,
+    /// Subscriptions that ended, since their subscribers may not read any more, and requests that were granted, since they
+    /// need no leave any more (§8.7.4).
+    pub subscriptions: Vec<Changed>,
+    /// Who stays what they are, because a node must keep an owner.
+    pub refused: Vec<(BareJid, Affiliation)>,
+}
+
+/// A change that somebody asks for.
+struct Wanted<'a> {
+    no: JidNo,
+    jid: &'a BareJid,
+    now: Affiliation,
+    before: Affiliation,
+}
+
+impl Wanted<'_> {
+    fn write(&self, view: &NodeView) -> Write {
+        match self.now {
+            Affiliation::None => store::affiliations::remove(view.no, self.no),
+            now => store::affiliations::set(view.no, self.no, now.as_str().to_owned()),
+        }
+    }
+}
+
+/// The changes that can be made, and those that would leave the node without an owner. A person stays the owner of their
+/// own nodes.
+fn sorted_out<'a>(view: &NodeView, wanted: Vec<Wanted<'a>>) -> (Vec<Wanted<'a>>, Vec<Wanted<'a>>) {
+    let is_kept = |no: JidNo| view.kind == NodeKind::Pep && no == view.owner;
+    let stays = |(no, affiliation): &(JidNo, Affiliation)| {
+        *affiliation == Affiliation::Owner && wanted.iter().all(|one| one.no != *no)
+    };
+    let has_owner = view.kind == NodeKind::Pep
+        || view.affiliations.iter().any(stays)
+        || wanted.iter().any(|one| one.now == Affiliation::Owner);
+    wanted
+        .into_iter()
+        .partition(|one| !is_kept(one.no) && (has_owner || one.before != Affiliation::Owner))
+}
+
+/// Whether a moderator may make this change: of those who are neither owners nor moderators, into such; and they may step
+/// back themselves.
+fn is_moderators(moderator: JidNo, wanted: &Wanted<'_>) -> bool {
+    let is_high = |affiliation| matches!(affiliation, Affiliation::Owner | Affiliation::Moderator);
+    !is_high(wanted.now) && (!is_high(wanted.before) || wanted.no == moderator)
+}
+
 impl Host {
-    /// The affiliations to a node, for its owners (§8.9.1).
+    /// The affiliations to a node, for its owners (§8.9.1) and moderators; who is cast out is nobody else's to know.
     ///
     /// # Errors
-    /// `Forbidden` to all but owners.
+    /// `Forbidden` to all but them.
     pub async fn affiliations(
         &self,
         owner: &BareJid,
@@ -29,7 +80,7 @@ impl Host {
         node: &str,
     ) -> Result<Vec<(BareJid, Affiliation)>, PubsubError> {
         self.check_own(owner, node)?;
-        let view = self.owned_view(owner, actor, node).await?;
+        let view = self.moderated_view(owner, actor, node).await?;
         let numbers: Vec<_> = view.affiliations.iter().map(|(no, _)| *no).collect();
         let addresses = self.addresses(&numbers).await?;
         let mut all = Vec::with_capacity(numbers.len() + 1);
@@ -43,99 +94,131 @@ impl Host {
         Ok(all)
     }
 
-    /// Gives affiliations, or takes them away with [`Affiliation::None`] (§8.9.2). The subscriptions of whoever may not read
-    /// the node any more end; these are given, so that their addresses can be told.
+    /// Gives affiliations, or takes them away with [`Affiliation::None`] (§8.9.2). What cannot be changed stays as it is while
+    /// the rest is changed (§8.9.2.4). The subscriptions of whoever may not read the node any more end.
     ///
     /// # Errors
-    /// `Forbidden` to all but owners; `LastOwner` when none would be left; `NotAllowed` for a person's own node.
+    /// `Forbidden` to all but owners, and to moderators for what is not theirs to give or take; `Unacceptable` for more
+    /// affiliations than a node may have, and for moderators of what is no community.
     pub async fn set_affiliations(
         &self,
         owner: &BareJid,
         actor: &Actor,
         node: &str,
         changes: &[(BareJid, Affiliation)],
-    ) -> Result<Accepted<Vec<Jid>>, PubsubError> {
+    ) -> Result<Accepted<AffiliationsSet>, PubsubError> {
         self.check_own(owner, node)?;
         // Only who may change something makes numbers for those whom they name.
-        self.owned_view(owner, actor, node).await?;
+        self.moderated_view(owner, actor, node).await?;
         let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
         let names: Vec<_> = changes.iter().map(|(jid, _)| jid.as_str()).collect();
         let numbers = self.inner.store.jids().numbers(&names).await?;
         self.with(&owner, node, |state| {
             let ready = state.node(node).ok_or(PubsubError::NodeNotFound)?;
-            may_administer(actor.no, &ready.view)?;
-            let mut all = ready.view.affiliations.to_vec();
-            let mut writes = Vec::new();
-            let mut gone: Vec<(Subscriber, Jid)> = Vec::new();
-            for ((_, affiliation), no) in changes.iter().zip(&numbers) {
-                if ready.view.kind == NodeKind::Pep && *no == ready.view.owner {
-                    // A person stays the owner of their own nodes.
-                    return Err(PubsubError::NotAllowed);
-                }
-                all.retain(|(other, _)| other != no);
-                if *affiliation == Affiliation::None {
-                    writes.push(store::affiliations::remove(ready.view.no, *no));
-                } else {
-                    all.push((*no, *affiliation));
-                    let word = affiliation.as_str().to_owned();
-                    writes.push(store::affiliations::set(ready.view.no, *no, word));
-                }
+            may_moderate(actor.no, &ready.view)?;
+            let is_given = |(_, affiliation): &(_, _)| *affiliation == Affiliation::Moderator;
+            if !ready.view.is_community() && changes.iter().any(is_given) {
+                return Err(PubsubError::Unacceptable(
+                    "only a community has moderators: give another affiliation".into(),
+                ));
             }
-            if all.len() > MAX_AFFILIATIONS {
-                return Err(PubsubError::InvalidName("too many affiliations"));
-            }
-            let has_owner = all
+            let wanted: Vec<_> = changes
                 .iter()
-                .any(|(_, affiliation)| *affiliation == Affiliation::Owner);
-            if ready.view.kind != NodeKind::Pep && !has_owner {
-                return Err(PubsubError::LastOwner);
+                .zip(&numbers)
+                .map(|((jid, affiliation), no)| Wanted {
+                    no: *no,
+                    jid,
+                    now: *affiliation,
+                    before: ready.view.affiliation(*no),
+                })
+                .filter(|wanted| wanted.now != wanted.before)
+                .collect();
+            if may_administer(actor.no, &ready.view).is_err()
+                && !wanted.iter().all(|one| is_moderators(actor.no, one))
+            {
+                return Err(PubsubError::Forbidden);
+            }
+            let (changed, refused) = sorted_out(&ready.view, wanted);
+            let refused = refused.iter().map(|one| (one.jid.clone(), one.before)).collect();
+            if changed.is_empty() {
+                return Ok(Accepted::at_once(AffiliationsSet {
+                    refused,
+                    ..AffiliationsSet::default()
+                }));
+            }
+            let mut all = ready.view.affiliations.to_vec();
+            all.retain(|(no, _)| changed.iter().all(|one| one.no != *no));
+            let given = changed.iter().filter(|one| one.now != Affiliation::None);
+            all.extend(given.map(|one| (one.no, one.now)));
+            if all.len() > MAX_AFFILIATIONS {
+                return Err(PubsubError::Unacceptable(
+                    "a node has at most 10,000 affiliations: take some away first".into(),
+                ));
             }
             all.sort_unstable_by_key(|(no, _)| *no);
             let mut view = NodeView {
                 affiliations: all.into(),
                 ..NodeView::clone(&ready.view)
             };
-            for ((jid, _), no) in changes.iter().zip(&numbers) {
+            let mut writes: Vec<_> = changed.iter().map(|one| one.write(&ready.view)).collect();
+            let mut gone: Vec<(Subscriber, Jid)> = Vec::new();
+            let mut granted: Vec<(Subscriber, Jid)> = Vec::new();
+            for one in &changed {
                 let reader = Reader {
-                    no: *no,
+                    no: one.no,
                     relation: Relation::default(),
                 };
+                let allowed = may_read(&reader, &view);
                 // Not because of a relation, which did not change.
-                let is_out = matches!(
-                    may_read(&reader, &view),
-                    Err(PubsubError::Forbidden | PubsubError::ClosedNode)
-                );
-                for subscriber in ready.view.subscriptions_of(*no).iter().filter(|_| is_out) {
-                    gone.push((subscriber.clone(), address(jid, subscriber)?));
+                let is_out = matches!(allowed, Err(PubsubError::Forbidden | PubsubError::ClosedNode));
+                for subscriber in ready.view.subscriptions_of(one.no) {
+                    if is_out {
+                        gone.push((subscriber.clone(), address(one.jid, subscriber)?));
+                    } else if allowed.is_ok() && subscriber.state == SubscriptionState::Pending {
+                        let now = Subscriber {
+                            state: SubscriptionState::Subscribed,
+                            ..subscriber.clone()
+                        };
+                        granted.push((now, address(one.jid, subscriber)?));
+                    }
                 }
             }
-            writes.extend(
-                gone.iter()
-                    .map(|(subscriber, _)| removal(&ready.view, subscriber)),
-            );
             for (subscriber, _) in &gone {
+                writes.push(removal(&ready.view, subscriber));
                 view = without_subscriber(&view, subscriber);
             }
+            for (subscriber, _) in &granted {
+                writes.push(self.put_write(&ready.view, subscriber));
+                view = with_subscriber(&view, subscriber.clone());
+            }
             let view = Arc::new(view);
-            for no in &numbers {
-                writes.extend(self.follow_write(&ready.view, &view, *no));
+            for one in &changed {
+                writes.extend(self.follow_write(&ready.view, &view, one.no));
             }
             let queued = self.queue(Write::all(writes))?;
             if let Some(NodeState::Ready(ready)) = state.nodes.get_mut(node) {
                 ready.view = Arc::clone(&view);
                 ready.last_ticket = queued.ticket;
             }
-            let mut events: Vec<_> = changes
+            let mut events: Vec<_> = changed
                 .iter()
-                .zip(&numbers)
-                .map(|((_, affiliation), no)| Event::AffiliationChanged {
+                .map(|one| Event::AffiliationChanged {
                     view: Arc::clone(&view),
-                    no: *no,
-                    affiliation: *affiliation,
+                    no: one.no,
+                    affiliation: one.now,
                 })
                 .collect();
-            let told = gone.iter().map(|(_, jid)| jid.clone()).collect();
+            let done = AffiliationsSet {
+                changed: changed.iter().map(|one| (one.jid.clone(), one.now)).collect(),
+                subscriptions: told_changes(&gone, &granted),
+                refused,
+            };
             events.extend(gone.into_iter().map(|(subscriber, jid)| Event::Unsubscribed {
+                view: Arc::clone(&view),
+                subscriber,
+                jid,
+            }));
+            events.extend(granted.into_iter().map(|(subscriber, jid)| Event::Subscribed {
                 view: Arc::clone(&view),
                 subscriber,
                 jid,
@@ -147,10 +230,27 @@ impl Host {
                 Deliver::WhenStored,
                 events,
                 Vec::new(),
-                told,
+                done,
             ))
         })
         .await?
+    }
+
+    /// A node, for those who keep order there.
+    async fn moderated_view(
+        &self,
+        owner: &BareJid,
+        actor: &Actor,
+        node: &str,
+    ) -> Result<Arc<NodeView>, PubsubError> {
+        let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
+        let (spot, _) = self.enter(&owner, actor, node, Freshness::Now).await?;
+        let view = self.within(&owner, &spot, |state| {
+            state.node(&spot.name).map(|node| Arc::clone(&node.view))
+        });
+        let view = view.await?.ok_or(PubsubError::NodeNotFound)?;
+        may_moderate(actor.no, &view)?;
+        Ok(view)
     }
 
     /// The actor's own affiliations at one address (§5.7).
@@ -202,5 +302,5 @@ impl Host {
 
 fn removal(view: &NodeView, subscriber: &Subscriber) -> Write {
     let resource = subscriber.resource.as_deref().unwrap_or_default().to_owned();
-    store::subscriptions::remove(view.no, subscriber.no, resource)
+    store::subscriptions::remove(view.no, subscriber.no, resource, subscriber.subid.to_string())
 }

@@ -185,6 +185,8 @@ struct Inner {
     settling: Mutex<Settling>,
     /// The last write, whosever: what timelines wait for.
     last_write: Mutex<Ticket>,
+    /// One search for words at a time, however many ask: the others' reads go on beside it.
+    searching: tokio::sync::Semaphore,
 }
 
 impl Host {
@@ -216,6 +218,7 @@ impl Host {
             configs: Configs::default(),
             settling: Mutex::default(),
             last_write: Mutex::new(Ticket::NONE),
+            searching: tokio::sync::Semaphore::new(1),
         };
         Host {
             inner: Arc::new(inner),
@@ -295,6 +298,12 @@ impl Host {
             PublicStream::Accounts => Err(PubsubError::ClosedNode),
             PublicStream::Nobody => Err(PubsubError::NodeNotFound),
         }
+    }
+
+    /// The turn of a search for words; whoever holds it searches.
+    pub async fn searching(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
+        // It is never closed.
+        self.inner.searching.acquire().await.ok()
     }
 
     /// The last write of any owner: what reads over many nodes wait for, so that whoever reads on a notification

@@ -319,7 +319,8 @@ impl Host {
                         .await?
                 }
                 (None, Some(payload)) if let Some(feed) = view.feed() => {
-                    let draft = Box::new(draft_of(actor, view, id.as_deref(), payload)?);
+                    let draft = draft_of(actor, view, id.as_deref(), payload)?;
+                    let draft = Box::new(draft.with_comments_of(&self.service_for(view))?);
                     let content = self.content_of_post(owner, actor, view, id.as_deref(), draft).await?;
                     content.body.check(feed)?;
                     content

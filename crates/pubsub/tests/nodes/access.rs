@@ -92,7 +92,10 @@ async fn play(case: Case) {
         NODE_CONFIG,
         &[
             ("access_model", case.access),
-            ("roster_groups_allowed", "Lovers"),
+            (
+                "roster_groups_allowed",
+                if case.access == "roster" { "Lovers" } else { "" },
+            ),
             ("send_last_published_item", "on_sub_and_presence"),
         ],
     );

@@ -21,7 +21,11 @@ fn a_form_sent_back_changes_nothing() {
             max_items: MaxItems::Count(7),
             item_expire: Some(60),
             max_payload_size: Some(1_000),
-            itemreply: Some(bus::ItemReply::Publisher),
+            contact: vec!["romeo@localhost".into()].into(),
+            subscribe: false,
+            presence_based_delivery: true,
+            publish_node_full: bus::NodeFull::Reject,
+            dataform_xslt: Some("https://example.org/a.xslt".into()),
             ..NodeConfig::pep()
         },
     ];
@@ -53,15 +57,33 @@ fn what_a_form_may_not_say() {
         ("persist_items", "perhaps"),
         ("item_expire", "soon"),
         ("send_last_published_item", "always"),
-        ("tempsub", "1"),
-        ("node_type", "collection"),
+        ("contact", "@"),
+        ("subscribe", "perhaps"),
+        ("publish_node_full", "burst"),
         ("telepathy", "1"),
     ] {
         let refusal = read(NODE_CONFIG, field, Site::Account).unwrap_err();
         assert!(matches!(refusal, PubsubError::InvalidOptions(_)), "{field:?}");
     }
-    let unknown = read(PUBLISH_OPTIONS, ("telepathy", "1"), Site::Account);
-    assert_eq!(unknown, Err(PubsubError::PreconditionNotMet));
+    // What is registered and not here is refused too, unless it says what happens anyway.
+    for field in [
+        ("tempsub", "1"),
+        ("purge_offline", "true"),
+        ("body_xslt", "http://x.example/"),
+        ("itemreply", "owner"),
+        ("node_type", "unheard-of"),
+    ] {
+        let refusal = read(NODE_CONFIG, field, Site::Account).unwrap_err();
+        assert!(matches!(refusal, PubsubError::Unacceptable(_)), "{field:?}");
+    }
+    for field in [("node_type", "collection"), ("collection", "heap"), ("children", "leaf")] {
+        let refusal = read(NODE_CONFIG, field, Site::Account);
+        assert_eq!(refusal, Err(PubsubError::Unsupported("collections")), "{field:?}");
+    }
+    for field in [("telepathy", "1"), ("tempsub", "1"), ("collection", "heap")] {
+        let unmet = read(PUBLISH_OPTIONS, field, Site::Account);
+        assert_eq!(unmet, Err(PubsubError::PreconditionNotMet));
+    }
     for word in ["presence", "roster"] {
         assert!(
             read(NODE_CONFIG, ("access_model", word), Site::Service).is_err(),
@@ -70,7 +92,10 @@ fn what_a_form_may_not_say() {
     }
     for field in [
         ("purge_offline", "0"),
-        ("body_xslt", "http://x.example/"),
+        ("body_xslt", ""),
+        ("collection", ""),
+        ("itemreply", "publisher"),
+        ("node_type", "leaf"),
         ("max_items", "max"),
     ] {
         read(NODE_CONFIG, field, Site::Service).unwrap();
@@ -234,11 +259,8 @@ async fn affiliations_give_and_take() {
     let retract = async |id: &str| host.retract(&owner, &juliet, MICROBLOG, &[id], true).await.err();
     assert_eq!(retract("1").await, Some(PubsubError::Forbidden));
     assert_eq!(retract("2").await, None);
-    assert_eq!(
-        set(&owner, Affiliation::None).await,
-        Err(PubsubError::NotAllowed),
-        "one's own node"
-    );
+    let own = set(&owner, Affiliation::None).await.unwrap();
+    assert_eq!(own.refused, [(owner.clone(), Affiliation::Owner)], "one's own node");
     set(&juliet.jid.bare(), Affiliation::None).await.unwrap();
     assert!(
         host.own_affiliations(&owner, &juliet, None)
@@ -254,10 +276,14 @@ async fn affiliations_give_and_take() {
         .durable
         .await
         .unwrap();
-    let last = host
-        .set_affiliations(&service, &romeo, "n", &[(owner.clone(), Affiliation::None)])
-        .await;
-    assert_eq!(last.err(), Some(PubsubError::LastOwner));
+    let changes = [
+        (owner.clone(), Affiliation::None),
+        (juliet.jid.bare(), Affiliation::Member),
+    ];
+    let set = host.set_affiliations(&service, &romeo, "n", &changes).await.unwrap();
+    let set = set.durable.await.unwrap();
+    assert_eq!(set.refused, [(owner, Affiliation::Owner)]);
+    assert_eq!(set.changed, [(juliet.jid.bare(), Affiliation::Member)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -366,7 +366,7 @@ async fn what_made_room_beside_a_failure_comes_back() {
         [
             "new blog 2 second",
             "new blog 3 third",
-            "retract blog 1 quietly",
+            "retract blog 1",
             "retract blog 2",
             "restored blog 1 first"
         ]

@@ -93,7 +93,7 @@ impl Play {
                         .await,
                 );
             }
-            Act::Delete => drop(self.unstuck(host.delete(&owner, &romeo, MICROBLOG)).await),
+            Act::Delete => drop(self.unstuck(host.delete(&owner, &romeo, MICROBLOG, None)).await),
             Act::Hold => self.world.store.faults().hold(),
             Act::Release => self.world.store.faults().release(),
             Act::Fail(count) => self.world.store.faults().fail_next(count, Fault::Full),

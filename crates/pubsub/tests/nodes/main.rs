@@ -10,6 +10,7 @@ mod delivery;
 mod expiry;
 mod faults;
 mod hostile;
+mod leases;
 mod posts;
 mod reading;
 mod subscriptions;

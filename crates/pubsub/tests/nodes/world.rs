@@ -140,6 +140,9 @@ pub fn told(event: &Event) -> String {
         Event::Retracted { id, notify, .. } => {
             format!("retract {node} {id}{}", if *notify { "" } else { " quietly" })
         }
+        Event::Listed { item, is_listed, .. } => {
+            format!("{} {node} {}", if *is_listed { "list" } else { "unlist" }, item.id)
+        }
         Event::LastItem { item, to, .. } => format!("last {node} {} to {}", item.id, to.jid),
         Event::Purged { .. } => format!("purge {node}"),
         Event::NodeCreated { .. } => format!("create {node}"),

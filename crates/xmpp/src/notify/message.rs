@@ -15,7 +15,7 @@ use crate::session::mailbox::{Address, SharedOut};
 use crate::xep::pubsub::approval;
 
 /// The `id` of the next message, unique in this process.
-fn next_id() -> String {
+pub(super) fn next_id() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     format!("event-{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
@@ -279,7 +279,7 @@ fn open_event(writer: &mut Writer) {
 }
 
 /// Turns a written message without `to` into one for any recipient.
-fn end(mut writer: Writer, address: Address) -> Arc<SharedOut> {
+pub(super) fn end(mut writer: Writer, address: Address) -> Arc<SharedOut> {
     const NAME: &[u8] = b"<message";
     writer.close();
     let written = writer.finish();

@@ -3,12 +3,13 @@
 
 use std::borrow::Cow;
 
+use bus::Virtual;
 use format::disco::{Identity, Info};
 use format::rsm;
 use pubsub::{Creators, NodeInfo};
 use wire::{StanzaError, Writer, ns};
 
-use super::{Xeps, caps, commands, contacts, pubsub::{CREATION, errors}, server_info, timelines};
+use super::{Xeps, caps, commands, contacts, pubsub::{CREATION, errors}, server_info, shown_subscriptions, timelines};
 use crate::iq::{Answer, Answered, Cx, Target};
 use crate::server::Server;
 
@@ -152,6 +153,9 @@ async fn items(cx: Cx) -> Answered {
         // XEP-0060 §5.5: a node's items.
         (Some(node), Target::OwnAccount | Target::Account | Target::Pubsub) => {
             let found = match cx.server.host.virtual_at(&cx.to, node) {
+                Some(which @ (Virtual::ShownSubscriptions | Virtual::ShownSubscribers(_))) => {
+                    Ok(shown_subscriptions::ids(&cx, &which, page).await?)
+                }
                 Some(which) => timelines::ids(&cx, &which, page).await,
                 None => cx.server.host.item_ids(&cx.to, &cx.actor(), node, page).await,
             };

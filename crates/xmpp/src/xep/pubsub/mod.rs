@@ -13,7 +13,7 @@ pub(crate) mod reading;
 use bus::Virtual;
 use wire::{StanzaError, ns};
 
-use super::{Xeps, notifications, timelines};
+use super::{Xeps, notifications, shown_subscriptions, timelines};
 use crate::iq::{Answer, Answered, Cx, Target};
 use decode::{OptionsOf, Request};
 use errors::on_the_wire;
@@ -205,10 +205,18 @@ async fn ask(cx: Cx) -> Answered {
             let options = options.await.map_err(on_the_wire)?;
             Ok(Answer::Payload(encode::default_options(node.as_deref(), &options)))
         }
-        Request::Unsubscribe { node, jid, subid } => done(
-            host.unsubscribe(&cx.to, &actor, &node, &jid, subid.as_deref())
-                .await,
-        ),
+        Request::Unsubscribe { node, jid, subid } => {
+            let was_shown = matches!(host.shows_subscription(&cx.to, &actor, &node).await, Ok(true));
+            let ended = host.unsubscribe(&cx.to, &actor, &node, &jid, subid.as_deref());
+            let ended = ended.await.map_err(on_the_wire)?;
+            Answer::later(async move {
+                ended.durable.await.map_err(on_the_wire)?;
+                if was_shown {
+                    shown_subscriptions::ended(&cx, &node).await;
+                }
+                Ok(Answer::Empty)
+            })
+        }
         Request::Items { node, request } => Answer::later(items(cx, node, request)),
         Request::Subscriptions { node } => {
             let all = host
