@@ -24,7 +24,8 @@ fi
 
 wanted=(gcc:gcc make:make)
 if [ "${1:-run}" = test ]; then
-  wanted+=(chromium:chromium python3:python3 curl:curl profanity:profanity tmux:tmux)
+  wanted+=(chromium:chromium python3:python3 curl:curl profanity:profanity tmux:tmux dbus-daemon:dbus-daemon)
+  wanted+=(libervia-backend:libervia-backend libervia-cli:libervia-cli)
   # The throw-away machines of the documents' commands have systemd as their first process.
   wanted+=(unshare:util-linux systemctl:systemd ps:procps)
   # The package's dependencies are read from the program.
