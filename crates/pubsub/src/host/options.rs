@@ -88,9 +88,10 @@ impl Host {
             let view = Arc::clone(&ready.view);
             let there = find(&view, actor.no, jid.resource(), subid).map_err(of_options)?;
             let wanted = options::parse(form, there.options(), words(&view), self.inner.clock.now())?;
-            self.will_end(actor.no, &view, &wanted);
             let now = there.clone().with_options(wanted);
-            self.replace(&owner, state, &view, now, ())
+            let replaced = self.replace(&owner, state, &view, now, ())?;
+            self.will_end(actor.no, &view, &wanted);
+            Ok(replaced)
         })
         .await?
     }
@@ -144,7 +145,7 @@ impl Host {
         }
     }
 
-    /// Remembers that a subscription ends by itself.
+    /// Remembers that a subscription ends by itself, once its write is queued: whoever looks for the next end waits for it.
     pub(super) fn will_end(&self, no: JidNo, view: &NodeView, options: &SubscribeOptions) {
         match options.expire {
             None => {}

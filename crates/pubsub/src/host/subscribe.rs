@@ -142,9 +142,6 @@ impl Host {
                 Some(form) => options::parse(form, before, words(&view), self.inner.clock.now())?,
                 None => *before,
             };
-            if wanted.expire.is_some() {
-                self.will_end(actor.no, &view, &wanted);
-            }
             let form = options::form(&wanted, words(&view), FormType::Result);
             if let Some(there) = there
                 && there.state == SubscriptionState::Subscribed
@@ -153,7 +150,9 @@ impl Host {
                 let now = there.clone().with_options(wanted);
                 let subscription = told(&view, &now, jid);
                 let value = (subscription, form);
-                return self.replace(&owner, state, &view, now, value);
+                let replaced = self.replace(&owner, state, &view, now, value)?;
+                self.will_end(actor.no, &view, &wanted);
+                return Ok(replaced);
             }
             if there.is_none() && (all.len() >= MAX_OF_ONE || has_many) {
                 return Err(PubsubError::TooManySubscriptions);
@@ -166,6 +165,7 @@ impl Host {
                 None => self.new_subscriber(actor, jid, allowed),
             };
             let added = self.add(&owner, state, &view, subscriber.with_options(wanted), jid)?;
+            self.will_end(actor.no, &view, &wanted);
             Ok(added.map(|subscription| (subscription, form)))
         })
         .await?
