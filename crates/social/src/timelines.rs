@@ -188,6 +188,10 @@ impl Timelines {
             }
         };
         self.inner.store.wait(self.inner.host.last_write()).await;
+        let _turn = match &scope {
+            Scope::Search(_) => self.inner.host.searching().await,
+            _ => None,
+        };
         let limit = limit.min(MOST);
         let mut page = Page::new(self, actor, which, limit);
         let mut direction = direction;

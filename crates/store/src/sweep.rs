@@ -11,6 +11,7 @@ use crate::feeds;
 use crate::ids::{JidNo, NodeNo, PostId, Timestamp};
 use crate::items;
 use crate::nodes;
+use crate::shown;
 use crate::write::{Retired, Tx, WriteError};
 
 /// Rows removed in one slice; a few milliseconds.
@@ -138,6 +139,7 @@ fn sweep_node(tx: &mut Tx<'_>, node: NodeNo, left: &mut usize) -> Result<bool, W
     if is_done {
         computed::forget(tx, node)?;
         feeds::forget(tx, node)?;
+        shown::forget_node(tx, node)?;
         tx.execute("DELETE FROM nodes WHERE no = ?1", [node])?;
         tx.retire(Retired::Node, node.0)?;
     }
@@ -155,6 +157,8 @@ const ACCOUNT_ROWS: &[&str] = &[
      (SELECT node FROM affiliations WHERE no = ?1 LIMIT ?2)",
     "DELETE FROM subscriptions WHERE no = ?1 AND (node, resource, subid) IN \
      (SELECT node, resource, subid FROM subscriptions WHERE no = ?1 LIMIT ?2)",
+    "DELETE FROM shown_subscriptions WHERE no = ?1 AND node IN \
+     (SELECT node FROM shown_subscriptions WHERE no = ?1 LIMIT ?2)",
     "DELETE FROM invites WHERE token_hash IN (SELECT token_hash FROM invites WHERE created_by = ?1 LIMIT ?2)",
     "DELETE FROM private_xml WHERE no = ?1 AND (ns, name) IN \
      (SELECT ns, name FROM private_xml WHERE no = ?1 LIMIT ?2)",

@@ -20,6 +20,7 @@ use crate::presence::subscriptions::Person;
 use crate::server::Server;
 use crate::xep::catch_up::rest;
 use crate::session::Session;
+use crate::xep::subscriptions_of::PAM;
 use crate::session::mailbox::SharedOut;
 
 /// How many kinds of clients are kept in memory.
@@ -48,7 +49,11 @@ impl Caps {
     fn of<'f>(features: impl Iterator<Item = &'f str>) -> Caps {
         const WANTED: &str = "+notify";
         let mut nodes: Vec<Box<str>> = features
-            .filter_map(|feature| feature.strip_suffix(WANTED))
+            .filter_map(|feature| match feature {
+                // XEP-0376 §4.1.1: wanted without that word.
+                PAM => Some(PAM),
+                feature => feature.strip_suffix(WANTED),
+            })
             .filter(|node| node.len() <= NODE_NAME_MAX)
             .take(NODES_MAX)
             .scan(0, |bytes, node| {
@@ -85,7 +90,7 @@ impl Caps {
     fn wants_no_last_items(&self) -> bool {
         self.nodes
             .iter()
-            .all(|node| [bus::HOME, bus::NOTIFICATIONS].contains(&&**node))
+            .all(|node| [bus::HOME, bus::NOTIFICATIONS, PAM].contains(&&**node))
     }
 }
 

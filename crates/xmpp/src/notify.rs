@@ -8,6 +8,8 @@ pub(crate) mod last;
 mod message;
 pub(crate) mod notices;
 mod plan;
+pub(crate) mod shown;
+pub(crate) mod subscriptions;
 pub(crate) mod threads;
 
 use std::collections::{HashMap, VecDeque};

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use bus::{AccessModel, Event, Feed, Item, MICROBLOG, MaxItems, NodeConfig, NodeKind, NodeView, PublishKind};
+use bus::{AccessModel, Event, Feed, SendLast, Item, MICROBLOG, MaxItems, NodeConfig, NodeKind, NodeView, PublishKind};
 use format::uri::percent_encode;
 use format::search::WordSet;
 use store::notifications::NewNotification;
@@ -350,6 +350,9 @@ pub(super) fn new_config(
     Ok(config)
 }
 
+/// The node of XEP-0330.
+const SUBSCRIPTIONS: &str = "urn:xmpp:pubsub:subscription";
+
 /// The configuration of a node that is created without one.
 fn default_config(kind: &NodeKind, name: &str) -> NodeConfig {
     match kind {
@@ -358,6 +361,13 @@ fn default_config(kind: &NodeKind, name: &str) -> NodeConfig {
         // Whoever looks for a blog has to find it.
         NodeKind::Pep if name == BLOG => NodeConfig {
             access: AccessModel::Open,
+            ..NodeConfig::pep()
+        },
+        // COMPAT: Movim's list of what a person subscribes to, an item for each (XEP-0330).
+        NodeKind::Pep if name == SUBSCRIPTIONS => NodeConfig {
+            max_items: MaxItems::Max,
+            notify_retract: true,
+            send_last: SendLast::Never,
             ..NodeConfig::pep()
         },
         NodeKind::Pep if name == STORIES => known::stories(),
@@ -382,7 +392,7 @@ pub(super) fn create_write(view: &NodeView) -> Write {
         writes.push(store::feeds::set(view.no, true));
     }
     if !view.config.in_stream {
-        writes.push(store::changes::list(view.no, true));
+        writes.push(store::changes::list(view.no, true, view.created));
     }
     one_write(writes)
 }

@@ -13,6 +13,7 @@ use format::form::DataForm;
 use store::Write;
 use wire::BareJid;
 
+use super::choice::listing;
 use super::computed::{Freshness, UNWRITTEN, computed_name};
 use super::made::{create_write, new_config, one_write};
 use super::state::{Heads, Node, NodeState, Owner, OwnerKind};
@@ -303,6 +304,7 @@ impl Host {
         if view.config.feed.is_some() != old.feed.is_some() {
             writes.push(store::feeds::set(view.no, view.config.feed.is_some()));
         }
+        writes.extend(listing(view.no, old, &view.config, self.inner.clock.now()));
         if old.persist_items && !view.config.persist_items {
             // What is kept no more could not be retracted either, and would stand in timelines for ever.
             writes.push(store::items::purge(view.no, self.inner.clock.now()));

@@ -262,18 +262,18 @@ impl Host {
     ) -> Result<Accepted<Subscription>, PubsubError> {
         if matches!(
             which,
-            Virtual::Home
-                | Virtual::Posts
-                | Virtual::Community(_)
-                | Virtual::Replies
-                | Virtual::Notifications
+            Virtual::Home | Virtual::Posts | Virtual::Replies | Virtual::Notifications
         ) {
-            // One's own sessions get it by announcing that they want it; a community has a node to subscribe to.
+            // One's own sessions get it by announcing that they want it.
             return Err(PubsubError::Unsupported("subscribe"));
         }
         self.may_see(actor, which)?;
         self.check_shown(service, actor, which).await?;
-        let is_shown = matches!(which, Virtual::ShownSubscriptions | Virtual::ShownSubscribers(_));
+        // A community has a node of its own to follow.
+        let is_shown = matches!(
+            which,
+            Virtual::ShownSubscriptions | Virtual::ShownSubscribers(_) | Virtual::Community(_)
+        );
         if is_shown && jid.resource().is_none() {
             // They are to be looked at. Nobody collects them for ever.
             return Err(PubsubError::InvalidJid);

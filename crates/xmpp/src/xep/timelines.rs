@@ -9,7 +9,7 @@ use pubsub::{IdsPage, ItemsQuery, ItemsRequest, PubsubError};
 use wire::{Writer, ns};
 
 use super::pubsub::errors::on_the_wire;
-use super::{Xeps, notifications};
+use super::{Xeps, notifications, shown_subscriptions};
 use crate::iq::{Answer, Answered, Cx, Target};
 
 pub(super) fn register(xeps: &mut Xeps) {
@@ -21,6 +21,9 @@ pub(super) fn register(xeps: &mut Xeps) {
 pub(super) async fn items(cx: &Cx, node: &str, which: &Virtual, request: ItemsRequest) -> Answered {
     if *which == Virtual::Notifications {
         return notifications::items(cx, request).await;
+    }
+    if let Virtual::ShownSubscriptions | Virtual::ShownSubscribers(_) = which {
+        return shown_subscriptions::items(cx, node, which, request).await;
     }
     let page = cx
         .server

@@ -166,6 +166,10 @@ async fn ask(cx: Cx) -> Answered {
                 let watched = cx.server.timelines.watch(&cx.to, &actor, number).await;
                 watched.map_err(on_the_wire)?;
             }
+            if let Some(which @ Virtual::Community(_)) = host.virtual_at(&cx.to, &node) {
+                let checked = cx.server.timelines.check(&cx.to, &actor, &which).await;
+                checked.map_err(on_the_wire)?;
+            }
             if let Some(options) = options {
                 let subscribed = host.subscribe_with_options(&cx.to, &actor, &node, &jid, &options);
                 let accepted = subscribed.await.map_err(on_the_wire)?;
