@@ -1,6 +1,6 @@
 //! People search: accounts of this server by the beginnings of their names, without case and accents.
 //!
-//! Found is who may be read by everybody, and whom the asker's contacts are. No index is kept: what a search costs is
+//! Found is who may be read by everybody and has not chosen otherwise, and who the asker's contacts are. No index is kept: what a search costs is
 //! bounded by how many accounts it looks at, and one search runs at a time. Addresses of other servers are the client's
 //! to resolve.
 
@@ -231,7 +231,7 @@ impl Timelines {
             return Ok(Shown::Not);
         };
         let is_cast_out = view.affiliation(actor.no) == Affiliation::Outcast;
-        let is_public = view.config.access == AccessModel::Open && !is_cast_out;
+        let is_public = view.config.access == AccessModel::Open && view.config.in_search && !is_cast_out;
         let is_listed = is_public || actor.no == found.no || host.are_contacts(actor.no, found.no).await;
         if !is_listed {
             return Ok(Shown::Not);

@@ -3,7 +3,7 @@
 //! A deletion is noted in its own transaction. Only the newest [`KEPT`] are kept; who asks for what was before the oldest of
 //! these is told so by [`Reader::knows_deletions_since`]. Who may read what is not decided here.
 
-use crate::ids::{JidNo, NodeNo, PostId, Seq};
+use crate::ids::{JidNo, NodeNo, PostId, Seq, Timestamp};
 use crate::items::Item;
 use crate::items_read::{COLUMNS, item};
 use crate::read::{ReadError, Reader};
@@ -117,15 +117,40 @@ pub(crate) fn reopened(tx: &mut Tx<'_>, node: NodeNo) -> Result<(), WriteError> 
         .map(drop)
 }
 
-/// Keeps what a node will hold out of the public stream and the tags, or lets it in. What it holds already follows with
-/// [`list_items`].
+/// The kind of the job of having a node's items listed as the node is; its subject is the node.
+pub const LISTING: &str = "listing";
+
+/// Keeps what a node will hold out of the public stream and the tags, or lets it in. For what it holds already a job is
+/// noted, as for what follows from a deletion: see [`list_items`].
 #[must_use]
-pub fn list(node: NodeNo, is_unlisted: bool) -> Write {
+pub fn list(node: NodeNo, is_unlisted: bool, at: Timestamp) -> Write {
     Write::new(0, move |tx| {
         tx.forget_node(node);
-        tx.execute(
-            "UPDATE nodes SET is_unlisted = ?2 WHERE no = ?1 AND deleted = 0",
+        let changed = tx.execute(
+            "UPDATE nodes SET is_unlisted = ?2 WHERE no = ?1 AND deleted = 0 AND is_unlisted <> ?2",
             (node, is_unlisted),
+        )?;
+        if changed == 0 {
+            return Ok(());
+        }
+        let state = tx.next_seq()?.0.to_string();
+        tx.execute(
+            "INSERT INTO jobs (kind, subject, state, created) VALUES (?1, ?2, ?3, ?4) \
+             ON CONFLICT (kind, subject) DO UPDATE SET state = excluded.state",
+            (LISTING, node, state, at),
+        )?;
+        tx.follow_up();
+        Ok(())
+    })
+}
+
+/// Forgets the job of a node's listing, unless it was listed otherwise since `state`.
+#[must_use]
+pub fn listed(node: NodeNo, state: String) -> Write {
+    Write::new(state.len(), move |tx| {
+        tx.execute(
+            "DELETE FROM jobs WHERE kind = ?1 AND subject = ?2 AND state = ?3",
+            (LISTING, node, &state),
         )
         .map(drop)
     })

@@ -33,7 +33,11 @@ pub(super) fn register(xeps: &mut Xeps) {
 fn position(element: Element<'_>, name: &str) -> Result<Option<Seq>, StanzaError> {
     match element.attr(name) {
         None => Ok(None),
-        Some(text) => match text.parse::<u64>().ok().and_then(|number| i64::try_from(number).ok()) {
+        Some(text) => match text
+            .parse::<u64>()
+            .ok()
+            .and_then(|number| i64::try_from(number).ok())
+        {
             Some(number) => Ok(Some(Seq(number))),
             None => Err(StanzaError::bad_request().text(format!("{name} is no position"))),
         },
@@ -42,7 +46,9 @@ fn position(element: Element<'_>, name: &str) -> Result<Option<Seq>, StanzaError
 
 fn max(element: Element<'_>) -> Result<Option<usize>, StanzaError> {
     let max = element.attr("max").map(|max| max.parse::<u32>());
-    let max = max.transpose().map_err(|_| StanzaError::bad_request().text("max is no number"))?;
+    let max = max
+        .transpose()
+        .map_err(|_| StanzaError::bad_request().text("max is no number"))?;
     Ok(max.map(|max| max as usize))
 }
 
@@ -186,9 +192,7 @@ pub(crate) async fn rest(server: &Arc<Server>, session: &Arc<Session>, is_last: 
         Err(error) => {
             // It would take for whole what is not.
             tracing::warn!(?error, "a session could not be told what it missed");
-            session.close(wire::StreamError::new(
-                wire::StreamCondition::InternalServerError,
-            ));
+            session.close(wire::StreamError::new(wire::StreamCondition::InternalServerError));
             return;
         }
     };
