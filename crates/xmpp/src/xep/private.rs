@@ -1,12 +1,12 @@
 //! XEP-0049: Private XML Storage, <https://xmpp.org/extensions/xep-0049.html>: what clients keep for themselves, by the
-//! namespace and name of an element. Nobody else reads it.
+//! namespace and name of an element. Nobody else reads it. Bookmarks of rooms among it are in their node (`bookmarks`).
 
 use std::collections::BTreeMap;
 
 use store::private::{self, Fragment};
 use wire::{Element, StanzaError, Writer, ns};
 
-use super::Xeps;
+use super::{Xeps, bookmarks};
 use crate::failures::{unreadable, unwritable};
 use crate::iq::{Answer, Answered, Cx, Target};
 
@@ -57,6 +57,11 @@ async fn get(cx: Cx) -> Answered {
         .read(move |reader| reader.private(no, &key.0, &key.1))
         .await
         .map_err(|error| unreadable(&error))?;
+    let stored = if (name.as_str(), ns.as_str()) == bookmarks::STORAGE {
+        bookmarks::collated(&cx, stored.as_deref()).await?.or(stored)
+    } else {
+        stored
+    };
     let mut writer = Writer::new();
     writer.open("query").ns(ns::PRIVATE);
     match stored {
@@ -70,16 +75,21 @@ async fn get(cx: Cx) -> Answered {
 /// §2.3: all of them, or none. Several of one name are kept together; one that says nothing frees its place.
 async fn set(cx: Cx) -> Answered {
     let mut by_name: BTreeMap<(&str, &str), Vec<u8>> = BTreeMap::new();
-    let query = cx.payload();
-    for child in children(query)? {
+    let mut rooms = None;
+    for child in children(cx.payload())? {
         let xml = by_name.entry((child.ns(), child.name())).or_default();
         let is_empty = child.attrs().next().is_none() && child.inner_raw().is_empty();
-        if !is_empty {
+        if child.is(bookmarks::STORAGE.0, bookmarks::STORAGE.1) {
+            xml.extend(bookmarks::taken(child, rooms.get_or_insert_default())?);
+        } else if !is_empty {
             xml.extend(child.cut());
         }
         if xml.len() > FRAGMENT_MAX {
             return Err(StanzaError::policy_violation().text("too large to be stored"));
         }
+    }
+    if let Some(rooms) = rooms {
+        bookmarks::replace(&cx, rooms).await?;
     }
     let fragments = by_name
         .into_iter()
@@ -90,7 +100,11 @@ async fn set(cx: Cx) -> Answered {
         })
         .collect();
     // Waited for, so that whoever sets and gets in one packet gets what was set.
-    let written = cx.server.store.write(private::put(cx.session.no, fragments)).await;
+    let written = cx
+        .server
+        .store
+        .write(private::put(cx.session.no, fragments))
+        .await;
     written.map_err(|error| unwritable(&error))?;
     Ok(Answer::Empty)
 }
