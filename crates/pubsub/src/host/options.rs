@@ -23,11 +23,14 @@ use crate::options::{self, Words};
 /// Subscriptions ended by one look at the database.
 const SLICE: u32 = 200;
 
+/// Where a node is: its owner's number, and its name.
+type Place = (JidNo, Arc<str>);
+
 /// Subscriptions that end by themselves.
 #[derive(Default)]
 pub(super) struct Ends {
-    /// Those with their subscriber's presence, by the subscriber: the owner's number and the node's name of each.
-    passing: Mutex<HashMap<JidNo, Vec<(JidNo, Arc<str>)>>>,
+    /// Those with their subscriber's presence, by the subscriber.
+    passing: Mutex<HashMap<JidNo, Vec<Place>>>,
     /// Another one may be the next to end at a time.
     changed: Notify,
 }

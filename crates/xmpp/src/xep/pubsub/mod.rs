@@ -112,7 +112,9 @@ pub(super) fn register(xeps: &mut Xeps) {
         xeps.feature(target, ns::RSM).feature(target, ns::DATA_FORMS);
         // XEP-0470 §6: everything of §4.2. XEP-0472 §3.
         xeps.feature(target, bus::computed::ATTACHMENTS)
-            .feature(target, bus::computed::SOCIAL_FEED);
+            .feature(target, bus::computed::SOCIAL_FEED)
+            .feature(target, bus::Feed::Gallery.as_str())
+            .feature(target, bus::MICROBLOG);
     }
     xeps.feature(Target::Pubsub, MULTI_SUBSCRIBE);
     for feature in PEP_FEATURES.iter().copied() {
@@ -207,7 +209,10 @@ async fn ask(cx: Cx) -> Answered {
         Request::DefaultOptions { node } => {
             let options = host.default_subscription_options(&cx.to, &actor, node.as_deref());
             let options = options.await.map_err(on_the_wire)?;
-            Ok(Answer::Payload(encode::default_options(node.as_deref(), &options)))
+            Ok(Answer::Payload(encode::default_options(
+                node.as_deref(),
+                &options,
+            )))
         }
         Request::Unsubscribe { node, jid, subid } => {
             let was_shown = matches!(host.shows_subscription(&cx.to, &actor, &node).await, Ok(true));
@@ -228,7 +233,9 @@ async fn ask(cx: Cx) -> Answered {
                 .await
                 .map_err(on_the_wire)?;
             let id = |one: &pubsub::Subscription| one.subid.to_string();
-            lists::answer(cx.payload(), &all, id, |some| encode::subscriptions(node.as_deref(), some))
+            lists::answer(cx.payload(), &all, id, |some| {
+                encode::subscriptions(node.as_deref(), some)
+            })
         }
         Request::Affiliations { node } => {
             let mut all = host
@@ -236,15 +243,22 @@ async fn ask(cx: Cx) -> Answered {
                 .await
                 .map_err(on_the_wire)?;
             all.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-            lists::answer(cx.payload(), &all, |(node, _)| node.to_string(), |some| {
-                encode::own_affiliations(node.as_deref(), some)
-            })
+            lists::answer(
+                cx.payload(),
+                &all,
+                |(node, _)| node.to_string(),
+                |some| encode::own_affiliations(node.as_deref(), some),
+            )
         }
     }
 }
 
 /// A read may have to wait until what others were told of is stored; the client's other requests do not wait with it.
 async fn items(cx: Cx, node: String, request: pubsub::ItemsRequest) -> Answered {
+    let items = cx.payload().child("items", ns::PUBSUB);
+    if let Some(subid) = items.and_then(|items| items.attr("subid")) {
+        check_subid(&cx, &node, &subid).await?;
+    }
     if let Some(which) = cx.server.host.virtual_at(&cx.to, &node) {
         return timelines::items(&cx, &node, &which, request).await;
     }
@@ -255,6 +269,19 @@ async fn items(cx: Cx, node: String, request: pubsub::ItemsRequest) -> Answered 
         .await
         .map_err(on_the_wire)?;
     Ok(Answer::Payload(encode::items(&node, &page)))
+}
+
+/// §6.5.9.2. Items are the same by whatever subscription they are asked for, so that §6.5.9.1 would refuse for nothing who has
+/// several and names none.
+async fn check_subid(cx: &Cx, node: &str, subid: &str) -> Result<(), StanzaError> {
+    let actor = cx.actor();
+    let own = cx.server.host.subscriptions(&cx.to, &actor, Some(node));
+    let own = own.await.map_err(on_the_wire)?;
+    if own.is_empty() || own.iter().any(|one| subid.parse() == Ok(one.subid)) {
+        Ok(())
+    } else {
+        Err(on_the_wire(pubsub::PubsubError::InvalidSubid))
+    }
 }
 
 /// The answer to a change that tells nothing but that it is done.
