@@ -66,6 +66,11 @@ impl Host {
             let body = Body::Boost(Box::new(original), entry.id.clone());
             return Ok(Content { body, links, notify });
         }
+        if self.is_forged(actor, view, entry) {
+            return Err(PubsubError::InvalidPayload(
+                "the author is not who publishes: leave it out, or repeat the other's post",
+            ));
+        }
         let mut links = Links::default();
         for uri in conversation::answered(entry) {
             if let Located::At(target, at) = self.locate(actor, &uri).await?
@@ -79,6 +84,19 @@ impl Host {
         let notify = self.notified(actor, Some(view), Some(entry), links).await;
         let body = Body::Microblog(draft);
         Ok(Content { body, links, notify })
+    }
+
+    /// Whether a post is put into the mouth of somebody of this server who neither publishes it nor owns the blog. What is
+    /// said of people elsewhere cannot be judged here.
+    fn is_forged(&self, actor: &Actor, view: &NodeView, entry: &Entry) -> bool {
+        let authors: Vec<_> = entry
+            .authors
+            .iter()
+            .filter_map(format::atom::Person::jid)
+            .collect();
+        let publisher = actor.jid.bare();
+        let is_own = |author: &BareJid| *author == publisher || *author == view.owner_jid;
+        !authors.iter().any(is_own) && authors.iter().any(|author| self.is_ours(author.domain()))
     }
 
     /// What a comment says and has to do with others.

@@ -79,6 +79,15 @@ impl Host {
         if computed_name(&owner, &name).is_some() {
             return self.create_comments(&owner, actor, &name, options.as_ref()).await;
         }
+        // Who has a blog elsewhere may have the comments here, under names of their own.
+        let has_posts_here = actor.jid.node().is_some() && self.is_ours(actor.jid.domain());
+        if has_posts_here && kind == NodeKind::Service && ComputedName::commented(&name).is_some() {
+            let own = self.own_comments(&owner, actor, &name).await?;
+            let own = own.ok_or(PubsubError::InvalidName(
+                "comments need a post; publish it first, and its link says where they are",
+            ))?;
+            return self.create_comments(&owner, actor, &own, options.as_ref()).await;
+        }
         if kind == NodeKind::Service {
             self.may_create(actor).await?;
         }
@@ -256,8 +265,12 @@ impl Host {
             } else if let MaxItems::Count(count) = view.config.max_items {
                 node.trim(count as usize);
             }
-            let events = vec![Event::NodeConfigured { view, old }];
-            Ok(self.finish(&owner, state, queued, Deliver::WhenStored, events, Vec::new(), ()))
+            let events = vec![Event::NodeConfigured {
+                view: Arc::clone(&view),
+                old: Arc::clone(&old),
+            }];
+            let accepted = self.finish(&owner, state, queued, Deliver::WhenStored, events, Vec::new(), ());
+            Ok(self.when_listed(accepted, vec![(view, old)]))
         })
         .await?
     }
@@ -284,12 +297,11 @@ impl Host {
         if is_main_blog && !config.persist_items {
             return unacceptable("a blog keeps its posts: set pubsub#persist_items to 1");
         }
-        if is_main_blog || config.feed.is_some() {
-            if *kind == NodeKind::Pep && config.publish_model != PublishModel::Publishers {
-                return unacceptable(
-                    "in a person's blog only they and their publishers post: set pubsub#publish_model to publishers",
-                );
-            }
+        let is_blog = is_main_blog || (*kind == NodeKind::Pep && config.feed.is_some());
+        if is_blog && config.publish_model != PublishModel::Publishers {
+            return unacceptable(
+                "in a person's blog only they and their publishers post: set pubsub#publish_model to publishers",
+            );
         }
         Ok(())
     }
