@@ -187,7 +187,11 @@ fn parse_jid(path: &str) -> Result<Jid, UriError> {
     Jid::from_parts(node.as_deref(), &percent_decode(domain)?, resource.as_deref()).map_err(|_| UriError::Jid)
 }
 
-fn percent_decode(text: &str) -> Result<String, UriError> {
+/// A percent-encoded text, decoded. What is not encoded stays as it is.
+///
+/// # Errors
+/// When it is no UTF-8.
+pub fn percent_decode(text: &str) -> Result<String, UriError> {
     if !text.contains('%') {
         return Ok(text.to_owned());
     }

@@ -9,9 +9,9 @@ use crate::catalogue::Catalogue;
 use crate::render::{self, MessagePage};
 use crate::site::Site;
 
-/// What a page made on the server may load: the style sheet, and pictures in posts.
+/// What a page made on the server may load: the style sheet, and pictures in posts; a search leads back here.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' https: data:; base-uri 'none'; \
-                           form-action 'none'; frame-ancestors 'none'";
+                           form-action 'self'; frame-ancestors 'none'";
 
 /// Headers of every answer, each unless the answer has its own.
 const GUARDS: [(HeaderName, &str); 6] = [

@@ -2,6 +2,7 @@
 //!
 //! A language is one more constant of the same type: the compiler sees to it that nothing is missing.
 
+pub mod communities;
 pub mod invite;
 pub mod lan;
 
@@ -35,6 +36,8 @@ pub struct Catalogue {
     pub posts_and_replies: &'static str,
     /// Names the two together.
     pub kinds_of_posts: &'static str,
+    /// Leads to a person's main blog, where that is another one than this.
+    pub main_blog: &'static str,
     /// Names a person's blogs besides their main one.
     pub further_feeds: &'static str,
     /// Names the list of replies to a post.
@@ -105,6 +108,8 @@ pub struct Catalogue {
     pub no_client: &'static str,
     /// The same, explained.
     pub no_client_explained: &'static str,
+    /// The pages of communities.
+    pub communities: communities::Communities,
     /// An invitation's page.
     pub invite: invite::Invite,
     /// The page that sets up a phone of a home network.
@@ -130,6 +135,7 @@ impl Catalogue {
         posts_only: "Posts",
         posts_and_replies: "Posts and replies",
         kinds_of_posts: "What is shown",
+        main_blog: "The main blog is here",
         further_feeds: "More blogs",
         thread: "Replies",
         earlier_replies: "Earlier replies",
@@ -166,6 +172,7 @@ impl Catalogue {
         no_client: "Folkmoot is running",
         no_client_explained: "The web client was not built into this program. Use any XMPP app with an account here, \
                               or build the web client first (make web) and the program again.",
+        communities: communities::Communities::ENGLISH,
         invite: invite::Invite::ENGLISH,
         lan: lan::Lan::ENGLISH,
         months: [

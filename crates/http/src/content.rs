@@ -13,6 +13,7 @@ use store::accounts::AccountState;
 use store::{JidNo, PostId, Timestamp};
 use wire::{BareJid, Document, Jid};
 
+use crate::person::{feed_path, path_of};
 use crate::site::Site;
 
 /// Posts on a page.
@@ -62,6 +63,8 @@ pub(crate) enum Source {
     WithReplies(BareJid),
     /// One feed of a person's besides their main blog: its address and node.
     Feed(BareJid, String),
+    /// What is posted in the community of this name, on the site's own service.
+    Community(String),
     /// Everybody's.
     Public,
     /// Those with this tag, folded.
@@ -140,6 +143,10 @@ pub(crate) async fn page(site: &Site, source: &Source, part: Part) -> Result<Pag
             let view = further_feed(site, jid, node).await?;
             feed_items(site, &view, &request).await?
         }
+        Source::Community(node) => {
+            let which = Virtual::Community(node.as_str().into());
+            items(site, &service(site, site.domain())?, which, &request).await?
+        }
         Source::WithReplies(jid) => {
             blog(site, jid).await?;
             let mut both = items(site, jid, Virtual::Posts, &request).await?;
@@ -188,9 +195,26 @@ pub(crate) async fn items(
         .await;
     match page {
         Ok(page) => Ok(page.items),
-        Err(PubsubError::NodeNotFound | PubsubError::ItemNotFound) => Err(ContentError::NotFound),
+        // What is for the accounts of the server alone is not on the web.
+        Err(PubsubError::NodeNotFound | PubsubError::ItemNotFound | PubsubError::ClosedNode) => {
+            Err(ContentError::NotFound)
+        }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether there is nothing, or nothing that everybody may read.
+pub(crate) fn is_hidden(error: &PubsubError) -> bool {
+    matches!(
+        error,
+        PubsubError::NodeNotFound
+            | PubsubError::ItemNotFound
+            | PubsubError::ItemsNeedSubscription
+            | PubsubError::ClosedNode
+            | PubsubError::Forbidden
+            | PubsubError::InvalidName(_)
+            | PubsubError::NodeIdRequired
+    )
 }
 
 /// The pubsub service of a domain.
@@ -378,6 +402,25 @@ pub(crate) async fn further_feeds(site: &Site, jid: &BareJid) -> Result<Vec<Arc<
     Ok(feeds.into_iter().filter(|view| is_public(view)).collect())
 }
 
+/// The page of somebody's main blog, where that is another one than everybody looks at, and both sides say so to everybody.
+pub(crate) async fn main_blog(site: &Site, jid: &BareJid) -> Result<Option<String>, ContentError> {
+    if !is_open(site, jid).await? {
+        return Ok(None);
+    }
+    let Some(at) = site.content.host.main_blog(jid, &nobody(site)?).await? else {
+        return Ok(None);
+    };
+    if !is_open(site, &at.jid).await? {
+        return Ok(None);
+    }
+    let path = if at.node == MICROBLOG {
+        path_of(site, &at.jid)
+    } else {
+        Some(feed_path(site, &at.jid, &at.node))
+    };
+    Ok(path)
+}
+
 /// Items of a feed, as nobody in particular.
 async fn feed_items(
     site: &Site,
@@ -392,7 +435,8 @@ async fn feed_items(
         .await;
     match page {
         Ok(page) => Ok(page.items),
-        Err(PubsubError::NodeNotFound | PubsubError::ItemNotFound) => Err(ContentError::NotFound),
+        // What is not for everybody is not there.
+        Err(error) if is_hidden(&error) => Err(ContentError::NotFound),
         Err(error) => Err(error.into()),
     }
 }

@@ -11,6 +11,7 @@ use wire::BareJid;
 
 use crate::answer;
 use crate::catalogue::{Catalogue, fill};
+use crate::communities;
 use crate::conditional;
 use crate::content::{self, Found, Page, Part, Source};
 use crate::date;
@@ -108,6 +109,24 @@ pub(crate) async fn further_feed(
         person: Some(Person::new(&site, &jid, profile.name.as_deref())),
     };
     answer(&site, &headers, &Source::Feed(jid, node), head).await
+}
+
+/// `/c/NAME/feed.atom`
+pub(crate) async fn community(
+    State(site): State<Arc<Site>>,
+    Path(node): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let community = match communities::open(&site, &node).await {
+        Ok(community) => community,
+        Err(error) => return refused(&site, &error),
+    };
+    let head = Head {
+        title: communities::title(&community).to_owned(),
+        path: communities::path(&node),
+        person: None,
+    };
+    answer(&site, &headers, &Source::Community(node), head).await
 }
 
 async fn feed_of(

@@ -5,6 +5,7 @@
 
 mod answer;
 mod catalogue;
+mod communities;
 mod conditional;
 mod content;
 mod date;

@@ -130,12 +130,21 @@ async fn posts_of(
     };
     let source = source(jid.clone());
     let found = async {
-        let page = content::page(site, &source, part).await?;
+        let page = match content::page(site, &source, part).await {
+            // Who has moved has a page where they are now.
+            Err(ContentError::NotFound) => {
+                let main = content::main_blog(site, &jid).await?.ok_or(ContentError::NotFound)?;
+                return Ok(Err(main));
+            }
+            found => found?,
+        };
         let further = content::further_feeds(site, &jid).await?;
-        Ok((page, content::profile(site, &jid).await?, further))
+        let profile = content::profile(site, &jid).await?;
+        Ok(Ok((page, profile, further, content::main_blog(site, &jid).await?)))
     };
-    let (page, profile, further) = match found.await {
-        Ok(found) => found,
+    let (page, profile, further, main_blog) = match found.await {
+        Ok(Ok(found)) => found,
+        Ok(Err(main)) => return Redirect::temporary(&main).into_response(),
         Err(error) => return refused(site, &error),
     };
     let name = profile.name.or_else(|| name_in(&page, &jid).map(str::to_owned));
@@ -159,6 +168,7 @@ async fn posts_of(
         address: jid.to_string(),
         person: Some(person),
         note: profile.note,
+        main_blog,
         feeds: further
             .iter()
             .map(|view| FurtherFeed {
@@ -345,6 +355,7 @@ fn list(site: &Site, page: &Page, path: &str, of: Option<(&BareJid, Option<&str>
         person: None,
         by: None,
         note: None,
+        main_blog: None,
         feeds: Vec::new(),
         posts: page.posts.iter().map(post).collect(),
         tabs: None,
@@ -355,7 +366,7 @@ fn list(site: &Site, page: &Page, path: &str, of: Option<(&BareJid, Option<&str>
     }
 }
 
-fn finish(site: &Site, headers: &HeaderMap, html: Result<String, askama::Error>) -> Response {
+pub(crate) fn finish(site: &Site, headers: &HeaderMap, html: Result<String, askama::Error>) -> Response {
     match html {
         Ok(html) => conditional::answer(headers, HTML, CACHE, None, html),
         Err(error) => {
@@ -382,7 +393,7 @@ fn read_post_id(text: &str) -> Option<PostId> {
 }
 
 /// The part of a list that a query asks for; `None` when it makes no sense.
-fn part_of(query: Option<&str>) -> Option<Part> {
+pub(crate) fn part_of(query: Option<&str>) -> Option<Part> {
     let mut part = Part::Newest;
     for pair in query
         .unwrap_or_default()

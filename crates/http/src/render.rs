@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use askama::Template;
 
 use crate::catalogue::Catalogue;
+use crate::communities::{CommunitiesPage, CommunityPage};
 use crate::conditional::etag_of;
 use crate::person::{HUES, Person};
 use crate::post::Post;
@@ -45,6 +46,8 @@ pub(crate) struct TimelinePage {
     /// Whose feed it is, where it is one besides their main blog.
     pub(crate) by: Option<Person>,
     pub(crate) note: Option<String>,
+    /// Where a person's main blog is, if not here.
+    pub(crate) main_blog: Option<String>,
     /// A person's feeds besides their main blog.
     pub(crate) feeds: Vec<FurtherFeed>,
     pub(crate) posts: Vec<Post>,
@@ -132,6 +135,24 @@ struct TimelineTemplate<'a> {
 }
 
 #[derive(Template)]
+#[template(path = "community.html")]
+struct CommunityTemplate<'a> {
+    site: Frame<'a>,
+    text: &'static Catalogue,
+    words: &'static crate::catalogue::communities::Communities,
+    page: &'a CommunityPage,
+}
+
+#[derive(Template)]
+#[template(path = "communities.html")]
+struct CommunitiesTemplate<'a> {
+    site: Frame<'a>,
+    text: &'static Catalogue,
+    words: &'static crate::catalogue::communities::Communities,
+    page: &'a CommunitiesPage,
+}
+
+#[derive(Template)]
 #[template(path = "post.html")]
 struct PostTemplate<'a> {
     site: Frame<'a>,
@@ -160,6 +181,28 @@ pub(crate) fn timeline(site: &Site, page: &TimelinePage) -> Result<String, askam
     TimelineTemplate {
         site: frame(site, page.is_public_stream),
         text: &Catalogue::ENGLISH,
+        page,
+    }
+    .render()
+}
+
+/// The page of a community.
+pub(crate) fn community(site: &Site, page: &CommunityPage) -> Result<String, askama::Error> {
+    CommunityTemplate {
+        site: frame(site, false),
+        text: &Catalogue::ENGLISH,
+        words: &Catalogue::ENGLISH.communities,
+        page,
+    }
+    .render()
+}
+
+/// The directory of communities.
+pub(crate) fn communities(site: &Site, page: &CommunitiesPage) -> Result<String, askama::Error> {
+    CommunitiesTemplate {
+        site: frame(site, false),
+        text: &Catalogue::ENGLISH,
+        words: &Catalogue::ENGLISH.communities,
         page,
     }
     .render()

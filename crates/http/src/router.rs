@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 
 use crate::network::Client;
 use crate::site::Site;
-use crate::{answer, feed, health, host_meta, invite, lan, pages, render, web_client};
+use crate::{answer, communities, feed, health, host_meta, invite, lan, pages, render, web_client};
 
 /// The site's router. Each request must carry its [`Client`] among its extensions.
 pub fn router(site: Arc<Site>) -> Router {
@@ -26,6 +26,9 @@ pub fn router(site: Arc<Site>) -> Router {
         .route("/public/feed.atom", get(feed::public))
         .route("/tag/{tag}", get(pages::tag))
         .route("/tag/{tag}/feed.atom", get(feed::tag))
+        .route("/c/", get(communities::directory))
+        .route("/c/{community}", get(communities::page))
+        .route("/c/{community}/feed.atom", get(feed::community))
         .route("/{handle}", get(person_or_file))
         .route("/{handle}/feed.atom", get(feed::person))
         .route("/{handle}/replies", get(pages::with_replies))
@@ -111,7 +114,9 @@ async fn person_or_file(
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    if handle.starts_with('@') {
+    if *handle == "c" {
+        axum::response::Redirect::permanent("/c/").into_response()
+    } else if handle.starts_with('@') {
         pages::person(site, handle, query, headers).await
     } else {
         web_client::file(site, uri, headers).await

@@ -9,6 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use bus::{AccessModel, MICROBLOG};
+use format::form::{DataForm, Field, FormType};
 use http::{Request, Response};
 use http_site::{Client, Content, Invitation, InvitationState, Network, Settings, Site};
 use pubsub::{Actor, Host, NewItem, Relation, Relations};
@@ -606,7 +607,6 @@ impl Place {
     }
 
     async fn configure(&self, who: &Actor, access: &str) {
-        use format::form::{DataForm, Field, FormType};
         let form = DataForm::new(FormType::Submit)
             .with_form_type(pubsub::form::NODE_CONFIG)
             .with(Field::plain("pubsub#access_model", access));
@@ -756,4 +756,130 @@ async fn a_long_thread_is_shown_page_by_page() {
         assert_eq!(place.get(&format!("{path}{bad}")).await.0, 400);
     }
     assert_eq!(place.get("/@juliet/9007199254740991").await.0, 404);
+}
+
+#[tokio::test]
+async fn further_blogs_have_pages_as_far_as_they_are_for_everybody() {
+    let place = Place::new("further", None).await;
+    let juliet = place.person("juliet@example.org", AccessModel::Open).await;
+    let owner = juliet.jid.bare();
+    for (node, access, title) in [("my garden/1", "open", "My <garden>"), ("diary", "whitelist", "Diary")] {
+        let form = DataForm::new(FormType::Submit)
+            .with_form_type("http://jabber.org/protocol/pubsub#node_config")
+            .with(Field::plain("pubsub#type", "urn:xmpp:pubsub-social-feed:1"))
+            .with(Field::plain("pubsub#access_model", access))
+            .with(Field::plain("pubsub#title", title));
+        let created = place.host.create(&owner, &juliet, Some(node), Some(&form)).await;
+        created.unwrap().durable.await.unwrap();
+        let post = format!(
+            "<entry xmlns='http://www.w3.org/2005/Atom'><title>in {node} #both</title></entry>"
+        );
+        place.publish(&juliet, node, "1", &post).await;
+    }
+    place.post(&juliet, "1", "in the main one").await;
+    let page = place.page("/@juliet").await;
+    assert!(page.contains("href=\"/@juliet/blog/my%20garden%2F1\">My &#60;garden&#62;</a>"), "{page}");
+    assert!(page.contains("in the main one") && !page.contains("in my garden"), "{page}");
+    assert!(!page.to_lowercase().contains("diary"), "{page}");
+    let page = place.page("/@juliet/blog/my%20garden%2F1").await;
+    assert!(page.contains("in my garden/1") && !page.contains("in the main one"), "{page}");
+    assert!(page.contains("href=\"/@juliet\""), "{page}");
+    let feed = place.page("/@juliet/blog/my%20garden%2F1/feed.atom").await;
+    assert!(feed.contains("in my garden/1") && !feed.contains("in the main one"), "{feed}");
+    for path in ["/public", "/tag/both"] {
+        let page = place.page(path).await;
+        assert!(page.contains("in my garden/1") && !page.contains("in diary"), "{page}");
+    }
+    let number = page.split("/@juliet/").filter_map(|part| part.split('"').next());
+    let number = number.map(str::to_owned).find(|part| part.parse::<u64>().is_ok()).unwrap();
+    let page = place.page(&format!("/@juliet/{number}")).await;
+    assert!(page.contains("in my garden/1"), "{page}");
+    for path in [
+        "/@juliet/blog/diary",
+        "/@juliet/blog/diary/feed.atom",
+        "/@juliet/blog/nothing",
+        "/@juliet/blog/urn%3Axmpp%3Amicroblog%3A0",
+        "/@juliet/blog/http%3A%2F%2Fjabber.org%2Fprotocol%2Fnick",
+        "/@juliet/blog/urn%3Ax-folkmoot%3Ahome%3A0",
+        "/@nobody/blog/diary",
+    ] {
+        assert_eq!(place.get(path).await.0, 404, "{path}");
+    }
+    // Whose own blog is closed and who says with the other account that it is elsewhere leads there.
+    let old = place.person("old@example.org", AccessModel::Presence).await;
+    let blog = |inner: &str| format!("<blog xmlns='urn:x-folkmoot:blog:0'>{inner}</blog>");
+    let there = blog("<main jid='juliet@example.org' node='my garden/1'/>");
+    place.publish(&old, "urn:x-folkmoot:blog:0", "current", &there).await;
+    assert_eq!(place.get("/@old").await.0, 404, "one side is not enough");
+    let back = blog("<also jid='old@example.org'/>");
+    place.publish(&juliet, "urn:x-folkmoot:blog:0", "current", &back).await;
+    let (status, headers, _) = place.get("/@old").await;
+    assert_eq!((status, headers["location"].to_str().unwrap()), (307, "/@juliet/blog/my%20garden%2F1"));
+}
+
+#[tokio::test]
+async fn communities_have_pages_where_everybody_may_read_them() {
+    let place = Place::new("communities", None).await;
+    let romeo = place.person("romeo@example.org", AccessModel::Open).await;
+    let service = BareJid::parse("pubsub.example.org").unwrap();
+    for (node, access, listed) in [
+        ("garden", "open", "0"),
+        ("lodge", "whitelist", "1"),
+        ("secret", "authorize", "0"),
+    ] {
+        let form = [
+            ("pubsub#type", "urn:xmpp:pubsub-social-feed:1"),
+            ("pubsub#title", &*format!("The {node} <b>")),
+            ("pubsub#description", "All about #roses"),
+            ("pubsub#access_model", access),
+            (pubsub::form::LISTED, listed),
+            (pubsub::form::RULES, "Be kind."),
+        ]
+        .into_iter()
+        .fold(
+            format::form::DataForm::new(format::form::FormType::Submit)
+                .with_form_type(pubsub::form::NODE_CONFIG),
+            |form, (var, value)| form.with(format::form::Field::plain(var, value)),
+        );
+        let founded = place.host.create(&service, &romeo, Some(node), Some(&form)).await;
+        founded.unwrap().durable.await.unwrap();
+        let entry = format!("<entry xmlns='http://www.w3.org/2005/Atom'><title>Hello {node}</title></entry>");
+        let item = NewItem {
+            id: Some("one".into()),
+            payload: Some(entry.into_bytes()),
+        };
+        let published = place.host.publish(&service, &romeo, node, vec![item], None).await;
+        published.unwrap().durable.await.unwrap();
+    }
+
+    // The directory: what everybody may read, and what wants to be found; the rest is as if it were not there.
+    let directory = place.page("/c/").await;
+    assert!(directory.contains("The garden &#60;b&#62;") && directory.contains("href=\"/c/garden\""));
+    assert!(directory.contains("The lodge") && !directory.contains("href=\"/c/lodge\""));
+    assert!(!directory.contains("secret"), "{directory}");
+    assert!(place.page("/c/?q=gard").await.contains("The garden"));
+    assert!(place.page("/c/?q=%23Roses").await.contains("The garden"));
+    assert!(!place.page("/c/?q=moon").await.contains("The garden"));
+    assert_eq!(place.get("/c/?after=x").await.0, 404);
+    assert_eq!(place.get("/c").await.0, 308);
+
+    let page = place.page("/c/garden").await;
+    assert!(page.contains("Hello garden") && page.contains("Be kind.") && page.contains("All about"));
+    assert!(page.contains("href=\"/c/garden/feed.atom\"") && page.contains("1 post"));
+    let feed = place.page("/c/garden/feed.atom").await;
+    assert!(feed.contains("Hello garden") && feed.contains("<uri>xmpp:romeo@example.org</uri>"));
+    let permalink = links(&page, "/@romeo/")
+        .into_iter()
+        .find(|href| href.ends_with(|c: char| c.is_ascii_digit()))
+        .unwrap();
+    assert!(place.page(permalink).await.contains("Hello garden"));
+    let stream = place.page("/public").await;
+    assert!(stream.contains("Hello garden") && !stream.contains("Hello lodge") && !stream.contains("Hello secret"));
+
+    // What is closed and what is not there look the same.
+    let (_, _, nothing) = place.get("/c/nothing").await;
+    for closed in ["/c/lodge", "/c/secret", "/c/secret/feed.atom", "/c/urn%3Axmpp%3Amicroblog%3A0"] {
+        let (status, _, page) = place.get(closed).await;
+        assert_eq!((status, &page), (404, &nothing), "{closed}");
+    }
 }

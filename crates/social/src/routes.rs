@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use bus::{Affiliation, Event, Item, MICROBLOG, NodeView, Virtual};
 use format::search::WordSet;
+use pubsub::access::may_read;
 use pubsub::PublicStream;
 use pubsub::profile::microblog::FEED_ITEM;
-use pubsub::{Host, said};
+use pubsub::{Host, Reader, Relation, said};
 
 use crate::posts::is_in_search;
 
@@ -66,7 +67,37 @@ pub(crate) fn routes(host: &Host, event: &Event) -> Routes {
         // Who subscribed while there was a public stream is told no more.
         routes.streams.clear();
     }
+    if view.is_community() {
+        enter_community(host, event, &mut routes);
+    }
     routes
+}
+
+/// A community's posts in the form of a timeline, for those who may read it still.
+fn enter_community(host: &Host, event: &Event, routes: &mut Routes) {
+    let of = event.view();
+    let act = match event {
+        Event::Published { item, .. } if &*item.id != FEED_ITEM => StreamAct::Publish,
+        Event::Retracted { id, .. } if &**id != FEED_ITEM => StreamAct::Retract,
+        _ => return,
+    };
+    let which = Virtual::Community(Arc::clone(&of.name));
+    let Some(view) = host.virtual_view(&host.service_of(&of.owner_jid), &which.name()) else {
+        return;
+    };
+    let is_reader = |no| {
+        // A service has no roster that this could depend on.
+        let relation = Relation::default();
+        may_read(&Reader { no, relation }, of).is_ok()
+    };
+    let subscribers = view.subscribers.iter().filter(|one| is_reader(one.no));
+    routes.streams.push(StreamRoute {
+        view: Arc::new(NodeView {
+            subscribers: subscribers.cloned().collect(),
+            ..NodeView::clone(&view)
+        }),
+        act,
+    });
 }
 
 fn enter(host: &Host, event: &Event, routes: &mut Routes) {

@@ -7,6 +7,8 @@ export type Route =
   | { page: 'public' }
   | { page: 'people' }
   | { page: 'tag'; tag: string }
+  | { page: 'communities' }
+  | { page: 'community'; node: string }
   | { page: 'profile'; handle: string; tab: 'posts' | 'replies' }
   /** A post and what was answered to it; `number` as the server numbers posts. */
   | { page: 'thread'; handle: string; number: string }
@@ -63,6 +65,7 @@ function parseApp(name: string | undefined, rest: string | undefined): Route {
   if (name === 'messages') {
     return { page: 'messages', whom: rest?.toLowerCase() };
   }
+  if (name === 'c') return rest ? { page: 'community', node: rest } : { page: 'communities' };
   if (name === 'tag' && rest) return { page: 'tag', tag: foldTag(rest) };
   if (name.length > 1 && name.startsWith('@')) {
     return parsePerson(name.slice(1).toLowerCase(), rest);
@@ -104,6 +107,8 @@ export const paths = {
   settings: '/settings',
   signIn: '/signin',
   signUp: '/signup',
+  communities: '/app/c',
+  community: (node: string) => `/app/c/${encodeURIComponent(node)}`,
   tag: (tag: string) => `/app/tag/${encodeURIComponent(tag)}`,
   notifications: '/app/notifications',
   profile: (handle: string) => `/app/${person(handle)}`,
@@ -117,7 +122,7 @@ export function innerPath(href: string, origin: string): string | undefined {
   const [first = '', second, ...rest] = href.slice(origin.length + 1).split(/[/?#]/);
   if (rest.length > 0) return undefined;
   const isPerson = /^(@|%40)[^@]+$/.test(first) && (second === undefined || /^\d+$/.test(second));
-  const isTag = first === 'tag' && second !== undefined && second !== '';
+  const isTag = (first === 'tag' || first === 'c') && second !== undefined && second !== '';
   if (!isPerson && !isTag) return undefined;
   return `/app/${[first.replace('%40', '@'), second].filter((part) => part !== undefined).join('/')}`;
 }
@@ -127,6 +132,10 @@ export function publicPage(route: Route): string | undefined {
   switch (route.page) {
     case 'public':
       return '/public';
+    case 'communities':
+      return '/c/';
+    case 'community':
+      return `/c/${encodeURIComponent(route.node)}`;
     case 'tag':
       return `/tag/${encodeURIComponent(route.tag)}`;
     case 'profile':

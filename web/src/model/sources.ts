@@ -1,5 +1,5 @@
 /** The timelines that there are, and the nodes behind them. */
-import { NODE, tagNode } from '../xmpp/ns';
+import { communityNode, NODE, tagNode } from '../xmpp/ns';
 import type { FeedSource } from './feed';
 
 export function homeSource(): FeedSource {
@@ -29,6 +29,18 @@ export function tagSource(pubsub: string, tag: string): FeedSource {
     key: `tag/${tag}`,
     service: pubsub,
     node: tagNode(tag),
+    order: 'post-id',
+    live: 'subscribe',
+    accepts: () => false,
+  };
+}
+
+/** What is posted in a community. */
+export function communitySource(pubsub: string, name: string): FeedSource {
+  return {
+    key: `c/${name}`,
+    service: pubsub,
+    node: communityNode(name),
     order: 'post-id',
     live: 'subscribe',
     accepts: () => false,

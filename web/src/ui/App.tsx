@@ -24,6 +24,8 @@ import { Toasts } from './toasts';
 
 // What most visits do not need is fetched when it is wanted.
 const Settings = lazy(async () => (await import('./pages/Settings')).Settings);
+const CommunitiesPage = lazy(async () => (await import('./pages/Communities')).CommunitiesPage);
+const CommunityPage = lazy(async () => (await import('./pages/Communities')).CommunityPage);
 const ContactsPage = lazy(async () => (await import('./pages/ContactsPage')).ContactsPage);
 const MessagesPage = lazy(async () => (await import('./pages/MessagesPage')).MessagesPage);
 const InvitationsPage = lazy(async () => (await import('./pages/InvitationsPage')).InvitationsPage);
@@ -115,6 +117,10 @@ function Page({ route }: { route: Route }) {
       return <MessagesPage whom={route.whom} />;
     case 'console':
       return <ConsolePage />;
+    case 'communities':
+      return <CommunitiesPage />;
+    case 'community':
+      return <CommunityPage node={route.node} />;
     case 'tag':
       return <TagStream tag={route.tag} />;
     case 'profile':

@@ -7,6 +7,7 @@ import { A } from './router';
 export function PeopleTabs() {
   const tabs: [string, string][] = [
     [paths.people, t('people.discover')],
+    [paths.communities, t('community.title')],
     [paths.contacts, t('people.contacts')],
     [paths.requests, t('people.requests')],
     [paths.invitations, t('people.invite')],

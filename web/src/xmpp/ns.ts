@@ -27,6 +27,7 @@ export const NS = {
   devices: 'urn:x-folkmoot:devices:0',
   follow: 'urn:x-folkmoot:follow:0',
   people: 'urn:x-folkmoot:people:0',
+  communities: 'urn:x-folkmoot:communities:0',
   origin: 'urn:x-folkmoot:origin:0',
   blocking: 'urn:xmpp:blocking',
   chatStates: 'http://jabber.org/protocol/chatstates',
@@ -58,6 +59,11 @@ export const NODE = {
 /** The pubsub service's node of one hash tag; `tag` is already case-folded. */
 export function tagNode(tag: string): string {
   return `tag/${tag}`;
+}
+
+/** The pubsub service's node of a community's posts, in the form of a timeline. */
+export function communityNode(name: string): string {
+  return `${NODE.posts}/${name}`;
 }
 
 /** The pubsub service's node of the thread that a post belongs to. */
