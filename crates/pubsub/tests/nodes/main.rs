@@ -9,6 +9,7 @@ mod conversation;
 mod delivery;
 mod expiry;
 mod faults;
+mod feeds;
 mod hostile;
 mod leases;
 mod posts;

@@ -1,6 +1,9 @@
 //! XEP-0465: Pubsub Public Subscriptions, <https://xmpp.org/extensions/xep-0465.html>: the nodes that the server keeps of what
 //! people show, read-only and live for a session that subscribes. What is shown is said by XEP-0376 (`subscriptions_of`).
 //! What of it each reader sees is decided in `pubsub`.
+//!
+//! XEP-0330, <https://xmpp.org/extensions/xep-0330.html>, is a list that clients keep themselves: a node like others, which
+//! keeps all its items unless they say otherwise, and says nothing of what is subscribed to here.
 
 use std::sync::Arc;
 
@@ -22,7 +25,8 @@ pub(super) const SHOWN: &str = "urn:xmpp:pps:0";
 const MOST: usize = 256;
 
 pub(super) fn register(xeps: &mut Xeps) {
-    xeps.xep(465, "Pubsub Public Subscriptions", "0.1.1")
+    xeps.xep(330, "Pubsub Subscription", "0.1")
+        .xep(465, "Pubsub Public Subscriptions", "0.1.1")
         .feature(Target::OwnAccount, SHOWN)
         .feature(Target::Pubsub, SHOWN);
 }
