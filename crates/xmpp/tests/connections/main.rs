@@ -10,6 +10,7 @@ mod presence;
 mod registration;
 mod sasl;
 mod scram;
+mod server_information;
 mod sockets;
 mod support;
 mod websocket;
