@@ -53,6 +53,7 @@ CREATE TABLE gone_items (
 );
 CREATE INDEX gone_items_node ON gone_items (node, seq) WHERE is_gone = 1;
 CREATE INDEX gone_items_public ON gone_items (seq) WHERE was_public = 1;
+-- A node's items by their last change, for catching up and for XEP-0413.
 CREATE INDEX items_node_seq ON items (node, seq);
 CREATE INDEX items_public_seq ON items (seq) WHERE in_public = 1;
 
@@ -74,8 +75,6 @@ ALTER TABLE nodes ADD COLUMN is_unlisted BIGINT NOT NULL DEFAULT 0;
 CREATE VIRTUAL TABLE item_words USING fts5(words, scope, content='', contentless_delete=1, tokenize='ascii');
 INSERT INTO jobs (kind, subject, state, created)
     SELECT 'index-words', 0, '0', 0 WHERE EXISTS (SELECT 1 FROM items);
--- A node's items by their last change.
-CREATE INDEX items_modified ON items (node, seq);
 
 -- Subscriptions that their subscribers show to everybody.
 CREATE TABLE shown_subscriptions (

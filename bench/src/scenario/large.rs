@@ -3,8 +3,9 @@
 //! The server runs on the large set itself (see [`crate::large`]); what is published and subscribed here is taken back.
 
 use std::fs::File;
+use std::io::Write;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -134,16 +135,17 @@ async fn reading(options: &Options, report: &mut Report, made: &Made) -> Result<
     for at in (1..nodes).rev() {
         order.swap(at, random.below(at + 1));
     }
-    let bare = reference(options.amount(100, 5_000, 0)).await?;
+    let mut bare = Bare::start().await?;
     let name = |what: &str| format!("items, {PAGE} of {items_each} in {nodes} nodes, {what}");
     let five = Wanted::AtMost(5.0);
 
     let mut first = Vec::with_capacity(nodes);
     for at in order {
         first.push(items(&mut client, Place(at), Which::Newest).await?);
+        bare.round_trip().await?;
     }
     let what = name("newest, first time after a restart");
-    add_latencies(report, &what, &mut first, five, &mut bare.clone())?;
+    add_latencies(report, &what, &mut first, five, &mut bare.take())?;
     let resident = server.resident()? as f64 / f64::from(1 << 20);
     let what = format!("{nodes} nodes touched: resident");
     add(report, &what, "MiB", resident, Wanted::AtMost(256.0), None)?;
@@ -153,6 +155,7 @@ async fn reading(options: &Options, report: &mut Report, made: &Made) -> Result<
     let mut warm = Vec::with_capacity(requests);
     for _ in 0..requests {
         warm.push(items(&mut client, Place(random.below(nodes)), Which::Newest).await?);
+        bare.round_trip().await?;
     }
     let cpu = (server.cpu()? - before) / requests as f64 * 1e3;
     add(
@@ -163,19 +166,20 @@ async fn reading(options: &Options, report: &mut Report, made: &Made) -> Result<
         MS,
         None,
     )?;
-    add_latencies(report, &name("newest"), &mut warm, five, &mut bare.clone())?;
+    add_latencies(report, &name("newest"), &mut warm, five, &mut bare.take())?;
 
     let mut middle = Vec::with_capacity(requests);
     for _ in 0..requests {
         let after = items_each / 4 + random.below(items_each / 2 - PAGE);
         middle.push(items(&mut client, Place(random.below(nodes)), Which::After(after)).await?);
+        bare.round_trip().await?;
     }
     add_latencies(
         report,
         &name("in the middle"),
         &mut middle,
         five,
-        &mut bare.clone(),
+        &mut bare.take(),
     )
 }
 
@@ -238,40 +242,75 @@ async fn items(client: &mut Client, place: Place, which: Which) -> Result<Durati
     Ok(elapsed)
 }
 
-/// Round trips to the bare TLS server whose answers are as long as a page.
-async fn reference(count: usize) -> Result<Vec<Duration>> {
-    let _server = Process::reference("answer", REFERENCE_PORT).await?;
-    let mut tls = connect(SocketAddr::new(address(), REFERENCE_PORT), None).await?;
-    let units = PAGE * entry(0).len() / UNIT;
-    let mut answer = vec![0; units * UNIT];
-    let mut latencies = Vec::with_capacity(count);
-    for _ in 0..count {
-        let sent = Instant::now();
-        tls.write_all(&[u8::try_from(units)?]).await?;
-        tls.flush().await?;
-        tls.read_exact(&mut answer).await?;
-        latencies.push(sent.elapsed());
-    }
-    Ok(latencies)
+/// Round trips to the bare TLS server, whose answers are as long as a page: one beside each request, so that whoever shares
+/// the machine weighs on both.
+struct Bare {
+    tls: tokio_rustls::client::TlsStream<tokio::net::TcpStream>,
+    answer: Vec<u8>,
+    latencies: Vec<Duration>,
+    _server: Process,
 }
 
-/// How long this disk takes to keep a page, in the folder of the set.
-async fn syncs(made: &Made, count: usize) -> Result<Vec<Duration>> {
-    let path = made.data.join("syncs");
-    tokio::task::spawn_blocking(move || {
-        use std::io::Write;
-        let mut file = File::create(&path)?;
-        let mut latencies = Vec::with_capacity(count);
-        for _ in 0..count {
+impl Bare {
+    async fn start() -> Result<Bare> {
+        let server = Process::reference("answer", REFERENCE_PORT).await?;
+        Ok(Bare {
+            tls: connect(SocketAddr::new(address(), REFERENCE_PORT), None).await?,
+            answer: vec![0; PAGE * entry(0).len() / UNIT * UNIT],
+            latencies: Vec::new(),
+            _server: server,
+        })
+    }
+
+    async fn round_trip(&mut self) -> Result<()> {
+        let units = u8::try_from(self.answer.len() / UNIT)?;
+        let sent = Instant::now();
+        self.tls.write_all(&[units]).await?;
+        self.tls.flush().await?;
+        self.tls.read_exact(&mut self.answer).await?;
+        self.latencies.push(sent.elapsed());
+        Ok(())
+    }
+
+    /// All since it was last asked.
+    fn take(&mut self) -> Vec<Duration> {
+        std::mem::take(&mut self.latencies)
+    }
+}
+
+/// The disk alone: a page written and synced, one beside each request that waits for the disk.
+struct Disk {
+    file: File,
+    path: PathBuf,
+    latencies: Vec<Duration>,
+}
+
+impl Disk {
+    fn start(made: &Made) -> Result<Disk> {
+        let path = made.data.join("syncs");
+        Ok(Disk {
+            file: File::create(&path)?,
+            path,
+            latencies: Vec::new(),
+        })
+    }
+
+    fn sync(&mut self) -> Result<()> {
+        tokio::task::block_in_place(|| {
             let begun = Instant::now();
-            file.write_all(&[7; 8_192])?;
-            file.sync_data()?;
-            latencies.push(begun.elapsed());
-        }
-        std::fs::remove_file(&path)?;
-        Ok(latencies)
-    })
-    .await?
+            self.file.write_all(&[7; 8_192])?;
+            self.file.sync_data()?;
+            self.latencies.push(begun.elapsed());
+            Ok(())
+        })
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // A few pages; the next run writes over them.
+        let _ = std::fs::remove_file(&self.path);
+    }
 }
 
 /// What the same costs at the two nodes.
@@ -291,7 +330,7 @@ impl Cost {
 }
 
 async fn subscribing(options: &Options, report: &mut Report, made: &Made, server: &Process) -> Result<()> {
-    let mut syncs = syncs(made, 200).await?;
+    let mut disk = Disk::start(made)?;
     let free = made.large.free();
     let mut clients = Vec::new();
     for person in free.iter().step_by((free.len() / 5).max(1)) {
@@ -310,6 +349,7 @@ async fn subscribing(options: &Options, report: &mut Report, made: &Made, server
                 cost.latencies
                     .push(subscription(client, "subscribe", place, *person).await?);
                 subscription(client, "unsubscribe", place, *person).await?;
+                disk.sync()?;
             }
             cost.cpu.push((server.cpu()? - before) * 1e3 / BLOCK as f64);
         }
@@ -329,7 +369,7 @@ async fn subscribing(options: &Options, report: &mut Report, made: &Made, server
             &name,
             &mut cost.latencies,
             Wanted::AtMost(5.0),
-            &mut syncs,
+            &mut disk.latencies,
         )?;
     }
     Ok(())
@@ -352,7 +392,7 @@ async fn subscription(client: &mut Client, act: &str, place: Place, person: usiz
 }
 
 async fn publishing(options: &Options, report: &mut Report, made: &Made, server: &Process) -> Result<()> {
-    let mut syncs = syncs(made, 200).await?;
+    let mut disk = Disk::start(made)?;
     let arrived = Arc::new(AtomicUsize::new(0));
     let mut receivers = JoinSet::new();
     for person in made.large.ten() {
@@ -382,6 +422,7 @@ async fn publishing(options: &Options, report: &mut Report, made: &Made, server:
             for n in 0..BLOCK {
                 let n = block * BLOCK + n;
                 cost.latencies.push(publish(author, n).await?);
+                disk.sync()?;
                 expected += 10;
                 wait_for(&arrived, expected).await?;
             }
@@ -400,7 +441,7 @@ async fn publishing(options: &Options, report: &mut Report, made: &Made, server:
     for (cost, subscribers) in costs.iter_mut().zip([subscribers, 10]) {
         let name = format!("publishing to 10 online of {subscribers} subscribers");
         add(report, &format!("{name}: CPU"), "ms", cost.cpu(), MS, None)?;
-        add_latencies(report, &name, &mut cost.latencies, MS, &mut syncs)?;
+        add_latencies(report, &name, &mut cost.latencies, MS, &mut disk.latencies)?;
     }
     let name = format!("publishing to 10 online: CPU for having {subscribers} subscribers");
     add(

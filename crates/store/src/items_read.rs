@@ -173,7 +173,7 @@ impl Reader {
         bound: Option<Seq>,
     ) -> Result<Vec<Item>, ReadError> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM items i INDEXED BY items_modified WHERE {VISIBLE_SLOWLY} AND i.seq < ?2 \
+            "SELECT {COLUMNS} FROM items i INDEXED BY items_node_seq WHERE {VISIBLE_SLOWLY} AND i.seq < ?2 \
              ORDER BY i.seq DESC LIMIT ?3"
         );
         let bound = bound.map_or(i64::MAX, |seq| seq.0);
@@ -188,7 +188,7 @@ impl Reader {
         bound: Option<Seq>,
     ) -> Result<Vec<Item>, ReadError> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM items i INDEXED BY items_modified WHERE {VISIBLE_SLOWLY} AND i.seq > ?2 \
+            "SELECT {COLUMNS} FROM items i INDEXED BY items_node_seq WHERE {VISIBLE_SLOWLY} AND i.seq > ?2 \
              ORDER BY i.seq LIMIT ?3"
         );
         let bound = bound.map_or(0, |seq| seq.0);
@@ -198,7 +198,7 @@ impl Reader {
     /// How many of a node's items have an older present revision than this.
     pub fn modified_index(&self, node: NodeNo, seq: Seq) -> Result<u64, ReadError> {
         let sql = format!(
-            "SELECT count(*) FROM items i INDEXED BY items_modified WHERE {VISIBLE_SLOWLY} AND i.seq < ?2"
+            "SELECT count(*) FROM items i INDEXED BY items_node_seq WHERE {VISIBLE_SLOWLY} AND i.seq < ?2"
         );
         self.count(&sql, (node, seq))
     }
@@ -213,7 +213,7 @@ impl Reader {
     /// The revision of a node's item that so many others are older than, counted one by one.
     pub fn seq_at(&self, node: NodeNo, index: u32) -> Result<Option<Seq>, ReadError> {
         let sql = format!(
-            "SELECT i.seq FROM items i INDEXED BY items_modified WHERE {VISIBLE_SLOWLY} ORDER BY i.seq \
+            "SELECT i.seq FROM items i INDEXED BY items_node_seq WHERE {VISIBLE_SLOWLY} ORDER BY i.seq \
              LIMIT 1 OFFSET ?2"
         );
         self.first(&sql, (node, index), |row| row.get(0))
