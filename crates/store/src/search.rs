@@ -101,7 +101,7 @@ fn expression(phrases: &[Vec<String>], scope: Scope) -> Option<String> {
     let quoted: Vec<_> = phrases
         .iter()
         .filter(|phrase| !phrase.is_empty())
-        .map(|phrase| format!("\"{}\"", phrase.join(" ").replace('"', "\"\"")))
+        .map(|phrase| format!("\"{}\"", phrase.join(" ").replace(['"', '\0'], " ")))
         .collect();
     (!quoted.is_empty()).then(|| format!("scope : {} AND words : ({})", scope.word(), quoted.join(" AND ")))
 }

@@ -11,6 +11,7 @@ use wire::BareJid;
 use super::computed::Freshness;
 use super::{Host, check_name};
 use crate::access::{Actor, may_read};
+use crate::communities;
 use crate::error::PubsubError;
 use crate::form::{MetaData, meta_data_form};
 
@@ -104,15 +105,20 @@ impl Host {
         }
         let mut nodes = Vec::new();
         let mut is_part = false;
+        if limit == 0 {
+            names.clear();
+        }
         for name in names {
-            if nodes.len() == limit {
+            let found = match listed.iter().find(|(listed, _)| *listed == name) {
+                Some((_, which)) => Some(info(&self.empty_view(owner, owned.no, which))),
+                None => self.readable_info(owner, actor, &name).await?,
+            };
+            // That there are more is told of what may be read alone.
+            if found.is_some() && nodes.len() >= limit {
                 is_part = true;
                 break;
             }
-            nodes.extend(match listed.iter().find(|(listed, _)| *listed == name) {
-                Some((_, which)) => Some(info(&self.empty_view(owner, owned.no, which))),
-                None => self.readable_info(owner, actor, &name).await?,
-            });
+            nodes.extend(found);
         }
         if is_backwards {
             nodes.reverse();
@@ -129,7 +135,7 @@ impl Host {
         })
     }
 
-    /// A node, if somebody may read it.
+    /// A node, if somebody may read it, or may find it.
     async fn readable_info(
         &self,
         owner: &BareJid,
@@ -140,7 +146,11 @@ impl Host {
             return Ok(None);
         };
         let is_readable = may_read(&self.reader(actor, &view).await, &view).is_ok();
-        Ok(is_readable.then(|| info(&view)))
+        // A closed community may want to be found.
+        let is_found = view.is_community()
+            && communities::is_listed(&view.config)
+            && view.affiliation(actor.no) != Affiliation::Outcast;
+        Ok((is_readable || is_found).then(|| info(&view)))
     }
 
     /// One node with its metadata (§5.3, §5.4).

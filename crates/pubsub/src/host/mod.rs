@@ -178,6 +178,8 @@ struct Inner {
     consequences: OnceLock<Arc<dyn Consequences>>,
     follow_ups: FollowUps,
     summaries: Summaries,
+    /// Whoever has it lists a node's items as the node is.
+    listing: tokio::sync::Mutex<()>,
     shards: Vec<Mutex<LruCache<JidNo, Arc<Owner>>>>,
     ends: Ends,
     virtuals: Virtuals,
@@ -212,6 +214,7 @@ impl Host {
             consequences: OnceLock::new(),
             follow_ups: FollowUps::default(),
             summaries: Summaries::default(),
+            listing: tokio::sync::Mutex::default(),
             shards,
             ends: Ends::default(),
             virtuals: Virtuals::default(),

@@ -104,7 +104,11 @@ impl Host {
             None if view.is_microblog() => Counting::UnlessRepeating,
             None => Counting::All,
         };
-        let (first_walk, is_plain) = (walk.clone(), !is_paged);
+        let _turn = match &walk.search {
+            Some(_) => self.searching().await,
+            None => None,
+        };
+        let first_walk = walk.clone();
         let read = self
             .inner
             .store
@@ -157,7 +161,7 @@ impl Host {
         };
         Ok(ItemsPage {
             items: items.into_iter().map(|(_, item)| item).collect(),
-            rsm: (!is_plain || (is_part && !is_whole)).then_some(rsm),
+            rsm: (is_paged || (is_part && !is_whole)).then_some(rsm),
         })
     }
 

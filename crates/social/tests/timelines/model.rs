@@ -87,12 +87,7 @@ impl Model {
                 let mut bits = words.map(|word| TAGS.iter().position(|one| *one == word).unwrap());
                 is_public && bits.all(|bit| post.tags & (1 << bit) != 0)
             }
-            Virtual::Thread(_)
-            | Virtual::Posts
-            | Virtual::Replies
-            | Virtual::Notifications
-            | Virtual::ShownSubscriptions
-            | Virtual::ShownSubscribers(_) => unreachable!(),
+            _ => unreachable!(),
         }
     }
 

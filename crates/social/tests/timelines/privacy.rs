@@ -509,6 +509,7 @@ impl Play {
                 (self.jid(reader), Virtual::Home),
                 (service.clone(), Virtual::PublicStream),
                 (service.clone(), Virtual::Tag("tag".into())),
+                (service.clone(), Virtual::on_service("search/tag").unwrap()),
             ];
             for person in 0..PEOPLE {
                 places.push((self.jid(person), Virtual::Posts));

@@ -44,10 +44,8 @@ async fn unfollow(world: &World, reader: &Actor, author: &Actor) {
 
 async fn seen(timelines: &Timelines, reader: &Actor, which: &Virtual) -> Vec<String> {
     let owner = match which {
-        Virtual::Home | Virtual::Posts | Virtual::Replies | Virtual::Notifications | Virtual::ShownSubscriptions | Virtual::ShownSubscribers(_) => reader.jid.bare(),
-        Virtual::PublicStream | Virtual::Tag(_) | Virtual::Search(_) | Virtual::Thread(_) => {
-            BareJid::parse("pubsub.localhost").unwrap()
-        }
+        Virtual::Home | Virtual::Posts | Virtual::Replies | Virtual::Notifications => reader.jid.bare(),
+        _ => BareJid::parse("pubsub.localhost").unwrap(),
     };
     let page = timelines
         .items(&owner, reader, which, ItemsQuery::All)

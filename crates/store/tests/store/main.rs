@@ -18,5 +18,6 @@ mod notifications;
 mod open;
 mod people;
 mod reading;
+mod search;
 mod sweep;
 mod upgrades;
