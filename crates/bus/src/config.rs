@@ -194,6 +194,8 @@ pub struct NodeConfig {
     pub dataform_xslt: Option<Arc<str>>,
     /// `pubsub#subscribe`: whether new subscriptions are taken.
     pub subscribe: bool,
+    /// `pubsub#tempsub`: whether new subscriptions end with their subscriber's presence.
+    pub tempsub: bool,
     /// `pubsub#presence_based_delivery`: whether a session that subscribed for itself alone is told only while it is
     /// available.
     pub presence_based_delivery: bool,
@@ -245,6 +247,7 @@ impl NodeConfig {
             contact: Arc::from([]),
             dataform_xslt: None,
             subscribe: true,
+            tempsub: false,
             presence_based_delivery: false,
             publish_node_full: NodeFull::RetractOldest,
             rules: None,
@@ -346,6 +349,9 @@ impl NodeConfig {
         if !self.subscribe {
             line("subscribe", flag(false));
         }
+        if self.tempsub {
+            line("tempsub", flag(true));
+        }
         if self.presence_based_delivery {
             line("presence_based_delivery", flag(true));
         }
@@ -413,6 +419,7 @@ impl NodeConfig {
                 "contact" => contact.push(value.into()),
                 "dataform_xslt" => config.dataform_xslt = Some(value.into()),
                 "subscribe" => config.subscribe = is_set,
+                "tempsub" => config.tempsub = is_set,
                 "presence_based_delivery" => config.presence_based_delivery = is_set,
                 "publish_node_full" => set(&mut config.publish_node_full, NodeFull::from_word(&value)),
                 "in_stream" => config.in_stream = is_set,
@@ -483,6 +490,7 @@ mod tests {
             contact: Arc::from([Arc::from("romeo@localhost"), Arc::from("nurse@localhost")]),
             dataform_xslt: Some("https://example.org/a.xslt".into()),
             subscribe: false,
+            tempsub: true,
             presence_based_delivery: true,
             publish_node_full: NodeFull::Reject,
             item_expire: Some(86_400),

@@ -93,11 +93,12 @@ enum Flag {
     NotifyConfig,
     NotifySub,
     Subscribe,
+    TempSub,
     PresenceBasedDelivery,
     Listed,
 }
 
-const FLAGS: [(&str, &str, Flag); 9] = [
+const FLAGS: [(&str, &str, Flag); 10] = [
     (
         "pubsub#persist_items",
         "Whether items are kept",
@@ -139,6 +140,11 @@ const FLAGS: [(&str, &str, Flag); 9] = [
         Flag::Subscribe,
     ),
     (
+        "pubsub#tempsub",
+        "Whether new subscriptions end when the subscriber goes offline",
+        Flag::TempSub,
+    ),
+    (
         "pubsub#presence_based_delivery",
         "Whether a session that subscribed for itself is told only while it is available",
         Flag::PresenceBasedDelivery,
@@ -156,6 +162,7 @@ impl Flag {
             Flag::NotifyConfig => &mut config.notify_config,
             Flag::NotifySub => &mut config.notify_sub,
             Flag::Subscribe => &mut config.subscribe,
+            Flag::TempSub => &mut config.tempsub,
             Flag::PresenceBasedDelivery => &mut config.presence_based_delivery,
             Flag::Listed => &mut config.is_listed,
         }
@@ -175,16 +182,17 @@ const FIXED: [(&str, &[&str], &str); 5] = [
         "items stay when their publisher goes offline: set pubsub#purge_offline to 0, and pubsub#item_expire if they should go",
     ),
     (
-        "pubsub#tempsub",
-        &["0", "false"],
-        "subscriptions end with a session only if the subscriber asks for it: set pubsub#tempsub to 0",
-    ),
-    (
         "pubsub#body_xslt",
         &[],
         "payloads are not transformed here: leave pubsub#body_xslt empty",
     ),
     ("pubsub#node_type", &["leaf"], "the only node type is leaf"),
+    // COMPAT: Libervia sends this field of older versions (1.9 and before); what it asked for is pubsub#send_last_published_item's.
+    (
+        "pubsub#send_item_subscribe",
+        &["0", "false", "1", "true"],
+        "set pubsub#send_last_published_item instead",
+    ),
 ];
 
 /// Fields of XEP-0248. Empty, they say that the node is in no collection, as it is.

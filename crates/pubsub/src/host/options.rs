@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use wire::{BareJid, Jid};
 
 use super::computed::Freshness;
-use super::subscribe::{Changed, address, find, words};
+use super::subscribe::{Changed, address, find, held, words};
 use super::{Accepted, Host, check_name};
 use crate::access::{Actor, may_read};
 use crate::error::PubsubError;
@@ -91,6 +91,7 @@ impl Host {
             let view = Arc::clone(&ready.view);
             let there = find(&view, actor.no, jid.resource(), subid).map_err(of_options)?;
             let wanted = options::parse(form, there.options(), words(&view), self.inner.clock.now())?;
+            let wanted = held(&view, wanted);
             let now = there.clone().with_options(wanted);
             let replaced = self.replace(&owner, state, &view, now, ())?;
             self.will_end(actor.no, &view, &wanted);
@@ -109,8 +110,8 @@ impl Host {
         actor: &Actor,
         node: Option<&str>,
     ) -> Result<DataForm, PubsubError> {
-        let words = match node {
-            None => Words::Unknown,
+        let (words, options) = match node {
+            None => (Words::Unknown, SubscribeOptions::DEFAULT),
             Some(node) => {
                 check_name(node)?;
                 if self.virtual_at(owner, node).is_some() {
@@ -123,10 +124,10 @@ impl Host {
                     Ok(()) | Err(PubsubError::ItemsNeedSubscription | PubsubError::PendingSubscription) => {}
                     Err(refusal) => return Err(refusal),
                 }
-                words(&view)
+                (words(&view), held(&view, SubscribeOptions::DEFAULT))
             }
         };
-        Ok(options::form(&SubscribeOptions::DEFAULT, words, FormType::Result))
+        Ok(options::form(&options, words, FormType::Result))
     }
 
     fn check_options(

@@ -142,6 +142,7 @@ impl Host {
                 Some(form) => options::parse(form, before, words(&view), self.inner.clock.now())?,
                 None => *before,
             };
+            let wanted = held(&view, wanted);
             let form = options::form(&wanted, words(&view), FormType::Result);
             if let Some(there) = there
                 && there.state == SubscriptionState::Subscribed
@@ -463,6 +464,18 @@ pub(super) fn told_changes(gone: &[(Subscriber, Jid)], granted: &[(Subscriber, J
         .iter()
         .map(|(one, jid)| changed(one, jid, Some(one.state)));
     ended.chain(begun).collect()
+}
+
+/// The options of a subscription as the node lets them be (§12.4, `pubsub#tempsub`).
+pub(super) fn held(view: &NodeView, wanted: SubscribeOptions) -> SubscribeOptions {
+    if view.config.tempsub {
+        SubscribeOptions {
+            expire: Some(store::subscriptions::Expiry::Presence),
+            ..wanted
+        }
+    } else {
+        wanted
+    }
 }
 
 /// Whether an address may have several subscriptions to a node.

@@ -23,6 +23,7 @@ fn a_form_sent_back_changes_nothing() {
             max_payload_size: Some(1_000),
             contact: vec!["romeo@localhost".into()].into(),
             subscribe: false,
+            tempsub: true,
             presence_based_delivery: true,
             publish_node_full: bus::NodeFull::Reject,
             dataform_xslt: Some("https://example.org/a.xslt".into()),
@@ -67,7 +68,6 @@ fn what_a_form_may_not_say() {
     }
     // What is registered and not here is refused too, unless it says what happens anyway.
     for field in [
-        ("tempsub", "1"),
         ("purge_offline", "true"),
         ("body_xslt", "http://x.example/"),
         ("itemreply", "owner"),
@@ -80,7 +80,7 @@ fn what_a_form_may_not_say() {
         let refusal = read(NODE_CONFIG, field, Site::Account);
         assert_eq!(refusal, Err(PubsubError::Unsupported("collections")), "{field:?}");
     }
-    for field in [("telepathy", "1"), ("tempsub", "1"), ("collection", "heap")] {
+    for field in [("telepathy", "1"), ("purge_offline", "1"), ("collection", "heap")] {
         let unmet = read(PUBLISH_OPTIONS, field, Site::Account);
         assert_eq!(unmet, Err(PubsubError::PreconditionNotMet));
     }
