@@ -27,6 +27,9 @@ const FIXED: [(&str, &[&str]); 4] = [
     ("pubsub#subscription_depth", &["1"]),
 ];
 
+/// How much of the name of a field that nobody knows is told.
+const NAME_SHOWN: usize = 64;
+
 /// Whether items of a node can be told in words (§13.8: offered only where they can).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Words {
@@ -119,7 +122,8 @@ pub fn parse(
                 Some((_, accepted)) if value.is_empty() || accepted.contains(&value) => {}
                 Some(_) => return Err(invalid("value not supported")),
                 None => {
-                    let text = format!("unknown field {other}");
+                    let name: String = other.chars().take(NAME_SHOWN).collect();
+                    let text = format!("unknown field {name}");
                     return Err(PubsubError::InvalidOptions(Cow::Owned(text)));
                 }
             },

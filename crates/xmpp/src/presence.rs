@@ -14,7 +14,6 @@ use wire::{Document, Jid, Stanza, StanzaError, Writer, ns};
 
 use crate::avatars::{self, Audience, Avatar};
 use crate::caps;
-use crate::xep::catch_up;
 use crate::leases;
 use crate::messages::offline;
 use crate::notify::last;
@@ -25,6 +24,7 @@ use crate::router::{Place, Routed, refuse};
 use crate::server::Server;
 use crate::session::Session;
 use crate::session::mailbox::{Address, Outgoing, SharedOut};
+use crate::xep::catch_up;
 use crate::xep::pubsub::approval;
 
 /// The longest presence that is kept and broadcast, in bytes: a contact who comes gets that of every resource at once.
@@ -178,7 +178,9 @@ async fn update(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza) {
         },
     };
     // §4.7.2.1: what is none of the words says no more than that the client is available.
-    let show = root.child("show", ns::CLIENT).and_then(|show| Show::from_word(show.text().trim()));
+    let show = root
+        .child("show", ns::CLIENT)
+        .and_then(|show| Show::from_word(show.text().trim()));
     let show = show.unwrap_or(Show::Online);
     let roster = match server.rosters.of(session.no).await {
         Ok(roster) => roster,

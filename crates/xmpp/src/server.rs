@@ -19,6 +19,7 @@ use crate::avatars::Avatars;
 use crate::blocking::Blocks;
 use crate::caps::CapsCache;
 use crate::invitations::PER_DAY;
+use crate::leases;
 use crate::listen::Connections;
 use crate::messages::offline::Flush;
 use crate::metrics::Metrics;
@@ -28,7 +29,6 @@ use crate::registry::Registry;
 use crate::rosters::Rosters;
 use crate::settings::Settings;
 use crate::upkeep;
-use crate::leases;
 use crate::xep::commands::Commands;
 use crate::xep::{self, Xeps};
 

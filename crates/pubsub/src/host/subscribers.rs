@@ -1,8 +1,10 @@
 //! A node's subscriptions as those see and change them who keep order there:
 //! [XEP-0060](https://xmpp.org/extensions/xep-0060.html) §8.8.
 
-use bus::{Subscriber, SubscriptionState};
+use std::collections::HashSet;
 use std::sync::Arc;
+
+use bus::{Subscriber, SubscriptionState};
 use store::JidNo;
 use wire::{BareJid, Jid};
 
@@ -113,6 +115,7 @@ impl Host {
             let view = Arc::clone(&ready.view);
             let (mut gone, mut granted) = (Vec::new(), Vec::new());
             let mut modified = Modified::default();
+            let mut seen = HashSet::new();
             for (one, no) in wanted.iter().zip(&numbers) {
                 let all = no.map_or(&[][..], |no| view.subscriptions_of(no)).iter();
                 let resource = one.jid.resource();
@@ -129,7 +132,13 @@ impl Host {
                     });
                 }
                 for there in named {
-                    match one.change {
+                    // §8.8.2.4: each at most once, else it is not known what is wanted.
+                    let change = if seen.insert(there.subid) {
+                        one.change
+                    } else {
+                        Change::Impossible
+                    };
+                    match change {
                         Change::Keep => {}
                         Change::End => gone.push((there.clone(), one.jid.clone())),
                         Change::To(wanted) if wanted == there.state => {}

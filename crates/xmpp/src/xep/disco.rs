@@ -9,7 +9,11 @@ use format::rsm;
 use pubsub::{Creators, NodeInfo};
 use wire::{StanzaError, Writer, ns};
 
-use super::{Xeps, caps, commands, contacts, pubsub::{CREATION, errors}, server_info, shown_subscriptions, timelines};
+use super::{
+    Xeps, caps, commands, contacts,
+    pubsub::{CREATION, errors},
+    server_info, shown_subscriptions, timelines,
+};
 use crate::iq::{Answer, Answered, Cx, Target};
 use crate::server::Server;
 
