@@ -27,6 +27,9 @@ pub(super) fn register(xeps: &mut Xeps) {
 pub(super) const STORAGE: (&str, &str) = ("storage", "storage:bookmarks");
 /// Items read, published and retracted at once.
 const SLICE: usize = 100;
+/// What the node may hold for it to be shown in one element: rooms, and bytes.
+const ROOMS_MAX: usize = 1_000;
+const BYTES_MAX: usize = 256 * 1024;
 
 /// A room, as both ways of keeping it know it.
 #[derive(Clone, Debug, Default)]
@@ -107,19 +110,33 @@ impl Bookmark {
 }
 
 /// Everything in the node, by the room's address; nothing where there is no node.
-async fn kept(cx: &Cx) -> Result<Option<BTreeMap<String, Bookmark>>, PubsubError> {
+async fn kept(cx: &Cx) -> Result<Option<BTreeMap<String, Bookmark>>, StanzaError> {
     let (host, actor) = (&cx.server.host, cx.actor());
-    if host.view(&cx.to, BOOKMARKS).await?.is_none() {
+    let view = host.view(&cx.to, BOOKMARKS).await.map_err(on_the_wire)?;
+    if view.is_none() {
         return Ok(None);
     }
     let mut all = BTreeMap::new();
+    let mut bytes = 0;
     let mut page = rsm::Page::First;
     loop {
         let query = ItemsQuery::Rsm(rsm::Request {
             max: Some(SLICE as u32),
             page,
         });
-        let found = host.items(&cx.to, &actor, BOOKMARKS, query).await?;
+        let found = host
+            .items(&cx.to, &actor, BOOKMARKS, query)
+            .await
+            .map_err(on_the_wire)?;
+        bytes += found
+            .items
+            .iter()
+            .filter_map(|item| item.payload.as_ref())
+            .map(|one| one.len())
+            .sum::<usize>();
+        if bytes > BYTES_MAX || all.len() + found.items.len() > ROOMS_MAX {
+            return Err(StanzaError::policy_violation().text("more bookmarks than private storage can show"));
+        }
         for item in &found.items {
             let Some(Ok(document)) = item.payload.clone().map(Document::parse) else {
                 continue;
@@ -128,15 +145,15 @@ async fn kept(cx: &Cx) -> Result<Option<BTreeMap<String, Bookmark>>, PubsubError
             all.insert((*item.id).to_owned(), kept);
         }
         match found.items.last() {
-            Some(last) if found.items.len() >= SLICE => page = rsm::Page::After((*last.id).to_owned()),
-            _ => return Ok(Some(all)),
+            Some(last) => page = rsm::Page::After((*last.id).to_owned()),
+            None => return Ok(Some(all)),
         }
     }
 }
 
 /// What private storage says of bookmarks: the node's, and what else was stored. `None` where all of it is stored.
 pub(super) async fn collated(cx: &Cx, stored: Option<&[u8]>) -> Result<Option<Vec<u8>>, StanzaError> {
-    let Some(all) = kept(cx).await.map_err(on_the_wire)? else {
+    let Some(all) = kept(cx).await? else {
         return Ok(None);
     };
     let mut writer = Writer::new();
@@ -168,6 +185,9 @@ pub(super) fn taken(
         let jid =
             jid.ok_or_else(|| StanzaError::not_acceptable().text("a bookmark without its room's address"))?;
         rooms.insert(jid.bare_str().to_owned(), Bookmark::read(room));
+        if rooms.len() > ROOMS_MAX {
+            return Err(StanzaError::policy_violation().text("too many bookmarks"));
+        }
     }
     let whole = Document::parse(storage.cut()).map_err(|_| StanzaError::bad_request())?;
     let without = |child: Element<'_>| is_room(&child).then_some(Cow::Borrowed(&[][..]));
@@ -178,7 +198,7 @@ pub(super) fn taken(
 /// again.
 pub(super) async fn replace(cx: &Cx, rooms: BTreeMap<String, Bookmark>) -> Result<(), StanzaError> {
     let (host, actor) = (&cx.server.host, cx.actor());
-    let before = kept(cx).await.map_err(on_the_wire)?;
+    let before = kept(cx).await?;
     let view = host.view(&cx.to, BOOKMARKS).await.map_err(on_the_wire)?;
     // §6: they are nobody else's to read, whoever stores them.
     if view.is_some_and(|view| view.config.access != AccessModel::Whitelist) {

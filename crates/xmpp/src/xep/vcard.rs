@@ -176,6 +176,9 @@ async fn set(cx: Cx) -> Answered {
         .filter_map(Result::transpose)
         .collect::<Result<_, _>>()
         .map_err(misshapen)?;
+    if fields.len() > vcard4::FIELDS_MAX {
+        return Err(StanzaError::policy_violation().text("too many properties"));
+    }
     let photo = photo(vcard.root())?;
     avatars::set_from_vcard(&cx, photo).await?;
     vcard4::set_from_temp(&cx, &fields).await?;

@@ -19,6 +19,9 @@ pub(super) fn register(xeps: &mut Xeps) {
     xeps.xep(292, "vCard4 Over XMPP", "0.12.0");
 }
 
+/// The most properties of a vCard that both kinds share.
+pub(super) const FIELDS_MAX: usize = 200;
+
 /// What an account tells of itself in its vCard4.
 pub(super) struct VCard4 {
     id: String,
@@ -26,10 +29,10 @@ pub(super) struct VCard4 {
 }
 
 impl VCard4 {
-    /// What vcard-temp has too.
+    /// What vcard-temp has too, as much of it as a vCard may have.
     pub(super) fn fields(&self) -> Vec<Field> {
         let children = self.document.root().children();
-        children.filter_map(Field::of_vcard4).collect()
+        children.filter_map(Field::of_vcard4).take(FIELDS_MAX).collect()
     }
 }
 
@@ -70,26 +73,35 @@ pub(super) async fn set_from_temp(cx: &Cx, fields: &[Field]) -> Result<(), Stanz
     if known == fields {
         return Ok(());
     }
-    let is_same = |one: &Field| {
-        let of_property = |all: &[Field]| -> Vec<Field> {
-            let all = all.iter().filter(|other| other.is_same_property(one));
-            all.cloned().collect()
-        };
-        of_property(&known) == of_property(fields)
-    };
+    // One field of each property that is said otherwise.
+    let mut changed: Vec<&Field> = Vec::new();
+    let mut unchanged: Vec<&Field> = Vec::new();
+    for one in known.iter().chain(fields) {
+        let is_same = |other: &&Field| other.is_same_property(one);
+        if !changed.iter().chain(&unchanged).any(is_same) {
+            let is_said_again = known.iter().filter(is_same).eq(fields.iter().filter(is_same));
+            if is_said_again {
+                &mut unchanged
+            } else {
+                &mut changed
+            }
+            .push(one);
+        }
+    }
+    let is_changed = |one: &Field| changed.iter().any(|other| other.is_same_property(one));
     let mut append = Writer::new();
     // What vCard4 calls itself by a prefix would not be the parent of these.
     append.open("vcard").ns(ns::VCARD4);
-    for field in fields.iter().filter(|field| !is_same(field)) {
+    for field in fields.iter().filter(|field| is_changed(field)) {
         field.write_vcard4(&mut append);
     }
     let append = Document::parse(append.finish()).map_err(|_| StanzaError::internal_server_error())?;
     let append: Vec<u8> = append.root().children().flat_map(|child| child.cut()).collect();
     let root = before.document.root();
-    let stays = |child| match Field::of_vcard4(child) {
-        Some(field) => is_same(&field),
-        None => !vcard::is_common_in_vcard4(child),
+    let goes = |child| match Field::of_vcard4(child) {
+        Some(field) => is_changed(&field),
+        None => vcard::is_common_in_vcard4(child),
     };
-    let without = |child| (!stays(child)).then_some(Cow::Borrowed(&[][..]));
+    let without = |child| goes(child).then_some(Cow::Borrowed(&[][..]));
     publish(cx, VCARD4, &before.id, splice(root, without, &append)).await
 }
