@@ -102,10 +102,11 @@ impl ComputedName {
         })
     }
 
-    /// Whether a node of this name is for comments on a post, by whatever name of the post (XEP-0277 §4).
+    /// What the name of a node calls the post that it has the comments on: its number, or whatever its client chose
+    /// (XEP-0277 §4). `None` for any other node.
     #[must_use]
-    pub fn is_for_comments(name: &str) -> bool {
-        name.starts_with(COMMENTS)
+    pub fn commented(name: &str) -> Option<&str> {
+        name.strip_prefix(COMMENTS)
     }
 
     /// The name of the node of the comments on a post.

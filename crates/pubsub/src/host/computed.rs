@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use bus::{
-    AccessModel, Computed, ComputedName, MaxItems, NodeConfig, NodeKind, NodeView, PublishModel,
+    AccessModel, Computed, ComputedName, MICROBLOG, MaxItems, NodeConfig, NodeKind, NodeView, PublishModel,
     What,
 };
 use store::computed::Target;
@@ -71,7 +71,10 @@ impl Host {
         node: &str,
         freshness: Freshness,
     ) -> Result<(Spot, Reader), PubsubError> {
-        let spot = self.spot(owner, node, freshness).await?;
+        let own = self.own_comments(owner, actor, node).await?;
+        let spot = self
+            .spot(owner, own.as_deref().unwrap_or(node), freshness)
+            .await?;
         let Some(found) = &spot.found else {
             let reader = Reader {
                 no: actor.no,
@@ -83,6 +86,31 @@ impl Host {
         let reader = self.reader(actor, access).await;
         may_read(&reader, access).map_err(|_| PubsubError::NodeNotFound)?;
         Ok((spot, reader))
+    }
+
+    /// The name of the node of the comments on a post of somebody's own, which they may call by the post's item id too.
+    ///
+    /// COMPAT: so do Movim and Libervia, which name the node before the post has its number.
+    pub(super) async fn own_comments(
+        &self,
+        owner: &Arc<Owner>,
+        actor: &Actor,
+        node: &str,
+    ) -> Result<Option<String>, PubsubError> {
+        let Some(item) = ComputedName::commented(node) else {
+            return Ok(None);
+        };
+        if owner.kind != OwnerKind::Service || computed_name(owner, node).is_some() {
+            return Ok(None);
+        }
+        self.inner.store.wait(self.last_write()).await;
+        let (no, item) = (actor.no, item.to_owned());
+        let read = self
+            .inner
+            .store
+            .read(move |reader| reader.target_at(no, MICROBLOG, &item));
+        let post = read.await?.filter(|target| target.item_id != FEED_ITEM);
+        Ok(post.map(|post| ComputedName::comments(post.boost_of.unwrap_or(post.post_id))))
     }
 
     /// The node of this name.

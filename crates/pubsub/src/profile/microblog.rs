@@ -132,7 +132,7 @@ impl Draft {
             link.is("link", ns::ATOM)
                 && link.attr("rel").as_deref() == Some("replies")
                 && uri.is_some_and(|uri| {
-                    uri.jid.as_str() == service && uri.node().is_some_and(ComputedName::is_for_comments)
+                    uri.jid.as_str() == service && uri.node().and_then(ComputedName::commented).is_some()
                 })
         };
         let root = self.document.root();
