@@ -138,18 +138,20 @@ impl Host {
             writes.push(store::nodes::configure(view.no, access, config.to_text()));
             let now = self.inner.clock.now();
             writes.extend(listing(view.no, &view.config, &config, now));
-            changed.push((Arc::clone(&view.name), Arc::new(config)));
+            changed.push((Arc::clone(view), Arc::new(config)));
         }
         if writes.is_empty() {
             return Ok(Accepted::at_once(()));
         }
         let queued = self.queue(one_write(writes))?;
-        for (name, config) in changed {
-            if let Some(node) = state.nodes.get_mut(&name) {
+        let mut followed = Vec::new();
+        for (view, config) in changed {
+            if let Some(node) = state.nodes.get_mut(&view.name) {
                 node.set_config(config, queued.ticket);
+                followed.push((Arc::clone(node.view()), Arc::clone(&view.config)));
             }
         }
-        Ok(self.finish(
+        let accepted = self.finish(
             owner,
             state,
             queued,
@@ -157,7 +159,35 @@ impl Host {
             Vec::new(),
             Vec::new(),
             (),
-        ))
+        );
+        Ok(self.when_listed(accepted, followed))
+    }
+
+    /// A new configuration of nodes, with what they were configured before: what is listed otherwise for it is done before it
+    /// is acknowledged.
+    pub(super) fn when_listed(
+        &self,
+        accepted: Accepted<()>,
+        nodes: Vec<(Arc<NodeView>, Arc<NodeConfig>)>,
+    ) -> Accepted<()> {
+        let listed: Vec<_> = nodes
+            .into_iter()
+            .filter(|(view, old)| is_listed(&view.config) != is_listed(old))
+            .map(|(view, _)| view)
+            .collect();
+        if listed.is_empty() {
+            return accepted;
+        }
+        let host = self.clone();
+        Accepted {
+            durable: Box::pin(async move {
+                accepted.durable.await?;
+                for view in listed {
+                    host.list_node(&view).await?;
+                }
+                Ok(())
+            }),
+        }
     }
 
     /// Does the jobs that choices left.
@@ -178,6 +208,8 @@ impl Host {
         let Some(owner) = self.owner(&view.owner_jid).await? else {
             return Ok(());
         };
+        // Who chose and the job do the same work: each slice is told once.
+        let _turn = self.inner.listing.lock().await;
         let (mut bound, mut is_unlisted) = (PostId(0), !is_listed(&view.config));
         loop {
             // It may have been chosen otherwise meanwhile.

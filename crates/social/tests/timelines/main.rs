@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 #![allow(missing_docs)]
 
+mod catch_up;
 mod large;
 mod model;
 mod privacy;
