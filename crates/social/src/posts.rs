@@ -203,6 +203,9 @@ impl<'a> Sight<'a> {
         if self.is_parted(which, item.publisher, &item.publisher_jid) {
             return Ok(None);
         }
+        if view.is_community() && !self.is_chosen(which, &item.publisher_jid).await? {
+            return Ok(None);
+        }
         let is_closed = view
             .access_node()
             .is_none_or(|node| node.config.access != AccessModel::Open);
@@ -212,6 +215,18 @@ impl<'a> Sight<'a> {
             place,
             is_closed,
         }))
+    }
+
+    /// Whether who posted in a community wants to be seen there, too. In their own feeds the feed says so.
+    async fn is_chosen(&self, which: &Virtual, author: &BareJid) -> Result<bool, PubsubError> {
+        if !which.is_public() {
+            return Ok(true);
+        }
+        let choice = self.timelines.inner.host.choice(author).await?;
+        Ok(match which {
+            Virtual::Search(_) => choice.in_search,
+            _ => choice.in_stream,
+        })
     }
 
     /// What a reply answers to, if the reader may read it.

@@ -106,6 +106,21 @@ impl Reader {
         )
     }
 
+    /// Up to `limit` of what somebody posted in communities, by node and number; those after this place.
+    pub fn community_posts_by(
+        &self,
+        no: JidNo,
+        after: (NodeNo, PostId),
+        limit: u32,
+    ) -> Result<Vec<(NodeNo, PostId)>, ReadError> {
+        self.rows(
+            "SELECT i.node, i.post_id FROM communities c JOIN items i ON i.node = c.node \
+             WHERE i.publisher = ?1 AND (i.node, i.post_id) > (?2, ?3) ORDER BY i.node, i.post_id LIMIT ?4",
+            (no, after.0, after.1, limit),
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+    }
+
     /// When something happened last in a community; `None` for a node that is none.
     pub fn community_active(&self, node: NodeNo) -> Result<Option<PostId>, ReadError> {
         self.first("SELECT active FROM communities WHERE node = ?1", [node], |row| {

@@ -231,12 +231,7 @@ impl Host {
         Ok(())
     }
 
-    async fn retract_all_of(
-        &self,
-        owner: &Arc<Owner>,
-        actor: &Actor,
-        name: &str,
-    ) -> Result<(), PubsubError> {
+    async fn retract_all_of(&self, owner: &Arc<Owner>, actor: &Actor, name: &str) -> Result<(), PubsubError> {
         while let Some(view) = self.view(&owner.jid, name).await? {
             let no = view.no;
             let ids = self
@@ -256,7 +251,7 @@ impl Host {
         Ok(())
     }
 
-    /// Retracts what the account said and attached to others' posts.
+    /// Retracts what the account said and attached to others' posts, and what it posted in communities.
     async fn retract_elsewhere(&self, actor: &Actor) -> Result<(), PubsubError> {
         let by = actor.no;
         let mut bound = None;
@@ -285,6 +280,23 @@ impl Host {
                 let sources = reader.likes_by(by, from, SLICE)?;
                 let last = sources.last().copied();
                 let targets = sources.iter().map(|source| reader.target(*source));
+                Ok((targets.collect::<Result<Vec<_>, _>>()?, last))
+            });
+            let (targets, last) = read.await?;
+            let Some(last) = last else { break };
+            above = last;
+            for target in targets.into_iter().flatten() {
+                self.retract_one(actor, target.owner, &target.name, &target.item_id)
+                    .await?;
+            }
+        }
+        let mut above = (NodeNo(0), PostId(0));
+        loop {
+            let from = above;
+            let read = self.inner.store.read(move |reader| {
+                let posts = reader.community_posts_by(by, from, SLICE)?;
+                let last = posts.last().copied();
+                let targets = posts.iter().map(|(_, post)| reader.target(*post));
                 Ok((targets.collect::<Result<Vec<_>, _>>()?, last))
             });
             let (targets, last) = read.await?;

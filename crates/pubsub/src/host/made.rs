@@ -3,26 +3,30 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use bus::{AccessModel, Event, Feed, SendLast, Item, MICROBLOG, MaxItems, NodeConfig, NodeKind, NodeView, PublishKind};
-use format::uri::percent_encode;
+use bus::{
+    AccessModel, Event, Feed, Item, MICROBLOG, MaxItems, NodeConfig, NodeKind, NodeView, PublishKind,
+    SendLast,
+};
 use format::search::WordSet;
+use format::uri::percent_encode;
 use store::notifications::NewNotification;
 use store::{Links, PostId, Timestamp, Write};
 use wire::BareJid;
 
 use super::Host;
+use super::choice::Choice;
 use super::load::kind_word;
 use super::state::{Head, Marks};
 use super::steps::Touched;
 use crate::access::Actor;
 use crate::error::PubsubError;
 use crate::form::Options;
-use crate::words;
 use crate::profile::boost::Original;
 use crate::profile::feed::{self, Before};
-use crate::profile::main_blog::BLOG;
 use crate::profile::known::{self, STORIES};
+use crate::profile::main_blog::BLOG;
 use crate::profile::microblog::{self, Draft, POSTS, Stamp};
+use crate::words;
 
 /// An item's payload.
 pub(super) enum Body {
@@ -58,6 +62,8 @@ pub(super) struct Content {
     pub(super) body: Body,
     pub(super) links: Links,
     pub(super) notify: Vec<NewNotification>,
+    /// Where who posts in a community wants to be seen; a person's own feeds say so themselves.
+    pub(super) choice: Choice,
 }
 
 impl From<Body> for Content {
@@ -66,6 +72,7 @@ impl From<Body> for Content {
             body,
             links: Links::default(),
             notify: Vec::new(),
+            choice: Choice::default(),
         }
     }
 }
@@ -101,6 +108,7 @@ impl Host {
             body,
             mut links,
             notify,
+            choice,
         } = content;
         let created = if before.is_some() {
             post_id.timestamp()
@@ -157,7 +165,8 @@ impl Host {
         let in_public = view.is_feed()
             && view.config.access == AccessModel::Open
             && entry.is_some()
-            && links.boost_of.is_none();
+            && links.boost_of.is_none()
+            && choice.in_stream;
         let its_words = match &entry {
             _ if !view.config.persist_items => Vec::new(),
             Some(entry) => words::said(entry),
@@ -168,7 +177,11 @@ impl Host {
             tags: Arc::clone(&tags),
             in_public,
             links,
-            words: if in_public { WordSet::of(&its_words) } else { WordSet::default() },
+            words: if in_public && choice.in_search {
+                WordSet::of(&its_words)
+            } else {
+                WordSet::default()
+            },
         };
         let row = store::items::NewItem {
             post_id,
