@@ -14,6 +14,7 @@ use store::{Links, PostId};
 use wire::{BareJid, Document};
 
 use super::Host;
+use super::choice::Choice;
 use super::computed::{Found, Freshness, Spot, computed_name};
 use super::made::{Body, Content};
 use super::state::Owner;
@@ -64,7 +65,12 @@ impl Host {
             };
             let notify = self.notified(actor, Some(view), None, links).await;
             let body = Body::Boost(Box::new(original), entry.id.clone());
-            return Ok(Content { body, links, notify });
+            return Ok(Content {
+                body,
+                links,
+                notify,
+                choice: Choice::default(),
+            });
         }
         if self.is_forged(actor, view, entry) {
             return Err(PubsubError::InvalidPayload(
@@ -83,7 +89,12 @@ impl Host {
         }
         let notify = self.notified(actor, Some(view), Some(entry), links).await;
         let body = Body::Microblog(draft);
-        Ok(Content { body, links, notify })
+        Ok(Content {
+            body,
+            links,
+            notify,
+            choice: Choice::default(),
+        })
     }
 
     /// Whether a post is put into the mouth of somebody of this server who neither publishes it nor owns the blog. What is
@@ -131,7 +142,12 @@ impl Host {
             notify = self.notified(actor, Some(&view), Some(entry), links).await;
         }
         let body = Body::Comment(draft);
-        Ok(Content { body, links, notify })
+        Ok(Content {
+            body,
+            links,
+            notify,
+            choice: Choice::default(),
+        })
     }
 
     /// What somebody attaches to an item.
@@ -157,7 +173,12 @@ impl Host {
         let view = Arc::new(self.unwritten(owner, Arc::clone(&spot.name), found));
         let notify = self.notified(actor, Some(&view), None, links).await;
         let body = Body::Plain(payload.into());
-        Ok(Content { body, links, notify })
+        Ok(Content {
+            body,
+            links,
+            notify,
+            choice: Choice::default(),
+        })
     }
 
     /// The post that an entry repeats. `None` where it repeats nothing of ours, or says something of its own about it.

@@ -15,6 +15,7 @@ use store::{Links, NodeNo, PostId};
 
 use super::Host;
 use super::boosts::is_open;
+use super::choice::Choice;
 use super::computed::{Found, Freshness, Spot, computed_name};
 use super::made::{Body, Content};
 use super::retract::Telling;
@@ -52,7 +53,7 @@ impl Host {
         self.follow_up(&tokio::runtime::Handle::current());
     }
 
-    pub(super) fn follow_up(&self, runtime: &tokio::runtime::Handle) {
+    fn follow_up(&self, runtime: &tokio::runtime::Handle) {
         let mut doing = self.inner.follow_ups.0.lock();
         if *doing != Doing::Nothing {
             *doing = Doing::JobsAgain;
@@ -303,7 +304,12 @@ impl Host {
         let actor = actor_of(&publisher);
         let notify = self.notified(&actor, Some(&view), None, links).await;
         let body = Body::Boost(Box::new(original.clone()), own_id);
-        let content = Content { body, links, notify };
+        let content = Content {
+            body,
+            links,
+            notify,
+            choice: Choice::default(),
+        };
         match self
             .renew(&owner, &actor, &boost.name, &boost.item_id, content)
             .await

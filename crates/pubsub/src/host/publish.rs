@@ -14,15 +14,15 @@ use wire::BareJid;
 
 use super::computed::{Found, Freshness, Spot};
 use super::made::{Body, Content, Place, create_write, gone, new_config, one_write};
-use super::state::{Head, Heads, Known, Marks, Node, Owner, OwnerKind, OwnerState};
 use super::room::{self, Leaving, Room};
+use super::state::{Head, Heads, Known, Marks, Node, Owner, OwnerKind, OwnerState};
 use super::steps::{Deliver, Queued};
-use super::{Accepted, Host, MAX_NAME};
+use super::{Accepted, Host, MAX_NAME, unsupported};
 use crate::access::{Actor, Reader, may_administer, may_publish, may_replace};
 use crate::error::PubsubError;
 use crate::form::{Options, Site};
-use crate::profile::{known, payload};
 use crate::profile::microblog::{Draft, FEED_ITEM};
+use crate::profile::{known, payload};
 
 /// Items that one request may publish.
 const MAX_BATCH: usize = 100;
@@ -114,7 +114,7 @@ impl Host {
         items: Vec<NewItem>,
         options: Option<&DataForm>,
     ) -> Result<Accepted<Vec<Arc<str>>>, PubsubError> {
-        self.check_own(owner, node)?;
+        self.check_supports(owner, node, "publish")?;
         let site = if self.is_service(owner) {
             Site::Service
         } else {
@@ -128,7 +128,9 @@ impl Host {
         // Nothing is looked up for who may not publish here.
         let there = self
             .within(&owner, &spot, |state| match state.node(&spot.name) {
-                Some(node) => may_publish(&reader, &node.view).map(|()| Some(Arc::clone(&node.view))),
+                Some(node) => may_publish(&reader, &node.view)
+                    .map_err(|error| unsupported(error, "publish"))
+                    .map(|()| Some(Arc::clone(&node.view))),
                 None if owner.kind == OwnerKind::Account && actor.no == owner.no => Ok(None),
                 None => Err(PubsubError::NodeNotFound),
             })
@@ -321,8 +323,13 @@ impl Host {
                 (None, Some(payload)) if let Some(feed) = view.feed() => {
                     let draft = draft_of(actor, view, id.as_deref(), payload)?;
                     let draft = Box::new(draft.with_comments_of(&self.service_for(view))?);
-                    let content = self.content_of_post(owner, actor, view, id.as_deref(), draft).await?;
+                    let mut content = self
+                        .content_of_post(owner, actor, view, id.as_deref(), draft)
+                        .await?;
                     content.body.check(feed)?;
+                    if view.is_community() {
+                        content.choice = self.choice(&actor.jid.bare()).await?;
+                    }
                     content
                 }
                 (Some(_), None) => return Err(PubsubError::PayloadRequired),
@@ -511,7 +518,7 @@ impl Host {
                 post_id,
                 marks: Some(marks),
                 ..
-            }) => Some((post_id, Some(marks))),
+            }) => Some((post_id, Some(*marks))),
             Known::Item(Head { post_id, .. }) if !needs_marks => Some((post_id, None)),
             unknown => match request.asked.get(id) {
                 Some(asked) if !heads.may_have_changed(id, asked.epoch) => {
