@@ -198,7 +198,9 @@ async fn update(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza) {
         .as_ref()
         .and_then(|announced| server.caps.known(announced));
     let (change, avatar) = server.avatars.of(server, session.no, &session.jid.bare()).await;
-    let out = with_avatar(&given, &avatar);
+    let out = avatar
+        .told(root, Audience::Contacts)
+        .map_or_else(|| given.clone(), |told| shared(&told));
     {
         let _order = session.routing.in_order();
         session.routing.set_available(Available {
