@@ -10,7 +10,7 @@ use super::computed::Freshness;
 use super::state::NodeState;
 use super::steps::Deliver;
 use super::subscribe::{Changed, address, told_changes, with_subscriber, without_subscriber};
-use super::{Accepted, Host};
+use super::{Accepted, Host, unsupported};
 use crate::access::{Actor, Reader, Relation, may_administer, may_moderate, may_read};
 use crate::error::PubsubError;
 
@@ -79,7 +79,7 @@ impl Host {
         actor: &Actor,
         node: &str,
     ) -> Result<Vec<(BareJid, Affiliation)>, PubsubError> {
-        self.check_own(owner, node)?;
+        self.check_supports(owner, node, "modify-affiliations")?;
         let view = self.moderated_view(owner, actor, node).await?;
         let numbers: Vec<_> = view.affiliations.iter().map(|(no, _)| *no).collect();
         let addresses = self.addresses(&numbers).await?;
@@ -107,7 +107,7 @@ impl Host {
         node: &str,
         changes: &[(BareJid, Affiliation)],
     ) -> Result<Accepted<AffiliationsSet>, PubsubError> {
-        self.check_own(owner, node)?;
+        self.check_supports(owner, node, "modify-affiliations")?;
         // Only who may change something makes numbers for those whom they name.
         self.moderated_view(owner, actor, node).await?;
         let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
@@ -249,7 +249,7 @@ impl Host {
             state.node(&spot.name).map(|node| Arc::clone(&node.view))
         });
         let view = view.await?.ok_or(PubsubError::NodeNotFound)?;
-        may_moderate(actor.no, &view)?;
+        may_moderate(actor.no, &view).map_err(|error| unsupported(error, "modify-affiliations"))?;
         Ok(view)
     }
 

@@ -22,8 +22,8 @@ mod load;
 mod made;
 mod main_blog;
 mod nodes;
-mod pages;
 mod options;
+mod pages;
 mod publish;
 mod query;
 mod requests;
@@ -50,11 +50,11 @@ use wire::BareJid;
 pub use affiliations::AffiliationsSet;
 pub use choice::Choice;
 pub use disco::{NodeInfo, NodesPage};
+pub use last::DueItem;
+pub use options::Ended;
 pub use publish::NewItem;
 pub use query::{IdsPage, ItemsPage, ItemsQuery, ItemsRequest, Order, OrderBy, Sense, turn};
 pub use requests::{Verdict, WaitingRequest};
-pub use last::DueItem;
-pub use options::Ended;
 pub use subscribe::{Changed, Subscription};
 pub use subscribers::{Change, Modified, Unchanged, Wanted};
 pub use virtuals::FollowedSearch;
@@ -297,7 +297,9 @@ impl Host {
         }
         match self.inner.settings.public_stream {
             PublicStream::Everyone => Ok(()),
-            PublicStream::Accounts if actor.jid.node().is_some() && self.is_ours(actor.jid.domain()) => Ok(()),
+            PublicStream::Accounts if actor.jid.node().is_some() && self.is_ours(actor.jid.domain()) => {
+                Ok(())
+            }
             PublicStream::Accounts => Err(PubsubError::ClosedNode),
             PublicStream::Nobody => Err(PubsubError::NodeNotFound),
         }
@@ -441,6 +443,12 @@ impl Host {
         }
     }
 
+    /// The same for what has an error of its own where a node cannot do it (§7.1.3.2, §7.2.3.6, §8.5.3.1, §8.9.1.3).
+    fn check_supports(&self, owner: &BareJid, node: &str, feature: &'static str) -> Result<(), PubsubError> {
+        self.check_own(owner, node)
+            .map_err(|error| unsupported(error, feature))
+    }
+
     fn is_ours(&self, domain: &str) -> bool {
         self.inner.settings.domains.iter().any(|one| one == domain)
     }
@@ -462,6 +470,14 @@ impl Host {
             addresses.insert(*no, jid);
         }
         Ok(addresses)
+    }
+}
+
+/// What nobody can do with a node is something that it does not support.
+fn unsupported(error: PubsubError, feature: &'static str) -> PubsubError {
+    match error {
+        PubsubError::NotAllowed => PubsubError::Unsupported(feature),
+        other => other,
     }
 }
 

@@ -18,8 +18,8 @@ use super::computed::{Freshness, UNWRITTEN, computed_name};
 use super::made::{create_write, new_config, one_write};
 use super::state::{Heads, Node, NodeState, Owner, OwnerKind};
 use super::steps::Deliver;
-use super::{Accepted, Creators, Host, check_name};
-use crate::access::{Actor, may_administer, may_purge};
+use super::{Accepted, Creators, Host, check_name, unsupported};
+use crate::access::{Actor, may_administer, may_purge, may_see_configuration};
 use crate::communities;
 use crate::error::PubsubError;
 use crate::form::{self, Options, Site};
@@ -348,7 +348,8 @@ impl Host {
         node: &str,
     ) -> Result<DataForm, PubsubError> {
         self.check_own(owner, node)?;
-        let view = self.owned_view(owner, actor, node).await?;
+        let view = self.view_entered(owner, actor, node).await?;
+        may_see_configuration(actor.no, &view)?;
         Ok(form::config_form(&view.config, Site::of(&view)))
     }
 
@@ -359,14 +360,23 @@ impl Host {
         actor: &Actor,
         node: &str,
     ) -> Result<Arc<NodeView>, PubsubError> {
+        let view = self.view_entered(owner, actor, node).await?;
+        may_administer(actor.no, &view)?;
+        Ok(view)
+    }
+
+    async fn view_entered(
+        &self,
+        owner: &BareJid,
+        actor: &Actor,
+        node: &str,
+    ) -> Result<Arc<NodeView>, PubsubError> {
         let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
         let (spot, _) = self.enter(&owner, actor, node, Freshness::Now).await?;
         let view = self.within(&owner, &spot, |state| {
             state.node(&spot.name).map(|node| Arc::clone(&node.view))
         });
-        let view = view.await?.ok_or(PubsubError::NodeNotFound)?;
-        may_administer(actor.no, &view)?;
-        Ok(view)
+        view.await?.ok_or(PubsubError::NodeNotFound)
     }
 
     /// The configuration that a node gets here by default, as a form (§8.3).
@@ -418,12 +428,12 @@ impl Host {
         actor: &Actor,
         node: &str,
     ) -> Result<Accepted<()>, PubsubError> {
-        self.check_own(owner, node)?;
+        self.check_supports(owner, node, "purge-nodes")?;
         let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
         let (spot, _) = self.enter(&owner, actor, node, Freshness::Now).await?;
         self.within(&owner, &spot, |state| {
             let node = state.node(&spot.name).ok_or(PubsubError::NodeNotFound)?;
-            may_purge(actor.no, &node.view)?;
+            may_purge(actor.no, &node.view).map_err(|error| unsupported(error, "purge-nodes"))?;
             if node.view.no == UNWRITTEN {
                 return Ok(Accepted::at_once(()));
             }

@@ -11,7 +11,7 @@ use super::computed::Freshness;
 use super::made::one_write;
 use super::state::{Head, Known, Marks, Owner, OwnerState};
 use super::steps::{Deliver, Touched};
-use super::{Accepted, Host};
+use super::{Accepted, Host, unsupported};
 use crate::access::{Actor, Reader, Relation, may_publish, may_retract};
 use crate::error::PubsubError;
 
@@ -53,7 +53,7 @@ impl Host {
         ids: &[&str],
         notify: bool,
     ) -> Result<Accepted<()>, PubsubError> {
-        self.check_own(owner, node)?;
+        self.check_supports(owner, node, "delete-items")?;
         if ids.is_empty() || ids.contains(&"") {
             return Err(PubsubError::ItemRequired);
         }
@@ -124,7 +124,7 @@ impl Host {
         let view = Arc::clone(&node.view);
         // Who may not publish learns nothing of what is there.
         if telling != Telling::Always {
-            may_publish(reader, &view)?;
+            may_publish(reader, &view).map_err(|error| unsupported(error, "delete-items"))?;
         }
         let mut found: Vec<(PostId, &str, Marks)> = Vec::with_capacity(ids.len());
         for id in ids {
@@ -134,7 +134,7 @@ impl Host {
                     post_id,
                     marks: Some(marks),
                     ..
-                }) => (post_id, marks),
+                }) => (post_id, *marks),
                 unknown => match asked.get(*id) {
                     Some((epoch, answer)) if !node.heads.may_have_changed(id, *epoch) => {
                         answer.clone().ok_or(PubsubError::ItemNotFound)?

@@ -256,7 +256,7 @@ async fn what_cannot_be_published() {
     assert_eq!(publish(NOTES, vec![]).await, PubsubError::ItemRequired);
     assert_eq!(
         publish(bus::HOME, vec![item("1", &note("x"))]).await,
-        PubsubError::NotAllowed
+        PubsubError::Unsupported("publish")
     );
     let long = "x".repeat(1_024);
     assert!(matches!(

@@ -56,7 +56,9 @@ fn advice(error: &PubsubError) -> Option<&'static str> {
             "there is no such access model here: use open, authorize or whitelist, or on an account presence or roster"
         }
         PubsubError::InvalidSubid => "there is no such subscription: look at the list of yours",
-        PubsubError::Unsupported(_) => "this is not supported here, as the feature in the error says",
+        PubsubError::Unsupported(_) => {
+            "this node, or this server, does not support what the error names: ask its disco#info what there is"
+        }
         PubsubError::NoIndex => "pages by their index are not given here: use before and after",
         PubsubError::MaxNodes => "you have as many nodes as one may: delete some first",
         PubsubError::TooManyItems => {
