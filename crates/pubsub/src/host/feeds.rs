@@ -6,7 +6,7 @@ use bus::{MICROBLOG, NodeView};
 use wire::BareJid;
 
 use super::Host;
-use super::state::Owner;
+use super::state::{NodeState, Owner};
 use crate::access::{Actor, may_read};
 use crate::error::PubsubError;
 
@@ -50,7 +50,7 @@ impl Host {
     /// All feeds of an owner, by name, perhaps without affiliations and subscribers.
     pub(super) async fn feeds(&self, owner: &Arc<Owner>) -> Result<Vec<Arc<NodeView>>, PubsubError> {
         self.with_nodes(owner, |state| {
-            let views = state.nodes.values().map(|node| node.view());
+            let views = state.nodes.values().map(NodeState::view);
             let mut feeds: Vec<_> = views.filter(|view| view.is_microblog()).cloned().collect();
             feeds.sort_unstable_by(|a, b| a.name.cmp(&b.name));
             feeds

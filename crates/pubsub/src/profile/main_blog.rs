@@ -61,7 +61,7 @@ impl MainBlog {
                     let node = child.attr("node").filter(|node| !node.is_empty());
                     read.main = Some(BlogAt {
                         jid: address(child)?,
-                        node: node.map_or_else(|| MICROBLOG.to_owned(), |node| node.into_owned()),
+                        node: node.map_or_else(|| MICROBLOG.to_owned(), std::borrow::Cow::into_owned),
                     });
                 }
                 "also" if read.also.len() >= MAX_ACCOUNTS => return Err(invalid("too many accounts")),

@@ -6,6 +6,7 @@ mod backup;
 mod bulk;
 mod conversation;
 mod disk_full;
+mod feeds;
 mod fixtures;
 mod gate;
 mod group_commit;
