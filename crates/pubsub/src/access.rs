@@ -222,14 +222,23 @@ pub fn may_purge(no: JidNo, view: &NodeView) -> Result<(), PubsubError> {
 /// Whether somebody may configure and delete the node (§8).
 ///
 /// # Errors
-/// `Forbidden`, or `NotAllowed` for a virtual or computed node, which is as what it shows or belongs to.
+/// `Forbidden`, or, even for the owner, `NotAllowed` for a virtual or computed node, which is as what it shows or belongs to.
 pub fn may_administer(no: JidNo, view: &NodeView) -> Result<(), PubsubError> {
-    if matches!(view.kind, NodeKind::Virtual(_) | NodeKind::Computed(_)) {
-        return Err(PubsubError::NotAllowed);
-    }
-    match view.affiliation(no) {
-        Affiliation::Owner => Ok(()),
+    match (&view.kind, view.affiliation(no)) {
+        (NodeKind::Virtual(_), _) | (NodeKind::Computed(_), Affiliation::Owner) => Err(PubsubError::NotAllowed),
+        (_, Affiliation::Owner) => Ok(()),
         _ => Err(PubsubError::Forbidden),
+    }
+}
+
+/// Whether somebody may see how the node is configured (§8.2.1), if they can change it or not.
+///
+/// # Errors
+/// `Forbidden`, or `NotAllowed` for a virtual node.
+pub fn may_see_configuration(no: JidNo, view: &NodeView) -> Result<(), PubsubError> {
+    match (&view.kind, may_administer(no, view)) {
+        (NodeKind::Computed(_), Err(PubsubError::NotAllowed)) => Ok(()),
+        (_, answer) => answer,
     }
 }
 

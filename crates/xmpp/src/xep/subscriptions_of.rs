@@ -25,6 +25,8 @@ pub(crate) const PAM: &str = "urn:xmpp:pam:0";
 pub(super) fn register(xeps: &mut Xeps) {
     xeps.xep(376, "Pubsub Account Management", "0.2")
         .feature(Target::OwnAccount, PAM);
+    // COMPAT: Libervia asks the domain, whatever is announced.
+    xeps.set(Target::Server, PAM, "pam", change);
     xeps.set(Target::OwnAccount, PAM, "pam", change)
         .get(Target::OwnAccount, PAM, "subscriptions", list);
 }
