@@ -1,7 +1,10 @@
 //! What people's nodes are used for: extensions that lay down the name and payload of a node (checked in
 //! `pubsub::profile::known`), and how a node is configured when it is made by publishing.
 
+use pubsub::profile::known::STORIES;
+
 use super::Xeps;
+use crate::iq::Target;
 
 pub(super) fn register(xeps: &mut Xeps) {
     xeps.xep(80, "User Location", "1.10.0")
@@ -13,5 +16,6 @@ pub(super) fn register(xeps: &mut Xeps) {
         .xep(223, "Persistent Storage of Private Data via PubSub", "1.1.1")
         .xep(384, "OMEMO Encryption", "0.9.1")
         .xep(490, "Message Displayed Synchronization", "1.0.1")
-        .xep(501, "Pubsub Stories", "0.2.0");
+        .xep(501, "Pubsub Stories", "0.2.0")
+        .feature(Target::OwnAccount, STORIES);
 }
