@@ -328,7 +328,7 @@ fn items(bulk: &mut Bulk, large: Large, nodes: &[Filled], begun: Instant) -> Res
         let (place, node) = (Place(at), &nodes[at]);
         let now = Timestamp(BEGIN + n as i64 * STEP);
         bulk.write(&put(place, round, node, now, bulk.post_ids().next(now), n))?;
-        if (n + 1) % report == 0 {
+        if (n + 1).is_multiple_of(report) {
             println!(
                 "{} of {count} items, {:.0} items/s, {}, {:.0} s",
                 n + 1,
@@ -342,7 +342,7 @@ fn items(bulk: &mut Bulk, large: Large, nodes: &[Filled], begun: Instant) -> Res
 }
 
 fn put(place: Place, round: usize, node: &Filled, now: Timestamp, post_id: store::PostId, n: usize) -> Write {
-    let (tags, words) = if node.is_blog && n % TAGGED_EVERY == 0 {
+    let (tags, words) = if node.is_blog && n.is_multiple_of(TAGGED_EVERY) {
         let tag = format!("tag{}", n / TAGGED_EVERY % 1_000);
         (vec![tag], format!("what light through yonder window breaks {n}"))
     } else {

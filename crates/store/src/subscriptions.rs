@@ -64,6 +64,23 @@ pub struct SubscriptionOf {
     pub subscription: Subscription,
 }
 
+/// A subscription as it lies in the database, for whoever reads all that a node has: nothing of it is copied.
+#[derive(Clone, Copy, Debug)]
+pub struct SubscriptionRow<'r> {
+    /// The subscriber's bare JID.
+    pub no: JidNo,
+    /// The subscriber's resource; empty for the bare JID.
+    pub resource: &'r str,
+    /// The id that tells subscriptions apart on the wire.
+    pub subid: &'r str,
+    /// What became of it.
+    pub state: &'r str,
+    /// The subscriber's options.
+    pub options: Option<&'r str>,
+    /// When it ends by itself.
+    pub expires: Option<Expiry>,
+}
+
 const COLUMNS: &str = "s.node, s.no, s.resource, s.subid, s.state, s.options, s.created, s.expires";
 
 fn subscription(row: &Row<'_>) -> rusqlite::Result<Subscription> {
@@ -131,6 +148,29 @@ impl Reader {
             "SELECT {COLUMNS} FROM subscriptions s WHERE s.node = ?1 ORDER BY s.no, s.resource, s.subid"
         );
         self.rows(&sql, [node], subscription)
+    }
+
+    /// What `each` makes of every subscription to a node, by the subscriber's number, resource, then id.
+    pub fn each_subscription<T>(
+        &self,
+        node: NodeNo,
+        mut each: impl FnMut(SubscriptionRow<'_>) -> T,
+    ) -> Result<Vec<T>, ReadError> {
+        self.rows(
+            "SELECT no, resource, subid, state, options, expires FROM subscriptions WHERE node = ?1 \
+             ORDER BY no, resource, subid",
+            [node],
+            |row| {
+                Ok(each(SubscriptionRow {
+                    no: row.get(0)?,
+                    resource: row.get_ref(1)?.as_str()?,
+                    subid: row.get_ref(2)?.as_str()?,
+                    state: row.get_ref(3)?.as_str()?,
+                    options: row.get_ref(4)?.as_str_or_null()?,
+                    expires: row.get::<_, Option<i64>>(5)?.map(Expiry::from_column),
+                }))
+            },
+        )
     }
 
     /// How many subscriptions a node has in this state.

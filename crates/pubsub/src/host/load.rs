@@ -32,7 +32,7 @@ enum Missing {
 /// What is stored about one node besides its row.
 struct Details {
     affiliations: Vec<(store::JidNo, String)>,
-    subscriptions: Vec<store::subscriptions::Subscription>,
+    subscribers: bus::Subscribers,
     heads: Vec<Head>,
     is_whole: bool,
 }
@@ -314,7 +314,7 @@ fn details(reader: &Reader, node: NodeNo) -> Result<Details, ReadError> {
     heads.reverse();
     Ok(Details {
         affiliations: reader.affiliations(node)?,
-        subscriptions: reader.subscriptions(node)?,
+        subscribers: reader.each_subscription(node, subscriber)?.into(),
         heads,
         is_whole,
     })
@@ -327,12 +327,11 @@ fn ready(view: &Arc<NodeView>, details: Details) -> Node {
         // A word of a newer program gives no rights.
         .map(|(no, word)| (no, word.parse().unwrap_or(Affiliation::None)))
         .collect();
-    let subscribers = details.subscriptions.into_iter().map(subscriber).collect();
     let epoch = next_epoch();
     Node {
         view: Arc::new(NodeView {
             affiliations,
-            subscribers,
+            subscribers: details.subscribers,
             ..NodeView::clone(view)
         }),
         heads: Heads::new(details.heads, details.is_whole).since(epoch),
@@ -344,7 +343,7 @@ fn ready(view: &Arc<NodeView>, details: Details) -> Node {
 }
 
 /// A stored subscription as it is in memory.
-pub(super) fn subscriber(row: store::subscriptions::Subscription) -> Subscriber {
+pub(super) fn subscriber(row: store::subscriptions::SubscriptionRow<'_>) -> Subscriber {
     Subscriber {
         no: row.no,
         resource: (!row.resource.is_empty()).then(|| row.resource.into()),
@@ -352,5 +351,5 @@ pub(super) fn subscriber(row: store::subscriptions::Subscription) -> Subscriber 
         state: row.state.parse().unwrap_or(SubscriptionState::Pending),
         options: None,
     }
-    .with_options(SubscribeOptions::from_text(row.options.as_deref(), row.expires))
+    .with_options(SubscribeOptions::from_text(row.options, row.expires))
 }

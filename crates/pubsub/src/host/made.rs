@@ -248,7 +248,7 @@ impl Host {
             head: Head {
                 post_id,
                 id,
-                marks: Some(marks),
+                marks: Some(Box::new(marks)),
             },
             item,
             event,
@@ -260,14 +260,15 @@ impl Host {
 /// configured (XEP-0060 §7.1.2).
 pub(super) fn gone(view: &Arc<NodeView>, head: Head) -> (Event, Touched) {
     let Head { post_id, id, marks } = head;
-    let marks = marks.unwrap_or_else(|| Marks {
+    let unknown = || Marks {
         publisher: view.owner,
         tags: Arc::from([]),
         // It may have been; nobody minds a retraction of what they never had.
         in_public: view.is_feed(),
         links: Links::default(),
         words: WordSet::any(),
-    });
+    };
+    let marks = marks.map_or_else(unknown, |marks| *marks);
     let event = Event::Retracted {
         view: Arc::clone(view),
         id: Arc::clone(&id),

@@ -99,7 +99,7 @@ impl Host {
                 Ok(Head {
                     post_id: item.post_id,
                     id: Arc::from(item.item_id.as_str()),
-                    marks: Some(marks(reader, item)?),
+                    marks: Some(Box::new(marks(reader, item)?)),
                 })
             });
             Ok((count, oldest.collect::<Result<Vec<_>, ReadError>>()?))

@@ -252,8 +252,8 @@ const EPOCHS: u64 = 1 << 32;
 pub(super) struct Head {
     pub(super) post_id: PostId,
     pub(super) id: Arc<str>,
-    /// What else matters about it; `None` when only the index was read.
-    pub(super) marks: Option<Marks>,
+    /// What else matters about it; `None` when only the index was read, as of nearly all. Hence the box.
+    pub(super) marks: Option<Box<Marks>>,
 }
 
 /// Whose an item is, and where else than in its node it shows.

@@ -154,7 +154,7 @@ impl Host {
                 let rows = all_nodes(reader, owner)?.into_iter();
                 rows.filter(|row| Virtual::on_service(&row.name).is_some())
                     .map(|row| {
-                        let subscriptions = reader.subscriptions(row.no)?;
+                        let subscriptions = reader.each_subscription(row.no, subscriber)?;
                         Ok((row, subscriptions))
                     })
                     .collect::<Result<Vec<_>, store::ReadError>>()
@@ -172,7 +172,7 @@ impl Host {
                     ..view
                 };
                 tables.set(view.clone());
-                for subscriber in subscriptions.into_iter().map(subscriber) {
+                for subscriber in subscriptions {
                     tables.add(&view, &subscriber);
                     view = with_subscriber(&view, subscriber);
                 }
