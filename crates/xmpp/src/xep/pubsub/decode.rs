@@ -327,11 +327,13 @@ mod tests {
                 "<items node='n' max_items='0'/>",
                 Condition::BadRequest,
             ),
+            (Verb::Get, "<options node='n'/>", Condition::BadRequest),
             (
-                Verb::Get,
-                "<options node='n' jid='a@b'/>",
-                Condition::FeatureNotImplemented,
+                Verb::Set,
+                "<subscribe node='n' jid='a@b'/><options jid='a@b'/>",
+                Condition::BadRequest,
             ),
+            (Verb::Set, "<options node='n' jid='a@b'/>", Condition::BadRequest),
             (Verb::Get, "<publish node='n'/>", Condition::FeatureNotImplemented),
         ];
         for (verb, content, condition) in refusals {
