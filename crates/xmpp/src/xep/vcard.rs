@@ -240,3 +240,70 @@ async fn of_server(cx: Cx) -> Answered {
     writer.leaf("JABBERID", cx.to.as_str()).close();
     Ok(Answer::Payload(writer.finish()))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const GIF: &str = "R0lGODlhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs=";
+
+    fn filled(stored: &str, photo: Option<Option<Image>>, fields: Option<Vec<Field>>) -> String {
+        let stored = format!("<vCard xmlns='vcard-temp'>{stored}</vCard>");
+        let stored = Document::parse(stored.into_bytes()).unwrap();
+        let filled = String::from_utf8(Shown { photo, fields }.fill(stored.root())).unwrap();
+        let inner = filled.strip_prefix("<vCard xmlns='vcard-temp'>").unwrap();
+        inner.strip_suffix("</vCard>").unwrap().to_owned()
+    }
+
+    #[test]
+    fn without_nodes_it_is_what_was_stored() {
+        let old = "<FN>Juliet</FN><PHOTO><BINVAL>AAAA</BINVAL></PHOTO><KEY/>";
+        assert_eq!(filled(old, None, None), old);
+    }
+
+    #[test]
+    fn a_picture_elsewhere_stands_until_there_is_one_here() {
+        let elsewhere = "<PHOTO><EXTVAL>https://example.org/a.png</EXTVAL></PHOTO>";
+        assert_eq!(filled(elsewhere, Some(None), None), elsewhere);
+        let image = Image::from_base64(GIF).unwrap();
+        let here = format!("<PHOTO><TYPE>image/gif</TYPE><BINVAL>{GIF}</BINVAL></PHOTO>");
+        assert_eq!(filled(elsewhere, Some(Some(image.clone())), None), here);
+        assert_eq!(filled("", Some(Some(image)), None), here);
+        // One that an older version stored is not shown beside it, nor after it.
+        assert_eq!(
+            filled("<PHOTO><BINVAL>AAAA</BINVAL></PHOTO>", Some(None), None),
+            ""
+        );
+    }
+
+    #[test]
+    fn what_nobody_may_read_leaves_no_trace() {
+        assert_eq!(
+            filled("<FN/><KEY>k</KEY><NICKNAME/>", None, Some(Vec::new())),
+            "<KEY>k</KEY>"
+        );
+    }
+
+    #[test]
+    fn a_picture_is_one_and_a_picture() {
+        let read = |inner: &str| {
+            let vcard =
+                Document::parse(format!("<vCard xmlns='vcard-temp'>{inner}</vCard>").into_bytes()).unwrap();
+            photo(vcard.root()).map(|photo| photo.map(|photo| photo.id))
+        };
+        for none in [
+            "",
+            "<PHOTO/>",
+            "<PHOTO><BINVAL/></PHOTO>",
+            "<PHOTO><EXTVAL>https://a</EXTVAL></PHOTO>",
+        ] {
+            assert_eq!(read(none), Ok(None), "{none}");
+        }
+        let one = format!("<PHOTO><BINVAL>{GIF}</BINVAL></PHOTO>");
+        assert!(read(&one).unwrap().is_some());
+        assert!(read(&format!("<PHOTO/>{one}")).unwrap().is_some());
+        assert!(read(&one.repeat(2)).is_err());
+        assert!(read("<PHOTO><BINVAL>AAAA</BINVAL></PHOTO>").is_err());
+    }
+}
