@@ -193,6 +193,11 @@ export class Client {
     this.outbox.value?.add(id, text, tagsOf(text), reply);
   }
 
+  /** A community is followed, or no longer: other posts belong to the home timeline. */
+  followedCommunity(): void {
+    void this.home.refresh();
+  }
+
   /** Whose posts are in the timelines that are kept. */
   people(): string[] {
     return [...this.feeds.values()].flatMap(({ feed }) => feed.posts().map((post) => post.author));

@@ -123,7 +123,8 @@ function CommunityList({ all }: { all: readonly Community[] }) {
 }
 
 function Founding() {
-  const { pubsub } = useClient().site;
+  const client = useClient();
+  const { pubsub } = client.site;
   const link = useLink();
   const { busy, error, run } = useTask();
   const submit = (form: HTMLFormElement) => {
@@ -138,6 +139,7 @@ function Founding() {
       const wanted = { node, title: text('title'), description: text('description') };
       await found(link, pubsub, { ...wanted, access: text('access') });
       await subscribe(link, { service: pubsub, node }, bare(link.jid));
+      client.followedCommunity();
       navigate(paths.community(node));
     });
   };
@@ -215,7 +217,8 @@ function Posts({ node }: { node: string }) {
 }
 
 function JoinButton({ community, onDone }: { community: Community; onDone: () => void }) {
-  const { pubsub } = useClient().site;
+  const client = useClient();
+  const { pubsub } = client.site;
   const link = useLink();
   const { busy, error, run } = useTask();
   const { node, subscription } = community;
@@ -225,6 +228,7 @@ function JoinButton({ community, onDone }: { community: Community; onDone: () =>
       const place = { service: pubsub, node };
       if (subscription === undefined) await subscribe(link, place, bare(link.jid));
       else await unsubscribe(link, place, bare(link.jid));
+      client.followedCommunity();
       onDone();
     });
   const text = {
