@@ -12,6 +12,7 @@ mod faults;
 mod feeds;
 mod hostile;
 mod leases;
+mod many;
 mod posts;
 mod reading;
 mod subscriptions;
