@@ -1,5 +1,6 @@
 //! The scenarios, one file each.
 
+mod catch_up;
 mod chat;
 mod contacts;
 mod empty;
@@ -40,13 +41,15 @@ pub enum Scenario {
     History,
     /// Durable, acknowledged items.
     Publish,
+    /// Coming back to 300 contacts' nodes.
+    CatchUp,
     /// Ten thousand nodes with a thousand items each, one of them with fifty thousand subscribers.
     Large,
 }
 
 impl Scenario {
     /// In the order in which they run.
-    pub const ALL: [Scenario; 9] = [
+    pub const ALL: [Scenario; 10] = [
         Scenario::Empty,
         Scenario::Idle,
         Scenario::Login,
@@ -55,6 +58,7 @@ impl Scenario {
         Scenario::Fanout,
         Scenario::History,
         Scenario::Publish,
+        Scenario::CatchUp,
         Scenario::Large,
     ];
 
@@ -69,6 +73,7 @@ impl Scenario {
             Scenario::Fanout => fanout::run(options, report).await,
             Scenario::History => history::run(options, report).await,
             Scenario::Publish => publish::run(options, report).await,
+            Scenario::CatchUp => catch_up::run(options, report).await,
             Scenario::Large => large::run(options, report).await,
         }
     }

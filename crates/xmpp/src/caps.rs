@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use format::caps::Caps as Announced;
 use format::disco::Info;
+use futures_util::StreamExt;
 use lru::LruCache;
 use parking_lot::Mutex;
 use store::JidNo;
@@ -18,10 +19,10 @@ use wire::{Element, Stanza, Writer, ns};
 
 use crate::presence::subscriptions::Person;
 use crate::server::Server;
-use crate::xep::catch_up::rest;
 use crate::session::Session;
-use crate::xep::subscriptions_of::PAM;
 use crate::session::mailbox::SharedOut;
+use crate::xep::catch_up::rest;
+use crate::xep::subscriptions_of::PAM;
 
 /// How many kinds of clients are kept in memory.
 const KEPT: NonZeroUsize = NonZeroUsize::new(4_096).expect("not zero");
@@ -36,6 +37,9 @@ const NODES_MAX: usize = 256;
 /// used comes near; of one that does, less is known, and for its own session alone.
 const NODES_BYTES: usize = 16 * 1024;
 const STORED_BYTES: usize = 32 * 1024;
+
+/// People whose last items are read at the same time for one session.
+const AT_ONCE: usize = 16;
 
 /// What a kind of client wants.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -327,14 +331,21 @@ async fn catch_up(server: &Arc<Server>, session: &Arc<Session>, before: Option<A
         no: session.no,
     };
     let is_new = |node: &str| caps.wants(node) && !before.as_ref().is_some_and(|before| before.wants(node));
-    for owner in owners {
-        if !session.routing.is_available() || !session.room().await {
-            return;
-        }
-        if server.settings.is_local_domain(owner.jid.domain()) {
-            server.host.send_last_items(&owner.jid, &actor, &is_new).await;
-        }
-    }
+    let local = owners
+        .into_iter()
+        .filter(|owner| server.settings.is_local_domain(owner.jid.domain()));
+    // What one person's nodes hold is read while others' is.
+    let mut sending = futures_util::stream::iter(local)
+        .map(|owner| {
+            let (actor, is_new) = (&actor, &is_new);
+            async move {
+                if session.routing.is_available() && session.room().await {
+                    server.host.send_last_items(&owner.jid, actor, is_new).await;
+                }
+            }
+        })
+        .buffer_unordered(AT_ONCE);
+    while let Some(()) = sending.next().await {}
 }
 
 /// The account sees somebody's presence from now on, and gets the last items that it may see with it.

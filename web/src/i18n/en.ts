@@ -245,6 +245,11 @@ export const en = {
   'settings.about': 'About you',
   'settings.save': 'Save',
   'settings.saved': 'Saved',
+  'settings.choice': 'Where you are seen',
+  'settings.choice.stream': 'In the public stream',
+  'settings.choice.stream.hint': 'Your public posts stand there and under their hash tags.',
+  'settings.choice.search': 'In searches',
+  'settings.choice.search.hint': 'People find you, and your public posts by their words.',
   'settings.audience': 'Audience',
   'settings.audience.text':
     'It holds for all your posts, earlier ones too. Whoever has read a post may remember it.',

@@ -33,6 +33,7 @@ export const NS = {
   chatStates: 'http://jabber.org/protocol/chatstates',
   delay: 'urn:xmpp:delay',
   invite: 'urn:x-folkmoot:invite:0',
+  choice: 'urn:x-folkmoot:choice:0',
   receipts: 'urn:xmpp:receipts',
   subscribeAuthorization: 'http://jabber.org/protocol/pubsub#subscribe_authorization',
   counts: 'urn:x-folkmoot:counts:0',

@@ -16,6 +16,7 @@ import { toast } from '../toasts';
 import { AppearanceForm } from './AppearanceForm';
 import { AudienceForm } from './AudienceForm';
 import { BlockedList } from './BlockedList';
+import { ChoiceForm } from './ChoiceForm';
 import { DeleteAccount } from './DeleteAccount';
 import { Devices } from './Devices';
 import { PasswordForm } from './PasswordForm';
@@ -29,6 +30,7 @@ export function Settings() {
       <div class="settings">
         <ProfileForm />
         <AudienceForm />
+        <ChoiceForm />
         <AppearanceForm />
         <Address />
         <Devices />
