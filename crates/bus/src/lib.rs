@@ -12,12 +12,14 @@ pub mod owner;
 pub mod subscribers;
 
 pub use computed::{Computed, ComputedName, What};
-pub use config::{AccessModel, Feed, MaxItems, NodeConfig, NodeFull, NotificationType, PublishModel, SendLast};
+pub use config::{
+    AccessModel, Feed, MaxItems, NodeConfig, NodeFull, NotificationType, PublishModel, SendLast,
+};
 pub use event::{Event, EventSink, LastItemTo, PublishKind};
 pub use item::Item;
 pub use node::{
-    Affiliation, HOME, MICROBLOG, NOTIFICATIONS, NodeKind, NodeView, POSTS, REPLIES, SHOWN_SUBSCRIPTIONS, SubId, Subscriber,
-    SubscriptionState, Virtual, post_number,
+    Affiliation, HOME, MICROBLOG, NOTIFICATIONS, NodeKind, NodeView, POSTS, REPLIES, SHOWN_SUBSCRIPTIONS,
+    SubId, Subscriber, SubscriptionState, Virtual, post_number,
 };
 pub use options::{Show, Shows, SubscribeOptions};
 pub use owner::{Owner, Shard, owner_of};

@@ -147,9 +147,7 @@ impl Virtual {
             Virtual::Replies => Arc::from(REPLIES),
             Virtual::Notifications => Arc::from(NOTIFICATIONS),
             Virtual::ShownSubscriptions => Arc::from(SHOWN_SUBSCRIPTIONS),
-            Virtual::ShownSubscribers(node) => {
-                Arc::from(std::format!("{SHOWN_SUBSCRIBERS_PREFIX}{node}"))
-            }
+            Virtual::ShownSubscribers(node) => Arc::from(std::format!("{SHOWN_SUBSCRIBERS_PREFIX}{node}")),
         }
     }
 }

@@ -133,14 +133,21 @@ async fn posts_of(
         let page = match content::page(site, &source, part).await {
             // Who has moved has a page where they are now.
             Err(ContentError::NotFound) => {
-                let main = content::main_blog(site, &jid).await?.ok_or(ContentError::NotFound)?;
+                let main = content::main_blog(site, &jid)
+                    .await?
+                    .ok_or(ContentError::NotFound)?;
                 return Ok(Err(main));
             }
             found => found?,
         };
         let further = content::further_feeds(site, &jid).await?;
         let profile = content::profile(site, &jid).await?;
-        Ok(Ok((page, profile, further, content::main_blog(site, &jid).await?)))
+        Ok(Ok((
+            page,
+            profile,
+            further,
+            content::main_blog(site, &jid).await?,
+        )))
     };
     let (page, profile, further, main_blog) = match found.await {
         Ok(Ok(found)) => found,

@@ -763,7 +763,10 @@ async fn further_blogs_have_pages_as_far_as_they_are_for_everybody() {
     let place = Place::new("further", None).await;
     let juliet = place.person("juliet@example.org", AccessModel::Open).await;
     let owner = juliet.jid.bare();
-    for (node, access, title) in [("my garden/1", "open", "My <garden>"), ("diary", "whitelist", "Diary")] {
+    for (node, access, title) in [
+        ("my garden/1", "open", "My <garden>"),
+        ("diary", "whitelist", "Diary"),
+    ] {
         let form = DataForm::new(FormType::Submit)
             .with_form_type("http://jabber.org/protocol/pubsub#node_config")
             .with(Field::plain("pubsub#type", "urn:xmpp:pubsub-social-feed:1"))
@@ -771,27 +774,44 @@ async fn further_blogs_have_pages_as_far_as_they_are_for_everybody() {
             .with(Field::plain("pubsub#title", title));
         let created = place.host.create(&owner, &juliet, Some(node), Some(&form)).await;
         created.unwrap().durable.await.unwrap();
-        let post = format!(
-            "<entry xmlns='http://www.w3.org/2005/Atom'><title>in {node} #both</title></entry>"
-        );
+        let post =
+            format!("<entry xmlns='http://www.w3.org/2005/Atom'><title>in {node} #both</title></entry>");
         place.publish(&juliet, node, "1", &post).await;
     }
     place.post(&juliet, "1", "in the main one").await;
     let page = place.page("/@juliet").await;
-    assert!(page.contains("href=\"/@juliet/blog/my%20garden%2F1\">My &#60;garden&#62;</a>"), "{page}");
-    assert!(page.contains("in the main one") && !page.contains("in my garden"), "{page}");
+    assert!(
+        page.contains("href=\"/@juliet/blog/my%20garden%2F1\">My &#60;garden&#62;</a>"),
+        "{page}"
+    );
+    assert!(
+        page.contains("in the main one") && !page.contains("in my garden"),
+        "{page}"
+    );
     assert!(!page.to_lowercase().contains("diary"), "{page}");
     let page = place.page("/@juliet/blog/my%20garden%2F1").await;
-    assert!(page.contains("in my garden/1") && !page.contains("in the main one"), "{page}");
+    assert!(
+        page.contains("in my garden/1") && !page.contains("in the main one"),
+        "{page}"
+    );
     assert!(page.contains("href=\"/@juliet\""), "{page}");
     let feed = place.page("/@juliet/blog/my%20garden%2F1/feed.atom").await;
-    assert!(feed.contains("in my garden/1") && !feed.contains("in the main one"), "{feed}");
+    assert!(
+        feed.contains("in my garden/1") && !feed.contains("in the main one"),
+        "{feed}"
+    );
     for path in ["/public", "/tag/both"] {
         let page = place.page(path).await;
-        assert!(page.contains("in my garden/1") && !page.contains("in diary"), "{page}");
+        assert!(
+            page.contains("in my garden/1") && !page.contains("in diary"),
+            "{page}"
+        );
     }
     let number = page.split("/@juliet/").filter_map(|part| part.split('"').next());
-    let number = number.map(str::to_owned).find(|part| part.parse::<u64>().is_ok()).unwrap();
+    let number = number
+        .map(str::to_owned)
+        .find(|part| part.parse::<u64>().is_ok())
+        .unwrap();
     let page = place.page(&format!("/@juliet/{number}")).await;
     assert!(page.contains("in my garden/1"), "{page}");
     for path in [
@@ -809,12 +829,19 @@ async fn further_blogs_have_pages_as_far_as_they_are_for_everybody() {
     let old = place.person("old@example.org", AccessModel::Presence).await;
     let blog = |inner: &str| format!("<blog xmlns='urn:x-folkmoot:blog:0'>{inner}</blog>");
     let there = blog("<main jid='juliet@example.org' node='my garden/1'/>");
-    place.publish(&old, "urn:x-folkmoot:blog:0", "current", &there).await;
+    place
+        .publish(&old, "urn:x-folkmoot:blog:0", "current", &there)
+        .await;
     assert_eq!(place.get("/@old").await.0, 404, "one side is not enough");
     let back = blog("<also jid='old@example.org'/>");
-    place.publish(&juliet, "urn:x-folkmoot:blog:0", "current", &back).await;
+    place
+        .publish(&juliet, "urn:x-folkmoot:blog:0", "current", &back)
+        .await;
     let (status, headers, _) = place.get("/@old").await;
-    assert_eq!((status, headers["location"].to_str().unwrap()), (307, "/@juliet/blog/my%20garden%2F1"));
+    assert_eq!(
+        (status, headers["location"].to_str().unwrap()),
+        (307, "/@juliet/blog/my%20garden%2F1")
+    );
 }
 
 #[tokio::test]
@@ -874,11 +901,20 @@ async fn communities_have_pages_where_everybody_may_read_them() {
         .unwrap();
     assert!(place.page(permalink).await.contains("Hello garden"));
     let stream = place.page("/public").await;
-    assert!(stream.contains("Hello garden") && !stream.contains("Hello lodge") && !stream.contains("Hello secret"));
+    assert!(
+        stream.contains("Hello garden")
+            && !stream.contains("Hello lodge")
+            && !stream.contains("Hello secret")
+    );
 
     // What is closed and what is not there look the same.
     let (_, _, nothing) = place.get("/c/nothing").await;
-    for closed in ["/c/lodge", "/c/secret", "/c/secret/feed.atom", "/c/urn%3Axmpp%3Amicroblog%3A0"] {
+    for closed in [
+        "/c/lodge",
+        "/c/secret",
+        "/c/secret/feed.atom",
+        "/c/urn%3Axmpp%3Amicroblog%3A0",
+    ] {
         let (status, _, page) = place.get(closed).await;
         assert_eq!((status, &page), (404, &nothing), "{closed}");
     }

@@ -139,7 +139,9 @@ impl Timelines {
                 Some(since) => found.look(reader, window, since)?,
                 None => found.look_at_newest(reader, window)?,
             }
-            found.changes.sort_unstable_by(|a, b| b.seq.cmp(&a.seq));
+            found
+                .changes
+                .sort_unstable_by_key(|change| std::cmp::Reverse(change.seq));
             found.is_cut = found.changes.len() > LOOK * max;
             found.changes.truncate(LOOK * max);
             found.is_whole = reader.knows_deletions_since(window.since)?;

@@ -20,9 +20,9 @@ mod search;
 mod threads;
 mod timelines;
 
+pub use catch_up::{Away, News, NodeNews, StreamNews, Told, Wanted};
 pub use communities::{Community, CommunityPage, CommunityQuery};
 pub use follows::FurtherFeed;
-pub use catch_up::{Away, News, NodeNews, StreamNews, Told, Wanted};
 pub use live::{Addressee, ThreadNews, ThreadSink};
 pub use notifications::{KEPT_MS, Marked, NotificationsPage, Notified, READ_ITEM, ReadState};
 pub use payload::{About, Place, origin, virtual_payload};

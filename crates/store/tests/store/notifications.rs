@@ -240,8 +240,16 @@ async fn followers_and_reading() {
         .await
         .unwrap();
     assert_eq!(upto, id);
-    world.store.write(unfollowed(juliet, romeo, "blog")).await.unwrap();
-    world.store.write(unfollowed(juliet, romeo, "blog")).await.unwrap();
+    world
+        .store
+        .write(unfollowed(juliet, romeo, "blog"))
+        .await
+        .unwrap();
+    world
+        .store
+        .write(unfollowed(juliet, romeo, "blog"))
+        .await
+        .unwrap();
     assert_eq!(
         world.told(),
         [NoticeAct::Added(id), NoticeAct::Read(id), NoticeAct::Removed(id)]
