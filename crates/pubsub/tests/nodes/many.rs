@@ -67,4 +67,23 @@ async fn what_is_forgotten_is_read_again() {
         let ids = world.ids(&romeo, &juliet, &name(n)).await.unwrap();
         assert_eq!(ids, ["kept", "new-0", "new-1"]);
     }
+
+    // While nothing can be stored, the database knows nothing of it, and memory keeps what it knows.
+    let world = world.restarted().await;
+    world.store.faults().hold();
+    for wanted in [PublishKind::New, PublishKind::Edit] {
+        for n in 0..NODES {
+            world.sink.take();
+            world
+                .publish(&romeo, &name(n), "held", &note("held"))
+                .await
+                .unwrap();
+            let events = world.sink.take();
+            let Some(Event::Published { kind, .. }) = events.first() else {
+                panic!("{n}: {events:?}");
+            };
+            assert_eq!(*kind, wanted, "{n}");
+        }
+    }
+    world.store.faults().release();
 }
