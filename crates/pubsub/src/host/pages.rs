@@ -93,12 +93,14 @@ impl Host {
         let (max, page, is_paged) = match query {
             ItemsQuery::Ids(ids) => return self.items_by_ids(view, walk, ids).await,
             ItemsQuery::Rsm(rsm::Request { max, page }) => (max.unwrap_or(PAGE), page, true),
-            ItemsQuery::All => (PAGE, newest, false),
+            ItemsQuery::All => (u32::MAX, newest, false),
             ItemsQuery::Newest(count) => (count, newest, false),
         };
         let limit = max.min(PAGE);
         let counting = match &walk.search {
             Some(_) => Counting::No,
+            // Nobody will be told.
+            None if max <= PAGE && !is_paged => Counting::No,
             // Some may have expired that are still there.
             None if view.config.item_expire.is_some() => Counting::No,
             None if view.is_microblog() => Counting::UnlessRepeating,

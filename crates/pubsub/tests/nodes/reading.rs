@@ -315,6 +315,35 @@ async fn a_page_goes_on_behind_what_is_left_out_and_counts_nothing() {
     );
 }
 
+/// Who asks for all is given the newest, and told that there are more; who asks for so many is told nothing else.
+#[tokio::test]
+async fn what_does_not_fit_comes_with_its_place() {
+    let world = World::new().await;
+    let romeo = node(&world).await;
+    let mut model = Model::default();
+    for _ in 0..300 {
+        model.act(&world, &romeo, &Act::New).await;
+    }
+    for query in [ItemsQuery::All, ItemsQuery::Newest(1_000)] {
+        let page = read(&world, &romeo, query.into()).await.unwrap();
+        let rsm = page.rsm.clone().unwrap();
+        assert_eq!(
+            (page.items.len(), rsm.count, rsm.first_index),
+            (256, Some(300), Some(44))
+        );
+        let before = request(Order::default(), 256, Page::Before(rsm.first.unwrap()));
+        assert_eq!(read(&world, &romeo, before).await.unwrap().items.len(), 44);
+    }
+    let page = read(&world, &romeo, ItemsQuery::Newest(20).into()).await.unwrap();
+    assert_eq!((page.items.len(), page.rsm), (20, None));
+    let listed = world
+        .host
+        .item_ids(&world.service(), &romeo, NODE, None)
+        .await
+        .unwrap();
+    assert_eq!((listed.ids.len(), listed.rsm.unwrap().count), (256, Some(300)));
+}
+
 /// Items of a version without search are found after the next start, and one that is changed meanwhile by what it says now.
 #[tokio::test]
 async fn what_was_stored_without_words_is_indexed_once() {
