@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bus::{AccessModel, Event, MICROBLOG, Virtual};
 use format::rsm::{Page, Request};
 use proptest::prelude::*;
-use pubsub::{Actor, Choice, ItemsQuery};
+use pubsub::{Actor, Choice, ItemsQuery, PublicStream};
 use social::{Away, Timelines, Told, Wanted};
 use store::{JidNo, PostId, Seq};
 use wire::Jid;
@@ -340,5 +340,46 @@ proptest! {
     fn what_was_told_is_what_is_stored(acts in acts()) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         runtime.block_on(play(acts));
+    }
+}
+
+#[tokio::test]
+async fn who_may_read_the_stream_is_configured() {
+    let world = World::new().await;
+    let juliet = world.account("juliet", AccessModel::Open).await;
+    world.post(&juliet, "one", "Hello").await;
+    let stranger = world.actor("stranger@elsewhere.example/client").await;
+    let nobody = world.actor("localhost").await;
+    let service = world.service();
+    for (setting, may_read) in [
+        (PublicStream::Everyone, [true, true, true]),
+        (PublicStream::Accounts, [true, false, false]),
+        (PublicStream::Nobody, [false, false, false]),
+    ] {
+        let settings = pubsub::Settings {
+            public_stream: setting,
+            ..pubsub::Settings::default()
+        };
+        let host = pubsub::Host::new(
+            world.store.clone(),
+            world.clock.clone(),
+            world.rosters.clone(),
+            settings,
+            world.tasks.clone(),
+        );
+        let timelines = Timelines::new(world.store.clone(), host.clone());
+        for (actor, may_read) in [&juliet, &stranger, &nobody].into_iter().zip(may_read) {
+            for which in [Virtual::PublicStream, Virtual::Tag("rust".into())] {
+                let page = timelines.items(&service, actor, &which, ItemsQuery::All).await;
+                assert_eq!(page.is_ok(), may_read, "{setting:?} {}", actor.jid);
+                let subscribed = host.subscribe(&service, actor, &which.name(), &actor.jid).await;
+                assert_eq!(subscribed.is_ok(), may_read, "{setting:?} {}", actor.jid);
+            }
+            let news = timelines.stream_since(&service, actor, None, None).await;
+            assert_eq!(news.is_ok(), may_read, "{setting:?} {}", actor.jid);
+        }
+        // What people post in their own nodes is theirs to open.
+        let blog = world.read(&juliet, &stranger, MICROBLOG, ItemsQuery::All).await;
+        assert_eq!(blog.unwrap().items.len(), 1);
     }
 }
