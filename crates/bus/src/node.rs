@@ -195,6 +195,14 @@ impl Affiliation {
     }
 }
 
+impl Affiliation {
+    /// Whether it is that of an owner or moderator.
+    #[must_use]
+    pub fn keeps_order(self) -> bool {
+        matches!(self, Affiliation::Owner | Affiliation::Moderator)
+    }
+}
+
 /// A word that is not in the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown word")]

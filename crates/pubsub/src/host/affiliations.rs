@@ -64,8 +64,7 @@ fn sorted_out<'a>(view: &NodeView, wanted: Vec<Wanted<'a>>) -> (Vec<Wanted<'a>>,
 /// Whether a moderator may make this change: of those who are neither owners nor moderators, into such; and they may step
 /// back themselves.
 fn is_moderators(moderator: JidNo, wanted: &Wanted<'_>) -> bool {
-    let is_high = |affiliation| matches!(affiliation, Affiliation::Owner | Affiliation::Moderator);
-    !is_high(wanted.now) && (!is_high(wanted.before) || wanted.no == moderator)
+    !wanted.now.keeps_order() && (!wanted.before.keeps_order() || wanted.no == moderator)
 }
 
 impl Host {

@@ -353,19 +353,8 @@ impl Host {
         Ok(form::config_form(&view.config, Site::of(&view)))
     }
 
-    /// A node, for its owners.
-    pub(super) async fn owned_view(
-        &self,
-        owner: &BareJid,
-        actor: &Actor,
-        node: &str,
-    ) -> Result<Arc<NodeView>, PubsubError> {
-        let view = self.view_entered(owner, actor, node).await?;
-        may_administer(actor.no, &view)?;
-        Ok(view)
-    }
-
-    async fn view_entered(
+    /// A node as somebody finds it who may know that it is there.
+    pub(super) async fn view_entered(
         &self,
         owner: &BareJid,
         actor: &Actor,

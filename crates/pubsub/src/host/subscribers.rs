@@ -11,7 +11,7 @@ use wire::{BareJid, Jid};
 use super::computed::Freshness;
 use super::subscribe::{Changed, address, told};
 use super::{Accepted, Host, Subscription};
-use crate::access::{Actor, may_moderate};
+use crate::access::{Actor, may_administer, may_moderate};
 use crate::error::PubsubError;
 
 /// What an owner wants of a subscription (§8.8.2).
@@ -117,6 +117,10 @@ impl Host {
             let mut modified = Modified::default();
             let mut seen = HashSet::new();
             for (one, no) in wanted.iter().zip(&numbers) {
+                // Who keeps order is not put out by others who do, but for the owners.
+                if no.is_some_and(|no| no != actor.no && view.affiliation(no).keeps_order()) {
+                    may_administer(actor.no, &view)?;
+                }
                 let all = no.map_or(&[][..], |no| view.subscriptions_of(no)).iter();
                 let resource = one.jid.resource();
                 let same = all.filter(|there| there.resource.as_deref() == resource);
