@@ -199,6 +199,7 @@ mod tests {
     fn an_idle_session_is_small() {
         let sizes = (size_of::<Running>(), size_of::<Stream>(), size_of::<Session>());
         println!("{sizes:?}");
-        assert!(sizes.0 <= 384 && sizes.2 <= 256, "{sizes:?}");
+        // With the two counters of its `Arc` it takes 320 bytes of the allocator, as anything from 257 to 320 does.
+        assert!(sizes.0 <= 384 && sizes.2 + 16 <= 320, "{sizes:?}");
     }
 }
