@@ -60,6 +60,8 @@ fn advice(error: &PubsubError) -> Option<&'static str> {
             "this node, or this server, does not support what the error names: ask its disco#info what there is"
         }
         PubsubError::NoIndex => "pages by their index are not given here: use before and after",
+        PubsubError::NoOrder => "items come by their creation or their last change: leave another order out",
+        PubsubError::NoSearch => "what is here cannot be searched by words: leave them out",
         PubsubError::MaxNodes => "you have as many nodes as one may: delete some first",
         PubsubError::TooManyItems => {
             "one request may name up to 100 items, and no more than the node keeps (pubsub#max_items): send several requests"
@@ -149,6 +151,60 @@ mod tests {
         let mut writer = Writer::new();
         on_the_wire(error).write(&mut writer);
         String::from_utf8(writer.finish()).unwrap()
+    }
+
+    #[test]
+    fn every_refusal_says_what_to_do() {
+        use PubsubError as E;
+        let all = [
+            E::NodeNotFound,
+            E::ItemNotFound,
+            E::NodeExists,
+            E::AlreadyRepeated,
+            E::NotOpen,
+            E::Inherited,
+            E::Unfit("this"),
+            E::Forbidden,
+            E::NotAllowed,
+            E::ClosedNode,
+            E::PresenceRequired,
+            E::NotInRosterGroup,
+            E::PendingSubscription,
+            E::TooManySubscriptions,
+            E::ItemsNeedSubscription,
+            E::NotSubscribed,
+            E::NoSuchSubscriber,
+            E::SubidRequired,
+            E::JidRequired,
+            E::InvalidJid,
+            E::NodeIdRequired,
+            E::ItemRequired,
+            E::PayloadRequired,
+            E::InvalidPayload("this"),
+            E::PayloadTooBig,
+            E::ItemForbidden,
+            E::PreconditionNotMet,
+            E::InvalidOptions("this".into()),
+            E::Unacceptable("this".into()),
+            E::NodeFull,
+            E::UnsupportedAccessModel,
+            E::InvalidSubid,
+            E::InvalidName("this"),
+            E::Unsupported("collections"),
+            E::NoIndex,
+            E::NoOrder,
+            E::NoSearch,
+            E::SearchTooLong,
+            E::MaxNodes,
+            E::TooManyItems,
+            E::LastOwner,
+            E::Overloaded,
+            E::Storage,
+        ];
+        for error in all {
+            let text = written(error.clone());
+            assert!(text.contains("<text "), "{error:?}: {text}");
+        }
     }
 
     #[test]
