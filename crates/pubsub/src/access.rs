@@ -225,7 +225,9 @@ pub fn may_purge(no: JidNo, view: &NodeView) -> Result<(), PubsubError> {
 /// `Forbidden`, or, even for the owner, `NotAllowed` for a virtual or computed node, which is as what it shows or belongs to.
 pub fn may_administer(no: JidNo, view: &NodeView) -> Result<(), PubsubError> {
     match (&view.kind, view.affiliation(no)) {
-        (NodeKind::Virtual(_), _) | (NodeKind::Computed(_), Affiliation::Owner) => Err(PubsubError::NotAllowed),
+        (NodeKind::Virtual(_), _) | (NodeKind::Computed(_), Affiliation::Owner) => {
+            Err(PubsubError::NotAllowed)
+        }
         (_, Affiliation::Owner) => Ok(()),
         _ => Err(PubsubError::Forbidden),
     }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use bus::{Affiliation, Event, Item, MICROBLOG, NodeView, Virtual};
 use format::search::WordSet;
-use pubsub::access::may_read;
 use pubsub::PublicStream;
+use pubsub::access::may_read;
 use pubsub::profile::microblog::FEED_ITEM;
 use pubsub::{Host, Reader, Relation, said};
 

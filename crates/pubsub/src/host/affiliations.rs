@@ -242,12 +242,7 @@ impl Host {
         actor: &Actor,
         node: &str,
     ) -> Result<Arc<NodeView>, PubsubError> {
-        let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
-        let (spot, _) = self.enter(&owner, actor, node, Freshness::Now).await?;
-        let view = self.within(&owner, &spot, |state| {
-            state.node(&spot.name).map(|node| Arc::clone(&node.view))
-        });
-        let view = view.await?.ok_or(PubsubError::NodeNotFound)?;
+        let view = self.view_entered(owner, actor, node).await?;
         may_moderate(actor.no, &view).map_err(|error| unsupported(error, "modify-affiliations"))?;
         Ok(view)
     }
