@@ -6,8 +6,9 @@ use std::path::Path;
 
 const HEAD: &str = "# Extensions\n\n\
     What the server implements of the XMPP Standards Foundation's extensions, with the version of the document that was\n\
-    followed. This page is made from the code: each file of `crates/xmpp/src/xep/` says what it implements.\n\n\
-    | XEP | title | version | file |\n|---|---|---|---|\n";
+    followed. This page is made from the code: each file of `crates/xmpp/src/xep/` says what it implements. Where nothing is said\n\
+    to be left out, all is there that the document has a server do.\n\n\
+    | XEP | title | version | file | left out, and why |\n|---|---|---|---|---|\n";
 
 #[test]
 fn the_page_lists_what_the_code_implements() {
@@ -18,8 +19,8 @@ fn the_page_lists_what_the_code_implements() {
         let number = std::format!("{:04}", xep.number);
         writeln!(
             page,
-            "| [{number}](https://xmpp.org/extensions/xep-{number}.html) | {} | {} | `{}` |",
-            xep.title, xep.version, xep.file
+            "| [{number}](https://xmpp.org/extensions/xep-{number}.html) | {} | {} | `{}` | {} |",
+            xep.title, xep.version, xep.file, xep.left_out
         )
         .expect("a string takes everything");
     }

@@ -16,6 +16,7 @@ pub(super) fn register(xeps: &mut Xeps) {
     xeps.xep(84, "User Avatar", "1.1.4")
         .xep(153, "vCard-Based Avatars", "1.1.1")
         .xep(398, "User Avatar to vCard-Based Avatars Conversion", "1.0.0")
+        .without("the hash is left out of presence to a stranger who may not fetch the image")
         .feature(Target::OwnAccount, "urn:xmpp:pep-vcard-conversion:0");
 }
 

@@ -20,6 +20,7 @@ use crate::splice::splice;
 
 pub(super) fn register(xeps: &mut Xeps) {
     xeps.xep(402, "PEP Native Bookmarks", "1.2.0")
+        .without("XEP-0048's node (`#compat-pep`): private XML is kept in step instead")
         .own_feature("urn:xmpp:bookmarks:1#compat");
 }
 

@@ -10,6 +10,7 @@ use crate::server::Server;
 
 pub(super) fn register(xeps: &mut Xeps) {
     xeps.xep(115, "Entity Capabilities", "1.6.0")
+        .without("the hashes other than sha-1 in our own announcement, which every client reads")
         .feature(Target::Server, ns::CAPS);
 }
 

@@ -53,6 +53,7 @@ pub(crate) enum Outcome {
 
 pub(super) fn register(xeps: &mut Xeps) {
     xeps.xep(50, "Ad-Hoc Commands", "1.3.0")
+        .without("commands of several stages: each of ours asks once")
         .feature(Target::Server, COMMANDS)
         .feature(Target::Pubsub, COMMANDS)
         .feature(Target::OwnAccount, COMMANDS);

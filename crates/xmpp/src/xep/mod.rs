@@ -37,6 +37,8 @@ pub struct Implemented {
     pub version: &'static str,
     /// The file of this folder that implements it.
     pub file: &'static str,
+    /// What of it there is not, and why. Empty where all is there that a server has to do.
+    pub left_out: &'static str,
 }
 
 impl Xeps {
@@ -47,7 +49,16 @@ impl Xeps {
             title,
             version,
             file: self.current,
+            left_out: "",
         });
+        self
+    }
+
+    /// Says what of the extension named last there is not, and why.
+    pub(crate) fn without(&mut self, left_out: &'static str) -> &mut Self {
+        if let Some(last) = self.list.last_mut() {
+            last.left_out = left_out;
+        }
         self
     }
 

@@ -4,5 +4,6 @@
 use super::Xeps;
 
 pub(super) fn register(xeps: &mut Xeps) {
-    xeps.xep(283, "Moved", "0.2.0");
+    xeps.xep(283, "Moved", "0.2.0")
+        .without("moving the contacts: each is told and decides");
 }

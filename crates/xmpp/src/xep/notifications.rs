@@ -17,7 +17,8 @@ use crate::iq::{Answer, Answered, Cx};
 pub(super) fn register(xeps: &mut Xeps) {
     // Mentions in the entries of posts.
     xeps.xep(372, "References", "0.5.0")
-        .xep(513, "Explicit Mentions", "0.1.0");
+        .xep(513, "Explicit Mentions", "0.1.0")
+        .without("mentions of rooms, until there are rooms");
     xeps.own_feature(bus::NOTIFICATIONS);
 }
 

@@ -8,7 +8,7 @@ use crate::auth::accounts::RegisterError;
 use crate::iq::{Answer, Answered, Cx, Target};
 
 pub(super) fn register(xeps: &mut Xeps) {
-    xeps.xep(77, "In-Band Registration", "2.4");
+    xeps.xep(77, "In-Band Registration", "2.4").without("changing what was registered: there is nothing beside name and password; removal wants a sign-in of this session's");
     // §3.1.1 sends requests to the server; without `to` they come to the account.
     xeps.feature(Target::Server, ns::REGISTER)
         .own_feature(ns::REGISTER);

@@ -17,7 +17,8 @@ use crate::server::Server;
 use crate::settings::Settings;
 
 pub(super) fn register(xeps: &mut Xeps) {
-    xeps.xep(485, "PubSub Server Information", "1.0.0");
+    xeps.xep(485, "PubSub Server Information", "1.0.0")
+        .without("the `<federation/>` part, until servers talk to each other");
 }
 
 /// §3: announced by operators who agree to it, and by nobody else.

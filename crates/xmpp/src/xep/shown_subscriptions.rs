@@ -25,7 +25,7 @@ pub(super) const SHOWN: &str = "urn:xmpp:pps:0";
 const MOST: usize = 256;
 
 pub(super) fn register(xeps: &mut Xeps) {
-    xeps.xep(330, "Pubsub Subscription", "0.1")
+    xeps.xep(330, "Pubsub Subscription", "0.1").without("the server does not write the list, since XEP-0465 tells it better: what a client keeps there stays as it is")
         .xep(465, "Pubsub Public Subscriptions", "0.1.1")
         .feature(Target::OwnAccount, SHOWN)
         .feature(Target::Pubsub, SHOWN);

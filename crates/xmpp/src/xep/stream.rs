@@ -6,7 +6,9 @@ use super::Xeps;
 pub(super) fn register(xeps: &mut Xeps) {
     xeps.xep(156, "Discovering Alternative XMPP Connection Methods", "1.4.0")
         .xep(158, "CAPTCHA Forms", "1.0.1")
+        .without("the CAPTCHAs themselves: an invitation or an open sign-up, as the operator chooses")
         .xep(368, "SRV records for XMPP over TLS", "1.1.0")
         .xep(440, "SASL Channel-Binding Type Capability", "1.0.0")
+        .without("`tls-unique`, which TLS 1.3 does not have")
         .xep(445, "Pre-Authenticated In-Band Registration", "0.2.0");
 }

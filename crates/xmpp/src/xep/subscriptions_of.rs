@@ -23,7 +23,7 @@ use pubsub::{Actor, PubsubError};
 pub(crate) const PAM: &str = "urn:xmpp:pam:0";
 
 pub(super) fn register(xeps: &mut Xeps) {
-    xeps.xep(376, "Pubsub Account Management", "0.2")
+    xeps.xep(376, "Pubsub Account Management", "0.2").without("what the document leaves open itself (§4.5 to §4.7): interest is told by capabilities, what was missed by catching up")
         .feature(Target::OwnAccount, PAM);
     // COMPAT: Libervia asks the domain, whatever is announced.
     xeps.set(Target::Server, PAM, "pam", change);

@@ -11,8 +11,8 @@ use super::decode::{form, needed_node};
 use super::errors::on_the_wire;
 use super::{approval, done, encode, lists};
 use crate::iq::{Answer, Answered, Cx, Verb};
-use crate::xep::communities;
 use crate::messages::send_from_service;
+use crate::xep::communities;
 
 /// How many people one request may name.
 const CHANGES_MAX: usize = 500;
