@@ -2,8 +2,8 @@
 
 pub mod attachments;
 pub mod boost;
-pub mod known;
 pub mod feed;
+pub mod known;
 pub mod main_blog;
 pub mod microblog;
 pub mod payload;
