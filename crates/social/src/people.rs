@@ -73,7 +73,8 @@ impl Timelines {
         };
         let is_cast_out = view.affiliation(actor.no) == Affiliation::Outcast;
         let is_blocked = self.inner.host.blocking(actor, author, &view.owner_jid).parts();
-        if view.config.access != AccessModel::Open || is_cast_out || is_blocked {
+        let is_shown = view.config.access == AccessModel::Open && view.config.in_search;
+        if !is_shown || is_cast_out || is_blocked {
             return Ok(None);
         }
         let name = self.nick(actor, &view.owner_jid).await?;

@@ -196,7 +196,7 @@ pub(crate) async fn rest(server: &Arc<Server>, session: &Arc<Session>, is_last: 
             return;
         }
     };
-    session.routing.move_caught_up((!is_last).then(|| CaughtUp {
+    session.routing.move_caught_up((!is_last).then_some(CaughtUp {
         position: Seq(news.position),
         wanted: caught_up.wanted,
     }));
