@@ -6,7 +6,7 @@ use super::Xeps;
 pub(super) fn register(xeps: &mut Xeps) {
     xeps.xep(156, "Discovering Alternative XMPP Connection Methods", "1.4.0")
         .xep(158, "CAPTCHA Forms", "1.0.1")
-        .without("the CAPTCHAs themselves: an invitation or an open sign-up, as the operator chooses")
+        .without("challenges of pictures, sounds and questions, which hinder people more than programs: work (SHA-256) is asked for")
         .xep(368, "SRV records for XMPP over TLS", "1.1.0")
         .xep(440, "SASL Channel-Binding Type Capability", "1.0.0")
         .without("`tls-unique`, which TLS 1.3 does not have")
