@@ -88,7 +88,14 @@ static STORE: LazyLock<Store> = LazyLock::new(|| {
         let node = NodeNo((1 + dice.next() % NODES) as i64);
         let mut words: Vec<_> = (0..20).map(|_| dice.word()).collect();
         // Two words that half of all items have each, and none both.
-        words.push(if dice.next() % 2 == 0 { "one" } else { "other" }.into());
+        words.push(
+            if dice.next().is_multiple_of(2) {
+                "one"
+            } else {
+                "other"
+            }
+            .into(),
+        );
         let new = item(bulk.post_ids().next(AT), node, words.join(" "));
         bulk.write(&items::put(new)).unwrap();
     }

@@ -61,7 +61,11 @@ impl Model {
                 format!("i{}", self.given)
             }
         };
-        let parity = if self.changes % 2 == 0 { "even" } else { "odd" };
+        let parity = if self.changes.is_multiple_of(2) {
+            "even"
+        } else {
+            "odd"
+        };
         let item = NewItem {
             id: Some(id),
             payload: Some(note(parity).into_bytes()),
@@ -250,7 +254,7 @@ proptest! {
             for act in &acts {
                 model.act(&world, &romeo, act).await;
             }
-            let even = model.items.iter().filter(|(_, change)| change % 2 == 0);
+            let even = model.items.iter().filter(|(_, change)| change.is_multiple_of(2));
             let expected: Vec<_> = even.map(|(id, _)| id.clone()).collect();
             let mut found = Vec::new();
             let mut page = Page::First;
