@@ -10,7 +10,7 @@ use rusqlite::Row;
 
 use crate::ids::{JidNo, NodeNo, PostId, Seq};
 use crate::read::{ReadError, Reader};
-use crate::subscriptions::Subscription;
+use crate::subscriptions::{Expiry, Subscription};
 use crate::write::{Tx, Write, WriteError};
 
 /// The kind of the job for an item that is gone. Its state: the number of the item's node, a space, the item's id.
@@ -229,23 +229,23 @@ impl Reader {
     }
 
     /// Requests to subscribe that wait for an account's answer: to the nodes at its own address, and to those elsewhere
-    /// whose affiliation to it is `word`. Each with its node.
+    /// whose affiliation to it is one of `words`. Each with its node.
     pub fn requests_for(
         &self,
         no: JidNo,
-        word: &str,
+        words: [&str; 2],
         limit: u32,
     ) -> Result<Vec<(NodeOwner, Subscription)>, ReadError> {
         const WAITING: &str = "JOIN subscriptions s ON s.node = n.no AND s.state = 'pending'";
         let sql = format!(
-            "SELECT n.no, n.owner, n.name, s.no, s.resource, s.subid, s.state, s.options, s.created \
+            "SELECT n.no, n.owner, n.name, s.no, s.resource, s.subid, s.state, s.options, s.created, s.expires \
              FROM nodes n {WAITING} WHERE n.owner = ?1 AND n.deleted = 0 AND n.kind <> 'computed' \
              UNION ALL \
-             SELECT n.no, n.owner, n.name, s.no, s.resource, s.subid, s.state, s.options, s.created \
+             SELECT n.no, n.owner, n.name, s.no, s.resource, s.subid, s.state, s.options, s.created, s.expires \
              FROM affiliations a JOIN nodes n ON n.no = a.node AND n.deleted = 0 AND n.owner <> ?1 {WAITING} \
-             WHERE a.no = ?1 AND a.affiliation = ?2 ORDER BY 9 LIMIT ?3"
+             WHERE a.no = ?1 AND a.affiliation IN (?2, ?3) ORDER BY 9 LIMIT ?4"
         );
-        self.rows(&sql, (no, word, limit), |row| {
+        self.rows(&sql, (no, words[0], words[1], limit), |row| {
             let node = NodeOwner {
                 node: row.get(0)?,
                 owner: row.get(1)?,
@@ -259,6 +259,7 @@ impl Reader {
                 state: row.get(6)?,
                 options: row.get(7)?,
                 created: row.get(8)?,
+                expires: row.get::<_, Option<i64>>(9)?.map(Expiry::from_column),
             };
             Ok((node, subscription))
         })

@@ -73,7 +73,10 @@ impl Tables {
             && let search = words.search()
             && let Some(key) = search.rarest().map(mark)
         {
-            let searches = self.searches.entry(Arc::from(view.owner_jid.as_str())).or_default();
+            let searches = self
+                .searches
+                .entry(Arc::from(view.owner_jid.as_str()))
+                .or_default();
             let same = searches.entry(key).or_default();
             same.retain(|followed| followed.name != view.name);
             if is_kept {
@@ -96,7 +99,11 @@ impl Tables {
             return Vec::new();
         };
         let candidates: Vec<&Followed> = match words.marks() {
-            Some(marks) => marks.iter().filter_map(|mark| searches.get(mark)).flatten().collect(),
+            Some(marks) => marks
+                .iter()
+                .filter_map(|mark| searches.get(mark))
+                .flatten()
+                .collect(),
             None => searches.values().flatten().collect(),
         };
         let views = candidates

@@ -37,7 +37,7 @@ fn subscription(node: NodeNo, no: JidNo) -> Write {
 
 /// The same items in either database, every third with a tag and words.
 fn new_item(like: NewItem, post_id: PostId, n: usize) -> Write {
-    let is_third = n % 3 == 0;
+    let is_third = n.is_multiple_of(3);
     items::put(NewItem {
         post_id,
         tags: if is_third {
