@@ -317,6 +317,7 @@ impl NodeConfig {
             ("language", &self.language),
             ("type", &self.type_),
             ("dataform_xslt", &self.dataform_xslt),
+            ("rules", &self.rules),
         ] {
             if let Some(value) = value {
                 line(key, value);

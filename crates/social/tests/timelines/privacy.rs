@@ -125,6 +125,12 @@ impl Model {
         })
     }
 
+    /// Whether the author of an item blocks somebody.
+    fn is_cast_out(&self, who: usize, number: PostId) -> bool {
+        let item = self.items.get(&number);
+        item.is_some_and(|item| self.blocked.contains(&(item.author, who)))
+    }
+
     fn root(&self, number: PostId) -> PostId {
         match self.items.get(&number).and_then(|item| item.parent) {
             Some((_, root)) if self.is_live(root) => root,
@@ -296,7 +302,12 @@ impl Play {
                     _ => (self.jid(who), MICROBLOG.to_owned(), Place::Blog),
                 };
                 let found = self.publish(who, &at, &node, &reply).await;
-                assert!(found.is_some());
+                // Nobody comments on the posts of who blocks them.
+                let is_refused = matches!(place, Place::Comments(post) if self.model.is_cast_out(who, post));
+                assert_eq!(found.is_some(), !is_refused);
+                if is_refused {
+                    return;
+                }
                 let parent = Some((to, root));
                 self.keep(
                     who,
