@@ -18,8 +18,8 @@ pub use access::{Actor, Blocking, Reader, Relation, Relations};
 pub use consequences::{Consequences, Posted};
 pub use error::PubsubError;
 pub use host::{
-    Accepted, AffiliationsSet, Change, Changed, Creators, Choice, DueItem, Ended, FollowedSearch, Host, IdsPage, ItemsPage, ItemsQuery, ItemsRequest,
-    Modified, NewItem, NodeInfo, NodesPage, Order, OrderBy, PublicStream, Sense, Settings, Subscription, Unchanged, Verdict,
-    WaitingRequest, Wanted, turn,
+    Accepted, AffiliationsSet, Change, Changed, Choice, Creators, DueItem, Ended, FollowedSearch, Host,
+    IdsPage, ItemsPage, ItemsQuery, ItemsRequest, Modified, NewItem, NodeInfo, NodesPage, Order, OrderBy,
+    PublicStream, Sense, Settings, Subscription, Unchanged, Verdict, WaitingRequest, Wanted, turn,
 };
 pub use words::said;

@@ -76,7 +76,11 @@ fn what_a_form_may_not_say() {
         let refusal = read(NODE_CONFIG, field, Site::Account).unwrap_err();
         assert!(matches!(refusal, PubsubError::Unacceptable(_)), "{field:?}");
     }
-    for field in [("node_type", "collection"), ("collection", "heap"), ("children", "leaf")] {
+    for field in [
+        ("node_type", "collection"),
+        ("collection", "heap"),
+        ("children", "leaf"),
+    ] {
         let refusal = read(NODE_CONFIG, field, Site::Account);
         assert_eq!(refusal, Err(PubsubError::Unsupported("collections")), "{field:?}");
     }
@@ -260,7 +264,11 @@ async fn affiliations_give_and_take() {
     assert_eq!(retract("1").await, Some(PubsubError::Forbidden));
     assert_eq!(retract("2").await, None);
     let own = set(&owner, Affiliation::None).await.unwrap();
-    assert_eq!(own.refused, [(owner.clone(), Affiliation::Owner)], "one's own node");
+    assert_eq!(
+        own.refused,
+        [(owner.clone(), Affiliation::Owner)],
+        "one's own node"
+    );
     set(&juliet.jid.bare(), Affiliation::None).await.unwrap();
     assert!(
         host.own_affiliations(&owner, &juliet, None)
@@ -280,7 +288,10 @@ async fn affiliations_give_and_take() {
         (owner.clone(), Affiliation::None),
         (juliet.jid.bare(), Affiliation::Member),
     ];
-    let set = host.set_affiliations(&service, &romeo, "n", &changes).await.unwrap();
+    let set = host
+        .set_affiliations(&service, &romeo, "n", &changes)
+        .await
+        .unwrap();
     let set = set.durable.await.unwrap();
     assert_eq!(set.refused, [(owner, Affiliation::Owner)]);
     assert_eq!(set.changed, [(juliet.jid.bare(), Affiliation::Member)]);
@@ -319,7 +330,12 @@ async fn metadata() {
             .nodes
             .is_empty()
     );
-    let own = world.host.nodes(&juliet.jid.bare(), &juliet, None).await.unwrap().nodes;
+    let own = world
+        .host
+        .nodes(&juliet.jid.bare(), &juliet, None)
+        .await
+        .unwrap()
+        .nodes;
     let own: Vec<_> = own.iter().map(|node| &*node.name).collect();
     assert_eq!(own, [bus::HOME, bus::NOTIFICATIONS, MICROBLOG]);
     for virtual_node in [MICROBLOG, "tag/rust"] {

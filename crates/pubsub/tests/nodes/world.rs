@@ -141,7 +141,11 @@ pub fn told(event: &Event) -> String {
             format!("retract {node} {id}{}", if *notify { "" } else { " quietly" })
         }
         Event::Listed { item, is_listed, .. } => {
-            format!("{} {node} {}", if *is_listed { "list" } else { "unlist" }, item.id)
+            format!(
+                "{} {node} {}",
+                if *is_listed { "list" } else { "unlist" },
+                item.id
+            )
         }
         Event::LastItem { item, to, .. } => format!("last {node} {} to {}", item.id, to.jid),
         Event::Purged { .. } => format!("purge {node}"),
