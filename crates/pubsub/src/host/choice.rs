@@ -7,12 +7,13 @@
 use std::sync::Arc;
 
 use bus::{AccessModel, Event, MICROBLOG, NodeConfig, NodeKind, NodeView};
+use format::search::WordSet;
 use store::changes::LISTING;
 use store::{NodeNo, PostId, Timestamp, Write};
 use wire::BareJid;
 
 use super::made::one_write;
-use super::state::{NodeState, Owner, OwnerState};
+use super::state::{Marks, NodeState, Owner, OwnerState};
 use super::steps::Deliver;
 use super::{Accepted, Host};
 use crate::access::Actor;
@@ -40,6 +41,20 @@ impl Default for Choice {
 }
 
 impl Choice {
+    /// Nowhere.
+    pub(super) const HIDDEN: Choice = Choice {
+        in_stream: false,
+        in_search: false,
+    };
+
+    /// Takes an item out of where its author does not want to be seen.
+    pub(super) fn keep_out(self, marks: &mut Marks) {
+        marks.in_public &= self.in_stream;
+        if !marks.in_public || !self.in_search {
+            marks.words = WordSet::default();
+        }
+    }
+
     /// What a feed's configuration says.
     #[must_use]
     pub fn of(config: &NodeConfig) -> Choice {

@@ -13,6 +13,7 @@ use store::{Pending, PostId, Ticket, Write, WriteError};
 use tokio::sync::oneshot;
 use wire::Jid;
 
+use super::choice::Choice;
 use super::computed::Freshness;
 use super::state::{Deferred, Marks, NodeState, Owner, OwnerState};
 use super::{Accepted, Host};
@@ -349,8 +350,15 @@ impl Host {
         post_id: PostId,
         failed: Option<Marks>,
     ) {
-        let stored = self.stored_item(view, &id).await;
+        let mut stored = self.stored_item(view, &id).await;
         let current = self.current_view(owner, Arc::clone(view)).await;
+        if let Ok(Some((item, marks))) = &mut stored
+            && current.is_community()
+        {
+            // As when it is published: who posted there may have chosen otherwise since.
+            let choice = self.choice(&item.publisher_jid).await;
+            choice.unwrap_or(Choice::HIDDEN).keep_out(marks);
+        }
         let state = owner.state.lock();
         if state.current.contains_key(&(view.no, Arc::clone(&id))) {
             return;
