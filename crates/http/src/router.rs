@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 
@@ -56,12 +56,30 @@ pub fn router(site: Arc<Site>) -> Router {
     .into_iter()
     .fold(own, |router, path| router.route(path, get(web_client::index)));
     client
-        .fallback(|State(site): State<Arc<Site>>| async move { answer::not_found(&site) })
+        .fallback(|State(site): State<Arc<Site>>, uri: Uri| async move {
+            match without_slash(&uri) {
+                Some(address) => Redirect::permanent(&address).into_response(),
+                None => answer::not_found(&site),
+            }
+        })
         .method_not_allowed_fallback(|State(site): State<Arc<Site>>| async move {
             answer::method_not_allowed(&site)
         })
         .layer(middleware::from_fn_with_state(site.clone(), each_request))
         .with_state(site)
+}
+
+/// The address of a person, a post or a community that was written with a slash at its end.
+fn without_slash(uri: &Uri) -> Option<String> {
+    let path = uri.path();
+    let address = path.trim_end_matches('/');
+    // Nothing that could be taken for another host.
+    let is_page = address.starts_with("/@") || address.starts_with("/c/");
+    if !is_page || address.len() == path.len() {
+        return None;
+    }
+    let query = uri.query().map(|query| format!("?{query}"));
+    Some(format!("{address}{}", query.unwrap_or_default()))
 }
 
 /// What happens around every request: limits before it, guarding headers and a count after it.
@@ -115,7 +133,7 @@ async fn person_or_file(
     headers: HeaderMap,
 ) -> Response {
     if *handle == "c" {
-        axum::response::Redirect::permanent("/c/").into_response()
+        Redirect::permanent("/c/").into_response()
     } else if handle.starts_with('@') {
         pages::person(site, handle, query, headers).await
     } else {

@@ -307,6 +307,16 @@ async fn what_is_public_is_shown_and_nothing_else() {
         (status, &headers["location"]),
         (308, &"/tag/verona".parse().unwrap())
     );
+    for (asked, wanted) in [
+        ("/@juliet/", "/@juliet"),
+        ("/@juliet/17/?before=3", "/@juliet/17?before=3"),
+        ("/c/news//", "/c/news"),
+    ] {
+        let (status, headers, _) = place.get(asked).await;
+        assert_eq!((status, headers["location"].to_str().unwrap()), (308, wanted));
+    }
+    // Another host's address is not led to.
+    assert_eq!(place.get("//elsewhere.example/").await.0, 404);
 }
 
 #[tokio::test]
