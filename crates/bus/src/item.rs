@@ -26,4 +26,14 @@ pub struct Item {
     pub payload: Option<Arc<[u8]>>,
     /// The payload's typed value, in events about a microblog's posts; `None` in items that were read.
     pub entry: Option<Arc<Entry>>,
+    /// Of what repeats a post: who gets nothing of it though they may read its node, since they may not read the post.
+    pub kept_from: Option<Arc<[JidNo]>>,
+}
+
+impl Item {
+    /// Whether it is kept from somebody who may read its node.
+    #[must_use]
+    pub fn is_kept_from(&self, no: JidNo) -> bool {
+        self.kept_from.as_ref().is_some_and(|some| some.contains(&no))
+    }
 }

@@ -245,6 +245,7 @@ impl Host {
             uri: XmppUri::of_item(view.owner_jid.clone(), &view.name, &row.item_id),
             comments: XmppUri::of_node(service, &bus::ComputedName::comments(commented)),
             payload: row.payload,
+            kept_from: super::boosts::kept_from(view),
         }))
     }
 

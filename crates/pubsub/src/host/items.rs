@@ -84,12 +84,12 @@ impl Host {
             // What is not kept has no words to be found by.
             Source::Memory(_) if request.search.is_some() => Ok(answer_from(Vec::new(), &request.query)),
             Source::Memory(mut items) => {
-                items.retain(|item| !self.is_expired(&view, item));
+                items.retain(|item| !self.is_expired(&view, item) && !item.is_kept_from(actor.no));
                 Ok(answer_from(items, &request.query))
             }
             Source::Database { after } => {
                 self.inner.store.wait(after).await;
-                self.read_items(&view, request).await
+                self.read_items(actor, &view, request).await
             }
         }
     }

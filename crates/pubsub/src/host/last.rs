@@ -163,7 +163,8 @@ impl Host {
             if may_read(&reader, &view).is_err() || !holds(reason, to, &view) {
                 return;
             }
-            if let Some(item) = last.filter(|item| !self.is_expired(&view, item)) {
+            if let Some(item) = last.filter(|item| !self.is_expired(&view, item) && !item.is_kept_from(to.no))
+            {
                 let to = LastItemTo {
                     no: to.no,
                     jid: to.jid.clone(),
@@ -188,8 +189,9 @@ impl Host {
             let missing = self
                 .with(owner, &view.name, |state| {
                     let node = state.node(&view.name)?;
-                    let is_missing =
-                        node.last.is_none() && node.heads.len() > 0 && node.view.config.persist_items;
+                    // What repeats a post is held against that one each time.
+                    let is_known = node.last.as_ref().is_some_and(|last| last.kept_from.is_none());
+                    let is_missing = !is_known && node.heads.len() > 0 && node.view.config.persist_items;
                     is_missing.then_some((node.epoch, node.last_ticket))
                 })
                 .await?;

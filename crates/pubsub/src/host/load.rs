@@ -155,7 +155,7 @@ impl Host {
         view: &NodeView,
         mut rows: Vec<store::items::Item>,
     ) -> Result<Vec<Item>, PubsubError> {
-        self.leave_out_boosts(view, &mut rows).await?;
+        let mut kept_from = self.leave_out_boosts(view, &mut rows).await?;
         let mut publishers: Vec<_> = rows
             .iter()
             .map(|row| row.publisher)
@@ -172,7 +172,11 @@ impl Host {
             .into_iter()
             .map(|row| {
                 let publisher_jid = addresses.get(&row.publisher).unwrap_or(&view.owner_jid).clone();
-                self.item(view, &service, row, publisher_jid)
+                let kept_from = kept_from.remove(&row.post_id);
+                Item {
+                    kept_from,
+                    ..self.item(view, &service, row, publisher_jid)
+                }
             })
             .collect())
     }
@@ -195,6 +199,7 @@ impl Host {
             publisher_jid,
             payload,
             entry: None,
+            kept_from: None,
         }
     }
 

@@ -138,6 +138,10 @@ impl Host {
         };
         let service = self.service_for(view);
         let decoration = self.links(view, &service, &id, post_id, &publisher_jid);
+        let kept_from = match &body {
+            Body::Boost(original, _) => Some(Arc::clone(&original.kept_from)),
+            Body::Plain(_) | Body::Microblog(_) | Body::Comment(_) => None,
+        };
         let (stored, delivered, entry, tags) = match body {
             Body::Plain(payload) => {
                 let delivered = (!payload.is_empty()).then(|| Arc::clone(&payload));
@@ -213,6 +217,7 @@ impl Host {
             publisher_jid,
             payload: delivered,
             entry,
+            kept_from,
         });
         let left = before
             .as_ref()

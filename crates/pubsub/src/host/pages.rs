@@ -16,6 +16,7 @@ use store::{NodeNo, PAGE_BYTES, PostId, ReadError, Reader, Seq};
 use super::Host;
 use super::items::PAGE;
 use super::query::{ItemsPage, ItemsQuery, ItemsRequest, Order, OrderBy, Sense};
+use crate::access::Actor;
 use crate::error::PubsubError;
 
 /// Items that are counted, so that it can be told how many there are and where a page stands (XEP-0059 §2.6, §2.7).
@@ -74,6 +75,7 @@ impl Host {
     /// Stored items of a node, for somebody who may read it.
     pub(super) async fn read_items(
         &self,
+        actor: &Actor,
         view: &Arc<NodeView>,
         request: ItemsRequest,
     ) -> Result<ItemsPage, PubsubError> {
@@ -91,7 +93,7 @@ impl Host {
             Sense::Descending => Page::First,
         };
         let (max, page, is_paged) = match query {
-            ItemsQuery::Ids(ids) => return self.items_by_ids(view, walk, ids).await,
+            ItemsQuery::Ids(ids) => return self.items_by_ids(actor, view, walk, ids).await,
             ItemsQuery::Rsm(rsm::Request { max, page }) => (max.unwrap_or(PAGE), page, true),
             ItemsQuery::All => (u32::MAX, newest, false),
             ItemsQuery::Newest(count) => (count, newest, false),
@@ -136,6 +138,7 @@ impl Host {
                 let id = ids.find(|(post_id, _)| *post_id == item.post_id);
                 if let Some((_, id)) = id
                     && !self.is_expired(view, &item)
+                    && !item.is_kept_from(actor.no)
                 {
                     items.push((id, Arc::new(item)));
                 }
@@ -169,6 +172,7 @@ impl Host {
 
     async fn items_by_ids(
         &self,
+        actor: &Actor,
         view: &Arc<NodeView>,
         walk: Walk,
         ids: Vec<String>,
@@ -189,7 +193,7 @@ impl Host {
             Ok(rows)
         });
         let delivered = self.delivered(view, read.await?).await?.into_iter();
-        let items = delivered.filter(|item| !self.is_expired(view, item));
+        let items = delivered.filter(|item| !self.is_expired(view, item) && !item.is_kept_from(actor.no));
         Ok(ItemsPage {
             items: items.map(Arc::new).collect(),
             rsm: None,

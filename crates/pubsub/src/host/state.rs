@@ -460,6 +460,7 @@ mod tests {
             publisher_jid: BareJid::parse("romeo@example.org").unwrap(),
             payload: None,
             entry: None,
+            kept_from: None,
         };
         state.node("passing").unwrap().last = Some(Arc::new(item));
         for n in 0..1_000 {

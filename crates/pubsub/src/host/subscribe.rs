@@ -229,6 +229,7 @@ impl Host {
             && view.config.send_last != bus::SendLast::Never
             && subscriber.state == SubscriptionState::Subscribed
             && !self.is_expired(&view, &item)
+            && !item.is_kept_from(subscriber.no)
         {
             let to = bus::LastItemTo {
                 no: subscriber.no,

@@ -127,6 +127,7 @@ impl Host {
             publisher_jid: owner.jid.clone(),
             payload: Some(counted.summary.to_xml().into()),
             entry: None,
+            kept_from: None,
         }
     }
 

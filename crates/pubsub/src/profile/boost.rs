@@ -30,6 +30,8 @@ pub struct Original {
     pub comments: XmppUri,
     /// Its payload: an entry.
     pub payload: Arc<[u8]>,
+    /// Who may not read it, open as it is.
+    pub kept_from: Arc<[JidNo]>,
 }
 
 impl Original {

@@ -79,3 +79,49 @@ proptest! {
         run(&acts);
     }
 }
+
+/// The paths are walked: whoever may read gets something by each of them.
+#[test]
+fn what_may_be_read_comes_by_every_path() {
+    let acts = [
+        Act::Presence(0, 1, true),
+        Act::Subscribe(1, 0, true),
+        Act::Subscribe(1, 3, false),
+        Act::Subscribe(2, 4, false),
+        Act::Publish(0, 0),
+        Act::Publish(0, 2),
+        Act::Publish(0, 3),
+        Act::Publish(0, 4),
+        Act::Publish(0, 7),
+        Act::Comment(1, 0),
+        Act::Reply(1, 0),
+        Act::Boost(1, 0),
+        Act::Edit(0),
+        Act::Access(2, "presence"),
+        Act::Return(1, true),
+        Act::Return(1, false),
+    ];
+    let came = run(&acts.map(|act| (act, false)));
+    for path in paths::LABELS {
+        assert!(came.contains(*path), "{path} of {came:?}");
+    }
+}
+
+/// Who is cast out, or closed out, does not get from others what they repeat.
+#[test]
+fn nobody_gets_from_others_what_is_kept_from_them() {
+    for first in [Act::Affiliate(0, 2, "outcast"), Act::Access(0, "whitelist")] {
+        let acts = |before: &[Act], after: &[Act]| {
+            let between = [Act::Boost(1, 0), Act::Edit(0)];
+            let all = before.iter().chain(&between).chain(after);
+            all.map(|act| (act.clone(), false)).collect::<Vec<_>>()
+        };
+        let end = [Act::Return(2, false), Act::Subscribe(2, 5, false)];
+        run(&acts(
+            &[Act::Access(5, "open"), Act::Subscribe(2, 5, true), first.clone()],
+            &end,
+        ));
+        let end = [first, Act::Return(2, false), Act::Subscribe(2, 5, false)];
+        run(&acts(&[Act::Access(5, "open"), Act::Subscribe(2, 5, true)], &end));
+    }
+}

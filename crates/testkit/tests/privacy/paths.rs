@@ -30,6 +30,43 @@ enum Whole {
     Ids,
 }
 
+/// What anything may come by.
+pub const LABELS: &[&str] = &[
+    "all items",
+    "by creation",
+    "by modification",
+    "catch-up",
+    "comments",
+    "comments' names",
+    "community",
+    "first page",
+    "home",
+    "items by id",
+    "items' names",
+    "last page",
+    "live",
+    "live home",
+    "live notification",
+    "live search",
+    "live stream",
+    "live tag",
+    "newest item",
+    "notifications",
+    "page by index",
+    "people",
+    "posts",
+    "replies",
+    "search",
+    "stream",
+    "stream in order",
+    "tag",
+    "thread",
+    "vCard",
+    "words in a node",
+    "words in a node, a page",
+    "words in comments",
+];
+
 const SUMMARY: &str = "urn:xmpp:pubsub-attachments:summary:1";
 const SEARCH: &str = "<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE' type='hidden'>\
     <value>urn:x-folkmoot:items:0</value></field><field var='{urn:xmpp:fulltext:0}fulltext'><value>common</value></field></x>";

@@ -155,8 +155,8 @@ impl Model {
     /// Whether an item is there, with all that it stands on.
     pub fn is_there(&self, item: usize) -> bool {
         let item = &self.items[item];
-        let stands_on = item.comment_on.into_iter().chain(item.boost_of);
-        item.is_live && stands_on.fold(true, |all, other| all && self.is_there(other))
+        let mut stands_on = item.comment_on.into_iter().chain(item.boost_of);
+        item.is_live && stands_on.all(|other| self.is_there(other))
     }
 
     /// What is in a node now.

@@ -4,7 +4,8 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 use bus::{
-    AccessModel, Affiliation, Event, HOME, NodeKind, NodeView, SubId, Subscriber, SubscriptionState, What,
+    AccessModel, Affiliation, Event, HOME, Item, NodeKind, NodeView, SubId, Subscriber, SubscriptionState,
+    What,
 };
 use pubsub::{Reader, Relation, access};
 use social::{HomeRoute, Routes};
@@ -32,6 +33,8 @@ pub(super) struct Plan {
     audience: Audience,
     /// Who said it, where that need not be the node's owner.
     speaker: Option<(JidNo, Jid)>,
+    /// The item, where not all who may read the node get it.
+    kept: Option<Arc<Item>>,
     /// Whether the node is gone, so that whoever followed it is told, whatever it belonged to.
     is_deletion: bool,
     roster: Option<Arc<Held>>,
@@ -132,6 +135,7 @@ impl Plan {
             streams,
             audience,
             speaker: speaker(server, event),
+            kept: kept(event),
             is_deletion: matches!(event, Event::NodeDeleted { .. }),
             roster,
             kinds: Kinds::default(),
@@ -175,7 +179,7 @@ impl Plan {
         let subscriptions = view.subscriptions_of(no);
         let is_owner = no == view.owner && has_contacts(&view);
         let (is_contact, may_read) = self.standing(&view, no, is_owner);
-        if !may_read {
+        if !may_read || self.kept.as_ref().is_some_and(|item| item.is_kept_from(no)) {
             return;
         }
         let mut follows = subscriptions
@@ -292,6 +296,16 @@ fn has_contacts(view: &NodeView) -> bool {
                     .is_some_and(|node| node.kind == NodeKind::Pep && node.owner == view.owner)
         }
         NodeKind::Service | NodeKind::Virtual(_) => false,
+    }
+}
+
+/// An item that is kept from some.
+fn kept(event: &Event) -> Option<Arc<Item>> {
+    match event {
+        Event::Published { item, .. } | Event::LastItem { item, .. } if item.kept_from.is_some() => {
+            Some(Arc::clone(item))
+        }
+        _ => None,
     }
 }
 
