@@ -18,7 +18,8 @@ pub struct NodeNo(pub i64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeviceId(pub i64);
 
-/// The number of a message in the log. Given by [`Store::next_message`](crate::Store::next_message).
+/// The number of a message in the log: built as a [`PostId`] is, so that a range of time is a range of numbers, and each
+/// larger than the one before. Given by [`Store::next_message`](crate::Store::next_message).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageId(pub i64);
 
@@ -54,6 +55,20 @@ impl PostId {
     #[must_use]
     pub fn timestamp(self) -> Timestamp {
         Timestamp((self.0 >> MILLISECOND_SHIFT) as i64 + POST_EPOCH_MS)
+    }
+}
+
+impl MessageId {
+    /// The smallest number that a message received at `at` can have.
+    #[must_use]
+    pub fn first_at(at: Timestamp) -> MessageId {
+        MessageId(PostId::first_at(at).0 as i64)
+    }
+
+    /// When this number was given, to the millisecond; never before the message was received.
+    #[must_use]
+    pub fn timestamp(self) -> Timestamp {
+        PostId(self.0.max(0) as u64).timestamp()
     }
 }
 
@@ -96,6 +111,22 @@ impl PostIds {
                 Err(seen) => last = seen,
             }
         }
+    }
+}
+
+/// Gives messages their numbers, in the way of [`PostIds`] and apart from them.
+#[derive(Debug)]
+pub(crate) struct MessageIds(PostIds);
+
+impl MessageIds {
+    /// A generator whose numbers are all larger than `largest`.
+    pub(crate) fn above(largest: Option<i64>) -> MessageIds {
+        MessageIds(PostIds::above(largest.map(|id| PostId(id.max(0) as u64))))
+    }
+
+    /// The next number for a message received at `now`.
+    pub(crate) fn next(&self, now: Timestamp) -> MessageId {
+        MessageId(self.0.next(now).0 as i64)
     }
 }
 

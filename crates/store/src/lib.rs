@@ -5,6 +5,9 @@
 
 pub mod accounts;
 pub mod affiliations;
+pub mod archive;
+pub mod archive_preferences;
+pub mod archive_words;
 pub mod backup;
 pub mod blocking;
 pub mod bulk;
@@ -32,8 +35,11 @@ pub mod nodes;
 pub mod notifications;
 mod open;
 pub mod private;
+pub mod push;
 mod queue;
 mod read;
+pub mod reports;
+pub mod requests;
 pub mod roster;
 pub mod search;
 pub mod shown;
@@ -66,7 +72,7 @@ pub use crate::read::{PAGE_BYTES, ReadError, Reader};
 pub use crate::write::{Committed, Pending, Ticket, Write, WriteError};
 
 use crate::computed::FollowUp;
-use crate::ids::Counter;
+use crate::ids::{Counter, MessageIds};
 use crate::metrics::Counts;
 use crate::notifications::{Notices, Outlet};
 use crate::queue::WriteQueue;
@@ -88,7 +94,7 @@ struct Inner {
     finished: Mutex<Option<oneshot::Receiver<()>>>,
     nodes: Counter,
     devices: Counter,
-    messages: Counter,
+    messages: MessageIds,
     posts: Arc<PostIds>,
     outlet: Arc<Outlet>,
     follow_up: Arc<FollowUp>,
@@ -207,10 +213,11 @@ impl Store {
         DeviceId(self.inner.devices.next())
     }
 
-    /// A number for a new message.
+    /// A number for a message received now. Whoever keeps messages in an order takes the number and hands the message in
+    /// under one lock.
     #[must_use]
     pub fn next_message(&self) -> MessageId {
-        MessageId(self.inner.messages.next())
+        self.inner.messages.next(self.inner.clock.now())
     }
 
     /// Switches that make commits wait or fail, for tests.

@@ -33,6 +33,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0005_publish_subscribe",
         include_str!("../../../migrations/0005_publish_subscribe.sql"),
     ),
+    (
+        "0006_messages",
+        include_str!("../../../migrations/0006_messages.sql"),
+    ),
 ];
 
 /// The version of the databases that this program writes.

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use crate::clock::{Clock, SystemClock};
 use crate::computed::FollowUp;
 use crate::faults::Faults;
-use crate::ids::{Counter, PostId, PostIds};
+use crate::ids::{Counter, MessageIds, PostId, PostIds};
 use crate::jids::Jids;
 use crate::metrics::Counts;
 use crate::migrate::{self, DATABASE_VERSION, OnUpgrade};
@@ -216,7 +216,7 @@ pub(crate) fn open(dir: &Path, options: &Options) -> Result<Store, OpenError> {
     let posts = Arc::new(PostIds::above(last_post.map(|id| PostId(id as u64))));
     let nodes = Counter::above(largest("SELECT max(no) FROM nodes")?.max(retired("node")?));
     let devices = Counter::above(largest("SELECT max(id) FROM devices")?);
-    let messages = Counter::above(largest("SELECT max(id) FROM messages")?);
+    let messages = MessageIds::above(largest("SELECT max(id) FROM messages")?.max(retired("message")?));
     let next_seq = retired("seq")?.unwrap_or(1);
     let largest_jid = largest("SELECT max(no) FROM jids")?;
     let sweeps: VecDeque<_> = sweep::unfinished(&connection).map_err(engine)?;

@@ -8,8 +8,9 @@ use rusqlite::Connection;
 
 use crate::computed;
 use crate::feeds;
-use crate::ids::{JidNo, NodeNo, PostId, Timestamp};
+use crate::ids::{JidNo, MessageId, NodeNo, PostId, Timestamp};
 use crate::items;
+use crate::messages;
 use crate::nodes;
 use crate::shown;
 use crate::write::{Retired, Tx, WriteError};
@@ -148,6 +149,7 @@ fn sweep_node(tx: &mut Tx<'_>, node: NodeNo, left: &mut usize) -> Result<bool, W
 
 /// What goes with an account, in this order. Each statement deletes at most `?2` rows of account `?1`.
 const ACCOUNT_ROWS: &[&str] = &[
+    "DELETE FROM push_registrations WHERE id IN (SELECT id FROM push_registrations WHERE no = ?1 LIMIT ?2)",
     "DELETE FROM devices WHERE id IN (SELECT id FROM devices WHERE no = ?1 LIMIT ?2)",
     "DELETE FROM presence_requests WHERE no = ?1 AND contact IN \
      (SELECT contact FROM presence_requests WHERE no = ?1 LIMIT ?2)",
@@ -168,6 +170,9 @@ const ACCOUNT_ROWS: &[&str] = &[
     "DELETE FROM notifications WHERE id IN (SELECT id FROM notifications WHERE owner = ?1 LIMIT ?2)",
     "DELETE FROM notifications WHERE id IN (SELECT id FROM notifications WHERE by = ?1 LIMIT ?2)",
     "DELETE FROM notification_reads WHERE owner = ?1 AND ?2 > 0",
+    "DELETE FROM strangers_wait WHERE no = ?1 AND ?2 > 0",
+    "DELETE FROM accepted_senders WHERE owner = ?1 AND sender IN \
+     (SELECT sender FROM accepted_senders WHERE owner = ?1 LIMIT ?2)",
     "DELETE FROM relation_changes WHERE no = ?1 AND other IN \
      (SELECT other FROM relation_changes WHERE no = ?1 LIMIT ?2)",
 ];
@@ -206,20 +211,13 @@ fn sweep_account(tx: &mut Tx<'_>, no: JidNo, left: &mut usize) -> Result<bool, W
 }
 
 fn sweep_messages(tx: &Tx<'_>, owner: JidNo, left: &mut usize) -> Result<bool, WriteError> {
-    let ids: Vec<i64> = tx.rows(
+    let ids: Vec<MessageId> = tx.rows(
         "SELECT id FROM message_owners WHERE owner = ?1 ORDER BY id LIMIT ?2",
         (owner, *left as i64),
         |row| row.get(0),
     )?;
     for id in &ids {
-        tx.execute(
-            "DELETE FROM message_owners WHERE owner = ?1 AND id = ?2",
-            (owner, id),
-        )?;
-        tx.execute(
-            "DELETE FROM messages WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM message_owners WHERE id = ?1)",
-            [id],
-        )?;
+        messages::disown(tx, owner, *id)?;
     }
     *left -= ids.len();
     Ok(*left > 0)

@@ -278,6 +278,8 @@ pub(crate) enum Retired {
     Post,
     /// A [`NodeNo`].
     Node,
+    /// A [`MessageId`](crate::MessageId).
+    Message,
 }
 
 /// A transaction in progress, as the subject files see it.
@@ -365,6 +367,11 @@ impl<'c> Tx<'c> {
             Retired::Post => {
                 "INSERT INTO counters (name, value) \
                  SELECT 'post', ?1 WHERE ?1 > (SELECT coalesce(max(post_id), 0) FROM items) \
+                 ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE excluded.value > counters.value"
+            }
+            Retired::Message => {
+                "INSERT INTO counters (name, value) \
+                 SELECT 'message', ?1 WHERE ?1 > (SELECT coalesce(max(id), 0) FROM messages) \
                  ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE excluded.value > counters.value"
             }
             Retired::Node => {

@@ -467,10 +467,10 @@ async fn a_message_is_kept_as_long_as_somebody_needs_it() {
     let owner = |owner, direction, offline, archived| MessageOwner {
         owner: JidNo(owner),
         peer: JidNo(3 - owner),
-        archive_id: format!("archive-{owner}"),
         direction,
         offline,
         archived,
+        requested: false,
     };
     let mut ids = Vec::new();
     for archived in [false, true, false] {
@@ -479,8 +479,9 @@ async fn a_message_is_kept_as_long_as_somebody_needs_it() {
             created: START,
             sender: JidNo(1),
             recipient: JidNo(2),
-            stanza: b"<message/>".to_vec(),
-            owners: vec![owner(2, Direction::In, true, archived)],
+            told: None,
+            stanza: b"<message/>"[..].into(),
+            owners: [Some(owner(2, Direction::In, true, archived)), None],
         };
         ids.push(message.id);
         store.write(messages::append(message)).await.unwrap();

@@ -85,15 +85,19 @@ async fn full_life(store: &Store, localpart: &str) -> JidNo {
             created: START,
             sender: JidNo(1_000),
             recipient: no,
-            stanza: b"<message/>".to_vec(),
-            owners: vec![MessageOwner {
-                owner: no,
-                peer: JidNo(1_000),
-                archive_id: n.to_string(),
-                direction: Direction::In,
-                offline: true,
-                archived: true,
-            }],
+            told: None,
+            stanza: b"<message/>"[..].into(),
+            owners: [
+                Some(MessageOwner {
+                    owner: no,
+                    peer: JidNo(1_000),
+                    direction: Direction::In,
+                    offline: true,
+                    archived: true,
+                    requested: false,
+                }),
+                None,
+            ],
         };
         pending.push(store.write(messages::append(message)));
         let subscription = subscriptions::Subscription {
