@@ -21,7 +21,7 @@ pub mod write;
 pub use element::{Attr, Document, Element};
 pub use error::{App, Condition, ErrorType, StanzaError, StreamCondition, StreamError, error_reply};
 pub use jid::{BareJid, Jid, JidError};
-pub use scan::{Head, Kind, Limits, ScanError, Scanned, Scanner, scan_one};
+pub use scan::{Head, HttpBody, Kind, Limits, ScanError, Scanned, Scanner, scan_one};
 pub use stanza::{Set, Stanza, ingress};
 pub use stream::{
     Framed, StreamContext, StreamHeader, read_framed, write_framed_close, write_framed_open,

@@ -26,6 +26,10 @@ pub const BIND: &str = "urn:ietf:params:xml:ns:xmpp-bind";
 pub const SESSION: &str = "urn:ietf:params:xml:ns:xmpp-session";
 /// RFC 7395 §3.3: framing over WebSocket.
 pub const FRAMING: &str = "urn:ietf:params:xml:ns:xmpp-framing";
+/// XEP-0124: the wrapper of HTTP binding.
+pub const HTTP_BIND: &str = "http://jabber.org/protocol/httpbind";
+/// XEP-0206: what XMPP adds to it.
+pub const XBOSH: &str = "urn:xmpp:xbosh";
 /// RFC 6121 §2.1: the roster.
 pub const ROSTER: &str = "jabber:iq:roster";
 /// RFC 6121 §2.6: roster versioning, a stream feature.

@@ -155,9 +155,15 @@ pub(super) fn finish(machine: &Machine, data: &[u8]) -> Result<(StreamHeader, St
         };
         *slot = Some(unescape::attribute(value).into_owned());
     }
+    bound_prefixes(&header)?;
+    let context = StreamContext::new(text(head.name.whole(data)), &header);
+    Ok((header, context))
+}
+
+/// What encloses stanzas may declare only so many prefixes.
+pub(super) fn bound_prefixes(header: &StreamHeader) -> Result<(), ScanError> {
     if header.prefixes.len() > MAX_PREFIXES {
         return Err(ScanError::TooManyNamespaces);
     }
-    let context = StreamContext::new(text(head.name.whole(data)), &header);
-    Ok((header, context))
+    Ok(())
 }

@@ -4,6 +4,7 @@
 //! [XML 1.0](https://www.w3.org/TR/xml/), [Namespaces in XML 1.0](https://www.w3.org/TR/xml-names/). It copies
 //! nothing, builds no tree and decides nothing about stanzas; between them it holds no memory of its own.
 
+mod body;
 mod chars;
 mod error;
 mod head;
@@ -13,6 +14,7 @@ mod machine;
 mod ns;
 mod tag;
 
+pub use body::HttpBody;
 pub use error::ScanError;
 pub use head::{Head, Kind};
 
@@ -143,6 +145,16 @@ impl Scanner {
             phase: Phase::Header(0),
             partial: None,
             context: None,
+        }
+    }
+
+    /// A scanner of what stands inside an element that has been opened already.
+    pub(crate) fn inside(limits: Limits, context: StreamContext) -> Scanner {
+        Scanner {
+            limits,
+            phase: Phase::Stanzas,
+            partial: None,
+            context: Some(Box::new(context)),
         }
     }
 
