@@ -90,6 +90,14 @@ pub const BLOCKING: &str = "urn:xmpp:blocking";
 pub const STREAM_MANAGEMENT: &str = "urn:xmpp:sm:3";
 /// XEP-0352: client state indication.
 pub const CLIENT_STATE: &str = "urn:xmpp:csi:0";
+/// XEP-0388: the second profile of SASL.
+pub const SASL2: &str = "urn:xmpp:sasl:2";
+/// XEP-0386: Bind 2.
+pub const BIND2: &str = "urn:xmpp:bind:0";
+/// XEP-0484: tokens of clients.
+pub const FAST: &str = "urn:xmpp:fast:0";
+/// XEP-0478: limits of the stream.
+pub const STREAM_LIMITS: &str = "urn:xmpp:stream-limits:0";
 /// XEP-0440: SASL channel-binding type capability.
 pub const SASL_CHANNEL_BINDING: &str = "urn:xmpp:sasl-cb:0";
 /// XEP-0156: the relation of a WebSocket endpoint in host-meta.

@@ -3,11 +3,15 @@
 //! Specification: [RFC 6120 §6](https://www.rfc-editor.org/rfc/rfc6120#section-6), with
 //! [RFC 5802](https://www.rfc-editor.org/rfc/rfc5802) and [RFC 7677](https://www.rfc-editor.org/rfc/rfc7677) (SCRAM),
 //! [RFC 4616](https://www.rfc-editor.org/rfc/rfc4616) (PLAIN) and
-//! [RFC 7628](https://www.rfc-editor.org/rfc/rfc7628) (OAUTHBEARER).
+//! [RFC 7628](https://www.rfc-editor.org/rfc/rfc7628) (OAUTHBEARER); the second profile and what goes with it are named
+//! in their files.
 //! Nothing here draws random numbers, looks an account up or knows the transport: nonces, keys, secrets and
 //! channel bindings are arguments. Whether a given authorization identity may be used is the caller's to decide:
 //! it must be the bare JID of whoever authenticated, or the answer is [`SaslError::InvalidAuthzid`].
 
+mod announced;
+mod authenticate;
+mod hashed_token;
 mod oauthbearer;
 mod plain;
 mod prep;
@@ -16,6 +20,9 @@ mod scram;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+pub use announced::Announced;
+pub use authenticate::{Authenticate, Bind, Enable, Fast, Resume, UserAgent, decode2};
+pub use hashed_token::{HashedToken, TokenMechanism};
 pub use oauthbearer::{OauthBearer, OauthRefused};
 pub use plain::Plain;
 pub use prep::{PasswordError, prepare_password};
@@ -119,6 +126,19 @@ pub struct ChannelBinding {
 }
 
 impl ChannelBinding {
+    /// The registered names of the types that there are, the strongest first, for the announcement (XEP-0440).
+    pub fn types(&self) -> impl Iterator<Item = &'static str> {
+        let types = [
+            ("tls-exporter", &self.exporter),
+            ("tls-server-end-point", &self.end_point),
+        ];
+        let is_offered = self.offered;
+        types
+            .into_iter()
+            .filter(move |(_, data)| is_offered && data.is_some())
+            .map(|(name, _)| name)
+    }
+
     /// The data of a binding type by its registered name.
     fn data(&self, name: &str) -> Option<&[u8]> {
         match name {

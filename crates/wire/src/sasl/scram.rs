@@ -15,7 +15,8 @@ use sha2::{Digest, Sha256, Sha512};
 use subtle::ConstantTimeEq;
 
 use super::{
-    ChannelBinding, Gs2Flag, MAX_MESSAGE, Mechanism, SaslError, decode_saslname, gs2_header, prepare_password,
+    Announced, ChannelBinding, Gs2Flag, MAX_MESSAGE, Mechanism, SaslError, decode_saslname, gs2_header,
+    prepare_password,
 };
 
 /// The longest nonce that a client may choose, in bytes.
@@ -50,8 +51,17 @@ impl Hash {
         Hash::ALL.into_iter().find(|hash| hash.name() == name)
     }
 
+    /// How long its values are, in bytes.
+    pub(super) fn len(self) -> usize {
+        match self {
+            Hash::Sha1 => 20,
+            Hash::Sha256 => 32,
+            Hash::Sha512 => 64,
+        }
+    }
+
     /// `H(data)`.
-    fn digest(self, data: &[u8]) -> Vec<u8> {
+    pub(super) fn digest(self, data: &[u8]) -> Vec<u8> {
         match self {
             Hash::Sha1 => Sha1::digest(data).to_vec(),
             Hash::Sha256 => Sha256::digest(data).to_vec(),
@@ -60,7 +70,7 @@ impl Hash {
     }
 
     /// `HMAC(key, data)`.
-    fn mac(self, key: &[u8], data: &[u8]) -> Vec<u8> {
+    pub(super) fn mac(self, key: &[u8], data: &[u8]) -> Vec<u8> {
         match self {
             Hash::Sha1 => mac::<Hmac<Sha1>>(key, data),
             Hash::Sha256 => mac::<Hmac<Sha256>>(key, data),
@@ -235,14 +245,24 @@ impl ScramFirst {
         })
     }
 
-    /// Makes `server-first-message`. The nonce is fresh, random, printable ASCII without commas (base64 will do).
-    pub fn challenge(self, keys: ScramKeys, server_nonce: &str) -> (ScramFinal, Vec<u8>) {
+    /// Makes `server-first-message`. The nonce is fresh, random, printable ASCII without commas (base64 will do). What
+    /// was announced on the stream is told again, where the proofs of both sides cover it (XEP-0474).
+    pub fn challenge(
+        self,
+        keys: ScramKeys,
+        server_nonce: &str,
+        announced: Option<&Announced>,
+    ) -> (ScramFinal, Vec<u8>) {
         let nonce = format!("{}{server_nonce}", self.nonce);
-        let server_first = format!(
+        let mut server_first = format!(
             "r={nonce},s={},i={}",
             STANDARD.encode(&keys.salt),
             keys.iterations
         );
+        if let Some(announced) = announced {
+            server_first.push_str(",h=");
+            server_first.push_str(&announced.digest(self.hash));
+        }
         let challenge = server_first.clone().into_bytes();
         let expected = format!("c={},r={nonce}", STANDARD.encode(&self.binding));
         (

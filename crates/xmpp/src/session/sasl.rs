@@ -144,7 +144,7 @@ async fn scram(
     let candidate = server.auth.candidate(domain, &first.username, first.hash).await?;
     let authzid = first.authzid.clone();
     let nonce = STANDARD.encode(auth::random::<18>()?);
-    let (last, data) = first.challenge(candidate.keys.clone(), &nonce);
+    let (last, data) = first.challenge(candidate.keys.clone(), &nonce, None);
     let response = challenge(negotiation, &data).await?;
     match last.finish(&response) {
         Ok(data) => Ok((admit(negotiation, candidate, authzid.as_deref())?, Some(data))),

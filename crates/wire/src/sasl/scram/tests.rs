@@ -92,7 +92,7 @@ fn published_vectors() {
             (first.username.as_str(), first.authzid.as_deref()),
             ("user", None)
         );
-        let (state, challenge) = first.challenge(keys, server_nonce);
+        let (state, challenge) = first.challenge(keys, server_nonce, None);
         assert_eq!(
             String::from_utf8(challenge).unwrap(),
             format!("r={client_nonce}{server_nonce},s={salt},i=4096")
@@ -115,7 +115,7 @@ fn channel_binding() {
     let bare = "n=user,r=abc";
     let run = |gs2: &str, sent: &[u8]| {
         let first = first(plus, &format!("{gs2}{bare}"), &offered)?;
-        let (state, challenge) = first.challenge(keys.clone(), "def");
+        let (state, challenge) = first.challenge(keys.clone(), "def", None);
         let challenge = String::from_utf8(challenge).unwrap();
         state.finish(client_final(&keys, "pencil", bare, &challenge, sent).as_bytes())
     };
@@ -222,7 +222,7 @@ fn final_messages() {
             &ChannelBinding::default(),
         )
         .unwrap();
-        let (state, challenge) = first.challenge(keys.clone(), "def");
+        let (state, challenge) = first.challenge(keys.clone(), "def", None);
         let challenge = String::from_utf8(challenge).unwrap();
         state.finish(answer(&client_final(&keys, "pencil", bare, &challenge, b"n,,")).as_bytes())
     };
@@ -282,7 +282,7 @@ fn a_proof_for_another_nonce_or_binding_is_refused_even_when_its_signature_fits(
             &ChannelBinding::default(),
         )
         .unwrap();
-        let (state, challenge) = first.challenge(keys.clone(), "def");
+        let (state, challenge) = first.challenge(keys.clone(), "def", None);
         let challenge = String::from_utf8(challenge).unwrap();
         let salted = keys.hash.stretch("pencil", &keys.salt, keys.iterations);
         let client_key = keys.hash.mac(&salted, b"Client Key");
@@ -338,7 +338,7 @@ proptest! {
         let bare = format!("n={},r={nonce}", name.replace('=', "=3D").replace(',', "=2C"));
         let first = first(mechanism, &format!("n,,{bare}"), &ChannelBinding::default()).unwrap();
         prop_assert_eq!(&first.username, &name);
-        let (state, challenge) = first.challenge(keys.clone(), "server");
+        let (state, challenge) = first.challenge(keys.clone(), "server", None);
         let challenge = String::from_utf8(challenge).unwrap();
         let answer = client_final(&keys, &password, &bare, &challenge, b"n,,");
         prop_assert!(state.clone().finish(answer.as_bytes()).is_ok());
@@ -353,7 +353,7 @@ proptest! {
         let _ = super::super::Plain::parse(&message);
         let _ = super::super::OauthBearer::parse(&message);
         let first = first(Mechanism::ScramSha1, "n,,n=user,r=abc", &none).unwrap();
-        let (state, _) = first.challenge(keys(Hash::Sha1), "def");
+        let (state, _) = first.challenge(keys(Hash::Sha1), "def", None);
         prop_assert!(state.finish(&message).is_err());
     }
 }
