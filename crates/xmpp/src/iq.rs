@@ -8,8 +8,8 @@ use futures_util::future::BoxFuture;
 use store::JidNo;
 use wire::{BareJid, Document, Element, Jid, Stanza, StanzaError, Writer, ns};
 
-use crate::registry::Routing;
 use crate::router::{Place, Routed, refuse};
+use crate::sender::Sender;
 use crate::server::Server;
 use crate::session::Session;
 use crate::session::mailbox::Outgoing;
@@ -41,7 +41,7 @@ pub struct Cx {
     /// What all sessions share.
     pub server: Arc<Server>,
     /// Who asks.
-    pub session: Arc<Session>,
+    pub sender: Sender,
     /// Whom it is put to.
     pub target: Target,
     /// The bare address that it is put to: the account (one's own when the stanza has no `to`), domain or service.
@@ -71,9 +71,29 @@ impl Cx {
     /// Who acts, as the pubsub rules want it.
     pub fn actor(&self) -> pubsub::Actor {
         pubsub::Actor {
-            jid: self.session.jid.clone(),
-            no: self.session.no,
+            jid: self.jid().clone(),
+            no: self.no(),
         }
+    }
+
+    /// The address that asks.
+    pub fn jid(&self) -> &Jid {
+        self.sender.jid()
+    }
+
+    /// The number of the bare address that asks; nobody's where it has none.
+    pub fn no(&self) -> JidNo {
+        self.sender.no()
+    }
+
+    /// The session that asks. What is put to [`Target::OwnAccount`] always has one.
+    ///
+    /// # Errors
+    /// `service-unavailable` where it is somebody from outside, for whom what needs a session is not there.
+    pub fn session(&self) -> Result<&Arc<Session>, StanzaError> {
+        self.sender
+            .session()
+            .ok_or_else(StanzaError::service_unavailable)
     }
 }
 
@@ -104,50 +124,55 @@ impl Answer {
 }
 
 /// Routes a request, result or error.
-pub(crate) fn route(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza, to: Option<Jid>) -> Routed {
+pub(crate) fn route(server: &Arc<Server>, sender: &Sender, stanza: Stanza, to: Option<Jid>) -> Routed {
     let kind = stanza.type_();
     let verb = match kind.as_deref() {
         Some("get") => Some(Verb::Get),
         Some("set") => Some(Verb::Set),
         Some("result" | "error") => None,
         // RFC 6120 §8.2.3 rule 2
-        _ => return refused(server, session, &stanza, &StanzaError::bad_request()),
+        _ => return refused(server, sender, &stanza, &StanzaError::bad_request()),
     };
     // RFC 6120 §8.1.3: an id is required.
     if stanza.id().is_none() {
         return match verb {
-            Some(_) => refused(server, session, &stanza, &StanzaError::bad_request()),
+            Some(_) => refused(server, sender, &stanza, &StanzaError::bad_request()),
             None => Routed::Done,
         };
     }
     let Some(to) = to else {
-        return own(server, session, stanza, verb);
+        return own(server, sender, stanza, verb);
     };
     match server.place(&to) {
-        Place::Remote => refused(server, session, &stanza, &StanzaError::remote_server_not_found()),
-        Place::Account if verb == Some(Verb::Set) && is_forged_roster(session, &stanza, &to) => {
-            refused(server, session, &stanza, &StanzaError::forbidden())
+        Place::Remote => refused(server, sender, &stanza, &StanzaError::remote_server_not_found()),
+        // RFC 6120 §8.1.2.1: its address is not one that anything could be asked of on its behalf.
+        Place::Component => match server.components.deliver(sender.jid(), &stanza, &to) {
+            Ok(()) => Routed::Done,
+            Err(error) => refused(server, sender, &stanza, &error),
+        },
+        Place::Account if verb == Some(Verb::Set) && is_forged_roster(sender, &stanza, &to) => {
+            refused(server, sender, &stanza, &StanzaError::forbidden())
         }
-        Place::Account if !to.is_bare() => to_session(server, session, stanza, to),
-        Place::Account if to.bare_str() == session.jid.bare_str() => own(server, session, stanza, verb),
+        Place::Account if !to.is_bare() => to_session(server, sender, stanza, to),
+        Place::Account if to.bare_str() == sender.jid().bare_str() => own(server, sender, stanza, verb),
         Place::Domain | Place::Pubsub if !to.is_bare() => {
-            refused(server, session, &stanza, &StanzaError::service_unavailable())
+            refused(server, sender, &stanza, &StanzaError::service_unavailable())
         }
         place => {
             let target = match place {
                 Place::Domain => Target::Server,
                 Place::Pubsub => Target::Pubsub,
-                Place::Account | Place::Remote => Target::Account,
+                Place::Account | Place::Component | Place::Remote => Target::Account,
             };
-            ask(server, session, stanza, verb, target, to.into_bare())
+            ask(server, sender, stanza, verb, target, to.into_bare())
         }
     }
 }
 
 /// RFC 6121 §2.1.6, §2.3.3: only a server pushes a roster to a client, and nobody changes another's. Said before anything is
 /// looked up, so that it does not tell who exists; and of any child, since clients differ in which they look at.
-fn is_forged_roster(session: &Session, stanza: &Stanza, to: &Jid) -> bool {
-    (!to.is_bare() || to.bare_str() != session.jid.bare_str())
+fn is_forged_roster(sender: &Sender, stanza: &Stanza, to: &Jid) -> bool {
+    (!to.is_bare() || to.bare_str() != sender.jid().bare_str())
         && stanza
             .document()
             .root()
@@ -155,60 +180,60 @@ fn is_forged_roster(session: &Session, stanza: &Stanza, to: &Jid) -> bool {
             .any(|child| child.ns() == ns::ROSTER)
 }
 
-fn refused(server: &Server, session: &Session, stanza: &Stanza, error: &StanzaError) -> Routed {
-    refuse(server, session, stanza, error);
+fn refused(server: &Server, sender: &Sender, stanza: &Stanza, error: &StanzaError) -> Routed {
+    refuse(server, sender, stanza, error);
     Routed::Done
 }
 
 /// RFC 6120 §10.3.3: without `to` the account itself answers.
-fn own(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza, verb: Option<Verb>) -> Routed {
+fn own(server: &Arc<Server>, sender: &Sender, stanza: Stanza, verb: Option<Verb>) -> Routed {
     ask(
         server,
-        session,
+        sender,
         stanza,
         verb,
         Target::OwnAccount,
-        session.jid.bare(),
+        sender.jid().bare(),
     )
 }
 
 /// RFC 6121 §8.5.3.1 and §8.5.3.2.3: to a full address, only that resource answers.
-fn to_session(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza, to: Jid) -> Routed {
+fn to_session(server: &Arc<Server>, sender: &Sender, stanza: Stanza, to: Jid) -> Routed {
     if let Some(no) = server.store.jids().number_cached(to.bare_str()) {
-        pass_on(server, session, &stanza, &to, Some(no));
+        pass_on(server, sender, &stanza, &to, Some(no));
         return Routed::Done;
     }
-    let (server, session) = (server.clone(), session.clone());
+    let (server, sender) = (server.clone(), sender.clone());
     Routed::Later(Box::pin(async move {
         let no = server.find(to.bare_str()).await;
-        pass_on(&server, &session, &stanza, &to, no);
+        pass_on(&server, &sender, &stanza, &to, no);
     }))
 }
 
-fn pass_on(server: &Server, session: &Session, stanza: &Stanza, to: &Jid, no: Option<JidNo>) {
+fn pass_on(server: &Server, sender: &Sender, stanza: &Stanza, to: &Jid, no: Option<JidNo>) {
     let found = no
         // XEP-0191 §3.3
-        .filter(|no| !server.blocks.blocks(*no, session.no, &session.jid))
+        .filter(|no| !server.blocks.blocks(*no, sender.no(), sender.jid()))
         .zip(to.resource())
         .and_then(|(no, resource)| server.registry.session(no, resource));
     let is_sent = found.is_some_and(|other| other.send(Outgoing::Stanza(stanza.shared())).is_ok());
     if !is_sent {
-        refuse(server, session, stanza, &StanzaError::service_unavailable());
+        refuse(server, sender, stanza, &StanzaError::service_unavailable());
     }
 }
 
 fn ask(
     server: &Arc<Server>,
-    session: &Arc<Session>,
+    sender: &Sender,
     stanza: Stanza,
     verb: Option<Verb>,
     target: Target,
     to: BareJid,
 ) -> Routed {
     let Some(verb) = verb else {
-        if !server.caps.is_asked(session) {
+        let Some(session) = sender.session().filter(|session| server.caps.is_asked(session)) else {
             return Routed::Done;
-        }
+        };
         let (server, session) = (server.clone(), session.clone());
         return Routed::Later(Box::pin(async move {
             server.caps.answered(&server, &session, &stanza).await;
@@ -219,40 +244,40 @@ fn ask(
         .map(|(ns, name)| server.xeps.handler(verb, target, ns, name));
     match found {
         // RFC 6120 §8.2.3 rule 4: a request has exactly one child.
-        None => refused(server, session, &stanza, &StanzaError::bad_request()),
+        None => refused(server, sender, &stanza, &StanzaError::bad_request()),
         Some(None) if stanza.document().root().children().count() != 1 => {
-            refused(server, session, &stanza, &StanzaError::bad_request())
+            refused(server, sender, &stanza, &StanzaError::bad_request())
         }
-        Some(None) => refused(server, session, &stanza, &StanzaError::service_unavailable()),
+        Some(None) => refused(server, sender, &stanza, &StanzaError::service_unavailable()),
         Some(Some(_)) => {
-            let (server, session) = (server.clone(), session.clone());
-            Routed::Later(Box::pin(answer(server, session, stanza, verb, target, to)))
+            let (server, sender) = (server.clone(), sender.clone());
+            Routed::Later(Box::pin(answer(server, sender, stanza, verb, target, to)))
         }
     }
 }
 
 async fn answer(
     server: Arc<Server>,
-    session: Arc<Session>,
+    sender: Sender,
     stanza: Stanza,
     verb: Verb,
     target: Target,
     to: BareJid,
 ) {
-    let answered = run(&server, &session, &stanza, verb, target, to).await;
+    let answered = run(&server, &sender, &stanza, verb, target, to).await;
     match answered {
-        Ok(Answer::Later(later)) => match Routing::wait_beside(&session) {
+        Ok(Answer::Later(later)) => match sender.wait_beside() {
             Some(waiting) => {
                 let tasks = server.tasks.clone();
                 tasks.spawn(async move {
-                    finish(&server, &session, &stanza, settled(later).await);
+                    finish(&server, &sender, &stanza, settled(later).await);
                     drop(waiting);
                 });
             }
             // A client that asks faster than it can be answered waits for its answers.
-            None => finish(&server, &session, &stanza, settled(later).await),
+            None => finish(&server, &sender, &stanza, settled(later).await),
         },
-        other => finish(&server, &session, &stanza, other),
+        other => finish(&server, &sender, &stanza, other),
     }
 }
 
@@ -267,7 +292,7 @@ async fn settled(mut later: BoxFuture<'static, Answered>) -> Answered {
 
 async fn run(
     server: &Arc<Server>,
-    session: &Arc<Session>,
+    sender: &Sender,
     stanza: &Stanza,
     verb: Verb,
     target: Target,
@@ -284,7 +309,7 @@ async fn run(
     // XEP-0191 §3.3
     if target == Target::Account
         && let Some(no) = server.find(to.as_str()).await
-        && server.blocks.blocks(no, session.no, &session.jid)
+        && server.blocks.blocks(no, sender.no(), sender.jid())
     {
         return Err(StanzaError::service_unavailable());
     }
@@ -296,7 +321,7 @@ async fn run(
     };
     handler(Cx {
         server: server.clone(),
-        session: session.clone(),
+        sender: sender.clone(),
         target,
         to,
         verb,
@@ -305,47 +330,47 @@ async fn run(
     .await
 }
 
-fn finish(server: &Server, session: &Session, stanza: &Stanza, answered: Answered) {
+fn finish(server: &Server, sender: &Sender, stanza: &Stanza, answered: Answered) {
     match answered {
-        Ok(Answer::Payload(payload)) => reply(session, stanza, &payload),
-        Ok(Answer::Empty | Answer::Later(_)) => reply(session, stanza, &[]),
+        Ok(Answer::Payload(payload)) => reply(sender, stanza, &payload),
+        Ok(Answer::Empty | Answer::Later(_)) => reply(sender, stanza, &[]),
         Ok(Answer::EmptyThen(next)) => {
-            reply(session, stanza, &[]);
+            reply(sender, stanza, &[]);
             server.tasks.spawn(next);
         }
         Ok(Answer::PayloadThen(payload, next)) => {
-            reply(session, stanza, &payload);
+            reply(sender, stanza, &payload);
             server.tasks.spawn(next);
         }
         Ok(Answer::Refused(payload, error)) => {
             server.metrics.errors.add(1);
-            let mut writer = answer_to(session, stanza, "error");
+            let mut writer = answer_to(sender, stanza, "error");
             writer.raw(&payload);
             error.write(&mut writer);
             writer.close();
-            session.reply(writer.finish());
+            sender.reply(writer.finish());
         }
-        Err(error) => refuse(server, session, stanza, &error),
+        Err(error) => refuse(server, sender, stanza, &error),
     }
 }
 
 /// Begins a result or an error: `from` is whom the request named, one's own account where it named nobody (RFC 6120 §8.1.2.1).
-fn answer_to(session: &Session, stanza: &Stanza, kind: &str) -> Writer {
+fn answer_to(sender: &Sender, stanza: &Stanza, kind: &str) -> Writer {
     let mut writer = Writer::new();
     writer
         .open("iq")
         .attr("type", kind)
         .attr("id", &stanza.id().unwrap_or_default());
-    writer.attr("to", session.jid.as_str());
+    writer.attr("to", sender.jid().as_str());
     match stanza.to() {
         Some(from) => writer.attr("from", &from),
-        None => writer.attr("from", session.jid.bare_str()),
+        None => writer.attr("from", sender.jid().bare_str()),
     };
     writer
 }
 
-fn reply(session: &Session, stanza: &Stanza, payload: &[u8]) {
-    let mut writer = answer_to(session, stanza, "result");
+fn reply(sender: &Sender, stanza: &Stanza, payload: &[u8]) {
+    let mut writer = answer_to(sender, stanza, "result");
     writer.raw(payload).close();
-    session.reply(writer.finish());
+    sender.reply(writer.finish());
 }

@@ -3,7 +3,9 @@
 //!
 //! A message between people who are online is routed by its spans alone and handed on as the bytes that came.
 
+pub mod ids;
 pub(crate) mod offline;
+pub(crate) mod prefs;
 
 use std::sync::Arc;
 
@@ -12,6 +14,7 @@ use wire::{Jid, Stanza, StanzaError};
 
 use crate::registry::Sessions;
 use crate::router::{Place, Routed, refuse};
+use crate::sender::Sender;
 use crate::server::Server;
 use crate::session::Session;
 use crate::session::mailbox::Outgoing;
@@ -103,31 +106,37 @@ fn fate(kind: MessageType, addressed: Addressed, reachable: Reachable) -> Fate {
 }
 
 /// Routes a message. Everything about people who are online happens at once.
-pub(crate) fn route(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza, to: Option<Jid>) -> Routed {
+pub(crate) fn route(server: &Arc<Server>, sender: &Sender, stanza: Stanza, to: Option<Jid>) -> Routed {
     // RFC 6120 §10.3.1: without `to` it is for the sender's own account.
-    let to = to.unwrap_or_else(|| session.jid.bare().into());
-    if let Some(routed) = approval::answered(server, session, &stanza, &to) {
+    let to = to.unwrap_or_else(|| sender.jid().bare().into());
+    if let Some(routed) = approval::answered(server, sender, &stanza, &to) {
         return routed;
     }
     match server.place(&to) {
         Place::Account => {}
         Place::Remote => {
-            refuse(server, session, &stanza, &StanzaError::remote_server_not_found());
+            refuse(server, sender, &stanza, &StanzaError::remote_server_not_found());
+            return Routed::Done;
+        }
+        Place::Component => {
+            if let Err(error) = server.components.deliver(sender.jid(), &stanza, &to) {
+                refuse(server, sender, &stanza, &error);
+            }
             return Routed::Done;
         }
         Place::Domain | Place::Pubsub => {
-            refuse(server, session, &stanza, &StanzaError::service_unavailable());
+            refuse(server, sender, &stanza, &StanzaError::service_unavailable());
             return Routed::Done;
         }
     }
     let no = server.store.jids().number_cached(to.bare_str());
     let kind = MessageType::of(&stanza);
-    match no.map_or(Fate::Kept, |no| deliver(server, session, no, &to, kind, &stanza)) {
-        Fate::Refused => refuse(server, session, &stanza, &StanzaError::service_unavailable()),
+    match no.map_or(Fate::Kept, |no| deliver(server, sender, no, &to, kind, &stanza)) {
+        Fate::Refused => refuse(server, sender, &stanza, &StanzaError::service_unavailable()),
         Fate::Kept => {
-            let (server, session) = (server.clone(), session.clone());
+            let (server, sender) = (server.clone(), sender.clone());
             return Routed::Later(Box::pin(async move {
-                away(&server, &session, stanza, to, kind).await;
+                away(&server, &sender, stanza, to, kind).await;
             }));
         }
         Fate::Ignored | Fate::ToAll | Fate::ToMostAvailable | Fate::ToResource => {}
@@ -136,9 +145,9 @@ pub(crate) fn route(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza
 }
 
 /// Hands a message to the sessions that it is for, and says what else is to happen.
-fn deliver(server: &Server, from: &Session, no: JidNo, to: &Jid, kind: MessageType, stanza: &Stanza) -> Fate {
+fn deliver(server: &Server, from: &Sender, no: JidNo, to: &Jid, kind: MessageType, stanza: &Stanza) -> Fate {
     // XEP-0191 §3.3: as if the user were not there.
-    if server.blocks.blocks(no, from.no, &from.jid) {
+    if server.blocks.blocks(no, from.no(), from.jid()) {
         return Fate::Refused;
     }
     let sessions = server.registry.sessions(no);
@@ -214,22 +223,22 @@ fn send(server: &Server, session: &Session, stanza: &Stanza) -> bool {
 }
 
 /// The addressee is not reachable, has no account, or is not known in memory.
-async fn away(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza, to: Jid, kind: MessageType) {
+async fn away(server: &Arc<Server>, sender: &Sender, stanza: Stanza, to: Jid, kind: MessageType) {
     match server.accounts.exists(&to.bare()).await {
         Ok(true) => {}
         // §8.5.1: an error; nothing at all for what nobody waits for an answer to.
         Ok(false) if matches!(kind, MessageType::Headline | MessageType::Error) => return,
-        Ok(false) => return refuse(server, session, &stanza, &StanzaError::service_unavailable()),
-        Err(error) => return refuse(server, session, &stanza, &error),
+        Ok(false) => return refuse(server, sender, &stanza, &StanzaError::service_unavailable()),
+        Err(error) => return refuse(server, sender, &stanza, &error),
     }
     let no = match server.number(to.bare_str()).await {
         Ok(no) => no,
-        Err(error) => return refuse(server, session, &stanza, &error),
+        Err(error) => return refuse(server, sender, &stanza, &error),
     };
     // Somebody may have come while we asked.
-    match deliver(server, session, no, &to, kind, &stanza) {
-        Fate::Kept => offline::keep(server, session, stanza, no).await,
-        Fate::Refused => refuse(server, session, &stanza, &StanzaError::service_unavailable()),
+    match deliver(server, sender, no, &to, kind, &stanza) {
+        Fate::Kept => offline::keep(server, sender, stanza, no).await,
+        Fate::Refused => refuse(server, sender, &stanza, &StanzaError::service_unavailable()),
         Fate::Ignored | Fate::ToAll | Fate::ToMostAvailable | Fate::ToResource => {}
     }
 }

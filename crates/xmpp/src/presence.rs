@@ -3,6 +3,7 @@
 
 pub(crate) mod blocked;
 mod moved;
+mod outside;
 pub(crate) mod subscriptions;
 
 use std::borrow::Cow;
@@ -391,6 +392,7 @@ async fn direct(server: &Arc<Server>, session: &Arc<Session>, stanza: &Stanza, t
     match server.place(&to) {
         Place::Account => {}
         Place::Remote => return refuse(server, session, stanza, &StanzaError::remote_server_not_found()),
+        Place::Component => return outside::direct(server, session, stanza, to).await,
         // The services of this server have no use for it.
         Place::Domain | Place::Pubsub => return,
     }

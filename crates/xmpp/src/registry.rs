@@ -120,6 +120,16 @@ impl Registry {
         self.online.read().has(no)
     }
 
+    /// Somebody at a component can be reached: fan-out finds them among those online. They have no session here.
+    pub(crate) fn set_outside(&self, no: JidNo) {
+        self.online.write().set(no);
+    }
+
+    /// Somebody at a component can be reached no more.
+    pub(crate) fn clear_outside(&self, no: JidNo) {
+        self.online.write().clear(no);
+    }
+
     /// Keeps those of `all` that are online, in their order.
     pub fn online_among(&self, all: impl Iterator<Item = JidNo>, out: &mut Vec<JidNo>) {
         let online = self.online.read();

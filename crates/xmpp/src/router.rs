@@ -11,6 +11,7 @@ use wire::{BareJid, Jid, Kind, Set, Stanza, StanzaError, StreamCondition, Stream
 
 use crate::blocking::blocked_error;
 use crate::failures::unreadable;
+use crate::sender::Replies;
 use crate::server::Server;
 use crate::session::Session;
 use crate::{iq, messages, presence};
@@ -33,6 +34,8 @@ pub enum Place {
     Pubsub,
     /// Somebody at one of our domains, who may or may not have an account.
     Account,
+    /// A component's domain, or somebody there.
+    Component,
     /// Another server.
     Remote,
 }
@@ -50,6 +53,7 @@ impl Server {
         }
         match self.settings.domain_of_pubsub_service(domain) {
             Some(_) if jid.node().is_none() => Place::Pubsub,
+            _ if self.components.has(domain) => Place::Component,
             _ => Place::Remote,
         }
     }
@@ -137,9 +141,9 @@ fn to_perhaps_blocked(server: &Arc<Server>, session: &Arc<Session>, stanza: Stan
 /// Routes a stanza that its sender's block list lets through.
 fn onward(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza, to: Option<Jid>) -> Routed {
     match stanza.kind() {
-        Kind::Message => messages::route(server, session, stanza, to),
+        Kind::Message => messages::route(server, &session.into(), stanza, to),
         Kind::Presence => presence::route(server, session, stanza, to),
-        Kind::Iq => iq::route(server, session, stanza, to),
+        Kind::Iq => iq::route(server, &session.into(), stanza, to),
         Kind::Other => {
             // RFC 6120 §4.9.3.24
             session.close(StreamError::new(StreamCondition::UnsupportedStanzaType));
@@ -162,16 +166,16 @@ pub async fn ended(server: &Arc<Server>, session: &Arc<Session>) {
 }
 
 /// Returns an error to the sender, unless the stanza is itself an error or a result (RFC 6120 §8.3.1).
-pub(crate) fn refuse(server: &Server, session: &Session, stanza: &Stanza, error: &StanzaError) {
+pub(crate) fn refuse(server: &Server, sender: &impl Replies, stanza: &Stanza, error: &StanzaError) {
     // Where it named nobody, the account answers in its own name (RFC 6120 §8.1.2.1).
     let is_own = stanza.kind() == Kind::Iq && stanza.to().is_none();
     let reply = if is_own {
-        error_reply(&stanza.with(Set::Keep, Set::To(session.jid.bare_str())), error)
+        error_reply(&stanza.with(Set::Keep, Set::To(sender.jid().bare_str())), error)
     } else {
         error_reply(stanza, error)
     };
     if let Some(reply) = reply {
         server.metrics.errors.add(1);
-        session.reply(reply);
+        sender.reply(reply.into());
     }
 }

@@ -18,10 +18,13 @@ use crate::auth::Auth;
 use crate::avatars::Avatars;
 use crate::blocking::Blocks;
 use crate::caps::CapsCache;
+use crate::component::Components;
 use crate::invitations::PER_DAY;
 use crate::leases;
 use crate::listen::Connections;
+use crate::messages::ids::{ArchiveIds, IdsError};
 use crate::messages::offline::Flush;
+use crate::messages::prefs::Archiving;
 use crate::metrics::Metrics;
 use crate::notify::{self, Notifier};
 use crate::rates::{Keyed, Rate};
@@ -47,6 +50,8 @@ pub struct Server {
     pub host: Host,
     /// Home, public and tag timelines.
     pub timelines: Timelines,
+    /// The components beside it.
+    pub components: Components,
     /// Who is connected.
     pub registry: Registry,
     /// Rosters and presence subscriptions.
@@ -71,6 +76,10 @@ pub struct Server {
     pub tasks: TaskTracker,
     /// Cancelled when the server stops.
     pub shutdown: CancellationToken,
+    /// What stored messages are called on the wire.
+    pub archive_ids: ArchiveIds,
+    /// Whose messages are archived.
+    pub archiving: Archiving,
     /// Accounts whose waiting messages are being delivered at this moment.
     pub(crate) flushing: Mutex<HashMap<JidNo, Flush>>,
     /// How many invitations each account made of late.
@@ -104,9 +113,15 @@ pub enum BuildError {
     /// The nodes could not be loaded.
     #[error("the nodes could not be loaded: {0}")]
     Nodes(#[from] pubsub::PubsubError),
+    /// The secret of the archive ids could not be loaded.
+    #[error("the secret of the archive ids could not be loaded: {0}")]
+    Ids(#[from] IdsError),
     /// The block lists could not be loaded.
     #[error("the block lists could not be loaded: {0}")]
     Blocks(wire::StanzaError),
+    /// What people chose about their archives could not be loaded.
+    #[error("the preferences of archives could not be loaded: {0}")]
+    Archiving(wire::StanzaError),
     /// The unfinished jobs could not be loaded.
     #[error("the unfinished jobs could not be loaded: {0}")]
     Jobs(wire::StanzaError),
@@ -150,10 +165,14 @@ impl Server {
         host.set_consequences(Arc::new(timelines.clone()));
         host.start().await?;
         timelines.start().await?;
+        let archive_ids = ArchiveIds::load(&store).await?;
+        let archiving = Archiving::load(store.clone(), settings.archive).await;
+        let archiving = archiving.map_err(BuildError::Archiving)?;
         let invitations_a_day = if settings.is_dev { 0 } else { PER_DAY };
         let server = Arc::new(Server {
             invitations: Keyed::new(Rate::new(invitations_a_day, DAY_MS, PER_DAY)),
             commands: Commands::default(),
+            components: Components::new(&settings.components),
             settings,
             blocks,
             accounts: Accounts::new(store.clone()),
@@ -171,6 +190,8 @@ impl Server {
             metrics: Metrics::default(),
             tasks,
             shutdown,
+            archive_ids,
+            archiving,
             flushing: Mutex::default(),
             xeps: xep::all(),
         });

@@ -5,6 +5,9 @@
 pub use pubsub::Creators;
 
 pub use pubsub::PublicStream;
+pub use store::archive_preferences::Otherwise;
+
+pub use crate::component::{Component, Secret, Share};
 
 /// Everything that can be set; see each field for its unit and default.
 #[derive(Debug, Clone)]
@@ -43,8 +46,30 @@ pub struct Settings {
     pub creators: Creators,
     /// Whether people of other servers may, as everybody of ours.
     pub strangers_create: bool,
+    /// The components that may connect (XEP-0114).
+    pub components: Vec<Component>,
+    /// What becomes of messages where people did not choose.
+    pub archive: Archive,
     /// Sizes, times and rates.
     pub limits: Limits,
+}
+
+/// What becomes of messages where people did not choose (XEP-0441).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Archive {
+    /// Whose messages are archived.
+    pub otherwise: Otherwise,
+    /// After how many days they are deleted, at the latest; `None` is never.
+    pub keep_days: Option<u32>,
+}
+
+impl Default for Archive {
+    fn default() -> Archive {
+        Archive {
+            otherwise: Otherwise::Always,
+            keep_days: None,
+        }
+    }
 }
 
 /// Whom to write to about the service, by matter: URIs such as `mailto:abuse@example.org` (XEP-0157).
@@ -232,6 +257,8 @@ impl Settings {
             told_os: None,
             creators: Creators::Everybody,
             strangers_create: false,
+            components: Vec::new(),
+            archive: Archive::default(),
             limits: Limits::default(),
         }
     }

@@ -12,6 +12,7 @@ use wire::{Jid, Stanza, StanzaError, Writer, ns};
 
 use crate::failures::{unreadable, unwritable};
 use crate::router::refuse;
+use crate::sender::Sender;
 use crate::server::Server;
 use crate::session::Session;
 use crate::session::mailbox::Outgoing;
@@ -22,41 +23,47 @@ pub const KEPT_MAX: u64 = 1_000;
 const PAGE: u32 = 100;
 
 /// Keeps a message for later. The sender hears only of failure.
-pub(super) async fn keep(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza, owner: JidNo) {
+pub(super) async fn keep(server: &Arc<Server>, sender: &Sender, stanza: Stanza, owner: JidNo) {
     if !is_worth_keeping(&stanza) {
         return;
     }
+    // What is stored names its sender, who may be from outside and have no number yet.
+    let from = match server.number(sender.jid().bare_str()).await {
+        Ok(from) => from,
+        Err(error) => return refuse(server, sender, &stanza, &error),
+    };
     let waiting = server.store.read(move |reader| reader.offline_count(owner)).await;
     match waiting {
         Ok(count) if count < KEPT_MAX => {}
-        Ok(_) => return refuse(server, session, &stanza, &StanzaError::service_unavailable()),
-        Err(error) => return refuse(server, session, &stanza, &unreadable(&error)),
+        Ok(_) => return refuse(server, sender, &stanza, &StanzaError::service_unavailable()),
+        Err(error) => return refuse(server, sender, &stanza, &unreadable(&error)),
     }
     let id = server.store.next_message();
     let mark = MessageOwner {
         owner,
-        peer: session.no,
-        archive_id: id.0.to_string(),
+        peer: from,
         direction: Direction::In,
         offline: true,
         archived: false,
+        requested: false,
     };
     let message = NewMessage {
         id,
         created: server.clock.now(),
-        sender: session.no,
+        sender: from,
         recipient: owner,
-        stanza: stanza.bytes().to_vec(),
-        owners: vec![mark],
+        told: None,
+        stanza: stanza.shared(),
+        owners: [Some(mark), None],
     };
     // Queued in the order in which they were sent; the sender's next stanza does not wait for the commit.
     let pending = server.store.write(store::messages::append(message));
     server.metrics.offline.add(1);
-    let (server, session) = (server.clone(), session.clone());
+    let (server, sender) = (server.clone(), sender.clone());
     let tasks = server.tasks.clone();
     tasks.spawn(async move {
         if let Err(error) = pending.await {
-            return refuse(&server, &session, &stanza, &unwritable(&error));
+            return refuse(&server, &sender, &stanza, &unwritable(&error));
         }
         // Somebody may have come just before it was stored, and have found nothing.
         let sessions = server.registry.sessions(owner);

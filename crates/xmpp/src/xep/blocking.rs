@@ -24,8 +24,8 @@ pub(super) fn register(xeps: &mut Xeps) {
 /// §3.2
 async fn list(cx: Cx) -> Answered {
     // First: what changes from now on is pushed.
-    cx.session.routing.set_told_of_blocks();
-    let blocked = cx.server.blocks.texts(cx.session.no).await?;
+    cx.session()?.routing.set_told_of_blocks();
+    let blocked = cx.server.blocks.texts(cx.no()).await?;
     let mut writer = Writer::new();
     writer.open("blocklist").ns(ns::BLOCKING);
     write_items(&mut writer, blocked.iter().map(String::as_str));
@@ -60,7 +60,7 @@ async fn block(cx: Cx) -> Answered {
         return Err(StanzaError::bad_request());
     }
     // §5: nobody's resources are parted from each other.
-    if jids.iter().any(|jid| jid.bare_str() == cx.session.jid.bare_str()) {
+    if jids.iter().any(|jid| jid.bare_str() == cx.jid().bare_str()) {
         return Err(StanzaError::not_allowed());
     }
     change(cx, Wish::Block(jids)).await
@@ -79,7 +79,7 @@ async fn unblock(cx: Cx) -> Answered {
 
 /// The session's next stanza waits for the change: what is sent behind a block is judged by it.
 async fn change(cx: Cx, wish: Wish) -> Answered {
-    let (server, no) = (&cx.server, cx.session.no);
+    let (server, no) = (&cx.server, cx.no());
     let told = written_push(&wish);
     let changed = server.blocks.change(no, wish).await?;
     blocked::hide(server, no, &changed).await;

@@ -63,9 +63,9 @@ async fn catch_up(cx: Cx) -> Answered {
         return Err(StanzaError::bad_request().text("before is no position"));
     }
     let wanted = wanted(&cx).await?;
-    let news = news(&cx.server, &cx.session, &wanted, away).await?;
+    let news = news(&cx.server, cx.session()?, &wanted, away).await?;
     if away.before.is_none() && away.max != Some(0) {
-        cx.session.routing.set_caught_up(CaughtUp {
+        cx.session()?.routing.set_caught_up(CaughtUp {
             position: Seq(news.position),
             wanted,
         });
@@ -98,7 +98,7 @@ async fn wanted(cx: &Cx) -> Result<Arc<Caps>, StanzaError> {
             StanzaError::item_not_found().text("these capabilities are not known here: name the nodes")
         });
     }
-    Ok(cx.session.routing.caps().unwrap_or_default())
+    Ok(cx.session()?.routing.caps().unwrap_or_default())
 }
 
 async fn news(

@@ -136,7 +136,7 @@ async fn allowed(cx: &Cx, node: &str) -> Result<&'static Command, StanzaError> {
     let command = here.find(|command| command.node == node);
     let command = command.ok_or_else(StanzaError::item_not_found)?;
     // A domain serves its own people.
-    if cx.domain() != cx.session.jid.domain() || !(command.is_for)(cx).await? {
+    if cx.domain() != cx.jid().domain() || !(command.is_for)(cx).await? {
         return Err(StanzaError::forbidden());
     }
     Ok(command)
@@ -152,7 +152,7 @@ async fn execute(cx: Cx) -> Answered {
     if !["execute", "cancel", "prev", "next", "complete"].contains(&action) {
         return Err(refusal("malformed-action"));
     }
-    let client = cx.session.id;
+    let client = cx.session()?.id;
     let Some(id) = element.attr("sessionid") else {
         // §3.3: a command begins with its execution.
         if action != "execute" {

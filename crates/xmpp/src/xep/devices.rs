@@ -31,7 +31,7 @@ async fn add(cx: Cx) -> Answered {
         let device = cx
             .server
             .auth
-            .add_device(cx.session.no, &label)
+            .add_device(cx.no(), &label)
             .await
             .map_err(failed)?;
         let mut writer = Writer::new();
@@ -48,7 +48,7 @@ async fn add(cx: Cx) -> Answered {
 }
 
 async fn list(cx: Cx) -> Answered {
-    let devices = cx.server.auth.devices(cx.session.no).await.map_err(failed)?;
+    let devices = cx.server.auth.devices(cx.no()).await.map_err(failed)?;
     let mut writer = Writer::new();
     writer.open("devices").ns(DEVICES);
     for device in devices {
@@ -58,7 +58,7 @@ async fn list(cx: Cx) -> Answered {
             .attr("label", &device.label);
         writer.attr("created", &format::datetime::to_text(device.created.0));
         writer.attr("last-used", &format::datetime::to_text(device.last_used.0));
-        if cx.session.device() == Some(device.id) {
+        if cx.session()?.device() == Some(device.id) {
             writer.attr("current", "true");
         }
         writer.close();
@@ -76,21 +76,21 @@ async fn revoke(cx: Cx) -> Answered {
         .map(DeviceId);
     let id = id.ok_or_else(StanzaError::bad_request)?;
     Answer::later(async move {
-        let devices = cx.server.auth.devices(cx.session.no).await.map_err(failed)?;
+        let devices = cx.server.auth.devices(cx.no()).await.map_err(failed)?;
         if !devices.iter().any(|device| device.id == id) {
             return Err(StanzaError::item_not_found());
         }
-        if cx.session.device() != Some(id) {
+        if cx.session()?.device() != Some(id) {
             cx.server
                 .auth
-                .revoke_device(&cx.server.registry, cx.session.no, id)
+                .revoke_device(&cx.server.registry, cx.no(), id)
                 .await
                 .map_err(failed)?;
             return Ok(Answer::Empty);
         }
         cx.server
             .store
-            .write(store::devices::revoke(cx.session.no, id))
+            .write(store::devices::revoke(cx.no(), id))
             .await
             .map_err(|error| failed(error.into()))?;
         cx.server.auth.changed();
@@ -99,7 +99,7 @@ async fn revoke(cx: Cx) -> Answered {
             for session in cx
                 .server
                 .registry
-                .sessions(cx.session.no)
+                .sessions(cx.no())
                 .iter()
                 .filter(|other| other.device() == Some(id))
             {

@@ -55,7 +55,7 @@ async fn following(cx: Cx) -> Answered {
         let is_following = cx
             .server
             .timelines
-            .is_following(cx.session.no, no)
+            .is_following(cx.no(), no)
             .await
             .map_err(on_the_wire)?;
         writer.attr("is-following", if is_following { "true" } else { "false" });

@@ -37,7 +37,7 @@ pub(super) static CREATE_ACCOUNT: Command = Command {
     is_for: |cx| {
         Box::pin(async move {
             let makes_accounts = makes_accounts(&cx.server.settings, InviteKind::Account);
-            Ok(makes_accounts && cx.server.is_admin(cx.session.no).await.map_err(failed)?)
+            Ok(makes_accounts && cx.server.is_admin(cx.no()).await.map_err(failed)?)
         })
     },
     run: create_account,
@@ -64,7 +64,7 @@ fn refused(error: InviteError) -> StanzaError {
 
 /// An invitation of whoever asks, of the kind that theirs have.
 async fn wished(cx: &Cx, uses: u32, lasts_days: u32) -> Result<Wish, StanzaError> {
-    let by = (cx.session.no, cx.session.jid.bare());
+    let by = (cx.no(), cx.jid().bare());
     Ok(Wish {
         kind: cx.server.kind_of_invitations(by.0).await.map_err(failed)?,
         domain: by.1.domain().to_owned(),
@@ -115,7 +115,7 @@ fn flag(is: bool) -> &'static str {
 }
 
 async fn list(cx: Cx) -> Answered {
-    let open = cx.server.invitations_of(cx.session.no).await.map_err(failed)?;
+    let open = cx.server.invitations_of(cx.no()).await.map_err(failed)?;
     let mut writer = Writer::new();
     writer.open("invites").ns(INVITES);
     for invite in open {
@@ -140,7 +140,7 @@ async fn revoke(cx: Cx) -> Answered {
     let id = cx.payload().attr("id").ok_or_else(StanzaError::bad_request)?;
     let id = id.into_owned();
     Answer::later(async move {
-        let revoked = cx.server.revoke_invitation(cx.session.no, &id).await;
+        let revoked = cx.server.revoke_invitation(cx.no(), &id).await;
         if revoked.map_err(failed)? {
             Ok(Answer::Empty)
         } else {

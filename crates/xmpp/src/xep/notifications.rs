@@ -72,7 +72,7 @@ pub(super) async fn ids(cx: &Cx, page: Option<rsm::Request>) -> Result<IdsPage, 
 
 /// Marks as read: the item `read` with `<read upto='NUMBER'/>`.
 pub(super) async fn publish(cx: Cx, items: Vec<NewItem>) -> Answered {
-    if cx.to.as_str() != cx.session.jid.bare_str() {
+    if cx.to.as_str() != cx.jid().bare_str() {
         return Err(on_the_wire(PubsubError::Forbidden));
     }
     let [item] = items.as_slice() else {

@@ -50,7 +50,7 @@ async fn get(cx: Cx) -> Answered {
         [child] => (child.ns().to_owned(), child.name().to_owned()),
         _ => return Err(StanzaError::bad_request()),
     };
-    let (no, key) = (cx.session.no, (ns.clone(), name.clone()));
+    let (no, key) = (cx.no(), (ns.clone(), name.clone()));
     let stored = cx
         .server
         .store
@@ -103,7 +103,7 @@ async fn set(cx: Cx) -> Answered {
     let written = cx
         .server
         .store
-        .write(private::put(cx.session.no, fragments))
+        .write(private::put(cx.no(), fragments))
         .await;
     written.map_err(|error| unwritable(&error))?;
     Ok(Answer::Empty)

@@ -22,14 +22,14 @@ pub(super) fn register(xeps: &mut Xeps) {
 async fn get(cx: Cx) -> Answered {
     let mut writer = Writer::new();
     writer.open("query").ns(ns::REGISTER).open("registered").close();
-    writer.leaf("username", cx.session.jid.node().unwrap_or_default());
+    writer.leaf("username", cx.jid().node().unwrap_or_default());
     writer.open("password").close().close();
     Ok(Answer::Payload(writer.finish()))
 }
 
 async fn set(cx: Cx) -> Answered {
     let query = cx.payload();
-    if cx.to.domain() != cx.session.jid.domain() {
+    if cx.to.domain() != cx.jid().domain() {
         return Err(StanzaError::not_allowed());
     }
     if query.child("remove", ns::REGISTER).is_some() {
@@ -40,9 +40,9 @@ async fn set(cx: Cx) -> Answered {
             Err(StanzaError::bad_request())
         };
     }
-    let password = new_password(query, cx.session.jid.node().unwrap_or_default())?;
+    let password = new_password(query, cx.jid().node().unwrap_or_default())?;
     // The session's next stanza waits for it: hashing is dear, and must not be piled up by one client.
-    let (registry, session) = (&cx.server.registry, &cx.session);
+    let (registry, session) = (&cx.server.registry, cx.session()?);
     let changed = cx
         .server
         .auth
@@ -89,9 +89,9 @@ fn refused(error: &RegisterError) -> StanzaError {
 
 /// §3.2: the account is closed at once, and the client is told so before its stream ends.
 async fn remove(cx: Cx) -> Answered {
-    cx.server.begin_deletion(cx.session.no).await?;
+    cx.server.begin_deletion(cx.no()).await?;
     Ok(Answer::EmptyThen(Box::pin(async move {
-        cx.server.finish_deletion(cx.session.no, cx.session.jid.bare());
+        cx.server.finish_deletion(cx.no(), cx.jid().bare());
     })))
 }
 

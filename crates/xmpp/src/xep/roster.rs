@@ -34,11 +34,11 @@ async fn get(cx: Cx) -> Answered {
         return Err(StanzaError::bad_request());
     }
     let known = query.attr("ver");
-    let held = cx.server.rosters.of(cx.session.no).await?;
+    let held = cx.server.rosters.of(cx.no()).await?;
     // Interested first: what changes from now on is pushed.
-    cx.session.routing.set_interested();
+    cx.session()?.routing.set_interested();
     // A large one does not come on top of much that waits. A session that ends takes it or not.
-    let _ = cx.session.room().await;
+    let _ = cx.session()?.room().await;
     Ok(held.with(|roster| {
         let version = roster.version().to_string();
         if known.as_deref() == Some(&version) {
@@ -109,12 +109,12 @@ fn read(query: Element<'_>) -> Result<(BareJid, Wish), StanzaError> {
 /// §2.3, §2.4, §2.5
 async fn set(cx: Cx) -> Answered {
     let (jid, wish) = read(cx.payload())?;
-    if jid == cx.session.jid.bare() {
+    if jid == cx.jid().bare() {
         return Err(StanzaError::not_allowed());
     }
     match wish {
         Wish::Put(details) => {
-            let no = cx.server.contact_number(cx.session.no, &jid).await?;
+            let no = cx.server.contact_number(cx.no(), &jid).await?;
             put(cx, no, jid, details)
         }
         Wish::Remove => {
@@ -129,7 +129,7 @@ async fn set(cx: Cx) -> Answered {
 }
 
 fn put(cx: Cx, no: JidNo, jid: BareJid, details: Details) -> Answered {
-    let owner = cx.session.no;
+    let owner = cx.no();
     Answer::later(async move {
         let change = cx.server.rosters.change(owner, |roster| {
             if !roster.has_room(no, &jid, Some(&details)) {
@@ -142,7 +142,7 @@ fn put(cx: Cx, no: JidNo, jid: BareJid, details: Details) -> Answered {
         push(&cx.server, owner, no, &jid).await;
         let user = Person {
             no: owner,
-            jid: cx.session.jid.bare(),
+            jid: cx.jid().bare(),
         };
         // Its groups may be others now.
         subscriptions::relation_changed(&cx.server, &user, &Person { no, jid });
@@ -154,8 +154,8 @@ fn put(cx: Cx, no: JidNo, jid: BareJid, details: Details) -> Answered {
 async fn remove(cx: &Cx, no: JidNo, jid: BareJid) -> Answered {
     let server = &cx.server;
     let user = Person {
-        no: cx.session.no,
-        jid: cx.session.jid.bare(),
+        no: cx.no(),
+        jid: cx.jid().bare(),
     };
     let contact = Person { no, jid };
     let change = server.rosters.change(user.no, |roster| {

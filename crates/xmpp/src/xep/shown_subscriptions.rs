@@ -176,7 +176,7 @@ fn part(mut all: Vec<Shown>, query: &ItemsQuery) -> Result<(Vec<Shown>, Option<r
 /// A subscription that was shown has ended, unless there is another one.
 pub(super) async fn ended(cx: &Cx, node: &str) {
     if let Ok(false) = cx.server.host.shows_subscription(&cx.to, &cx.actor(), node).await {
-        tell(&cx.server, &cx.session.jid.bare(), &cx.to, node, false).await;
+        tell(&cx.server, &cx.jid().bare(), &cx.to, node, false).await;
     }
 }
 

@@ -59,7 +59,7 @@ fn asked(cx: &Cx) -> Result<Asked, StanzaError> {
     let node = attribute("node").filter(|node| !node.is_empty());
     let node = node.ok_or_else(|| on_the_wire(PubsubError::NodeIdRequired))?;
     let subscribed = attribute("jid").and_then(|jid| Jid::parse(&jid).ok());
-    if subscribed != Some(cx.session.jid.bare().into()) {
+    if subscribed != Some(cx.jid().bare().into()) {
         return Err(on_the_wire(PubsubError::InvalidJid));
     }
     let is_public = |child: Element<'_>| child.is("public", SHOWN);
@@ -75,16 +75,16 @@ fn asked(cx: &Cx) -> Result<Asked, StanzaError> {
 async fn change(cx: Cx) -> Answered {
     let asked = asked(&cx)?;
     match cx.server.place(&asked.service.clone().into()) {
-        Place::Remote => return Err(StanzaError::remote_server_not_found()),
+        Place::Component | Place::Remote => return Err(StanzaError::remote_server_not_found()),
         Place::Account if !cx.server.accounts.exists(&asked.service).await? => {
             return Err(StanzaError::service_unavailable());
         }
         _ => {}
     }
-    let own = cx.session.jid.bare();
+    let own = cx.jid().bare();
     let actor = Actor {
         jid: own.clone().into(),
-        no: cx.session.no,
+        no: cx.no(),
     };
     // As for a request that comes from elsewhere (XEP-0191 §3.3).
     if let Some(no) = cx.server.find(asked.service.as_str()).await
@@ -134,7 +134,7 @@ async fn change(cx: Cx) -> Answered {
             .attr_opt("subid", subid.as_deref())
             .close()
             .close();
-        notify::subscriptions::tell(&cx.server, cx.session.no, &own, &writer.finish());
+        notify::subscriptions::tell(&cx.server, cx.no(), &own, &writer.finish());
         Ok(Answer::Empty)
     })
 }
@@ -158,7 +158,7 @@ async fn subscribe(cx: &Cx, actor: &Actor, asked: &Asked) -> Result<(&'static st
     if let Some(there) = there {
         return Ok(there);
     }
-    let jid: Jid = cx.session.jid.bare().into();
+    let jid: Jid = cx.jid().bare().into();
     let accepted = host.subscribe(&asked.service, actor, &asked.node, &jid).await;
     let accepted = accepted.map_err(on_the_wire)?;
     let subscription = accepted.durable.await.map_err(on_the_wire)?;
@@ -175,7 +175,7 @@ struct Listed {
 
 /// What the account's bare address subscribes to.
 async fn all(cx: &Cx) -> Result<Vec<Listed>, StanzaError> {
-    let no = cx.session.no;
+    let no = cx.no();
     let store = &cx.server.store;
     store.wait(cx.server.host.last_write()).await;
     let rows = store.read(move |reader| reader.subscriptions_of(no)).await;
@@ -217,7 +217,7 @@ async fn list(cx: Cx) -> Answered {
     if known.as_deref() == Some(ver.as_str()) {
         return Ok(Answer::Empty);
     }
-    let own = cx.session.jid.bare();
+    let own = cx.jid().bare();
     let mut writer = Writer::new();
     writer.open("subscriptions").ns(PAM).attr("ver", &ver);
     for one in &all {

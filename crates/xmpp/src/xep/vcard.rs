@@ -193,7 +193,7 @@ async fn set(cx: Cx) -> Answered {
     };
     let kept = splice(vcard.root(), places, &[]);
     // Waited for, so that whoever sets and gets in one packet gets what was set.
-    let written = cx.server.store.write(vcards::put(cx.session.no, kept)).await;
+    let written = cx.server.store.write(vcards::put(cx.no(), kept)).await;
     written.map_err(|error| unwritable(&error))?;
     Ok(Answer::Empty)
 }

@@ -11,6 +11,7 @@ use wire::{BareJid, Jid, Stanza, StanzaError, Writer, ns};
 use super::errors::on_the_wire;
 use crate::messages::send_from_service;
 use crate::router::{Place, Routed, refuse};
+use crate::sender::Sender;
 use crate::server::Server;
 use crate::session::Session;
 use crate::session::mailbox::Outgoing;
@@ -67,38 +68,38 @@ fn read(stanza: &Stanza) -> Option<Result<Option<Answered>, StanzaError>> {
 /// Routes a message to the pubsub service or to one's own account if it answers such a form.
 pub(crate) fn answered(
     server: &Arc<Server>,
-    session: &Arc<Session>,
+    sender: &Sender,
     stanza: &Stanza,
     to: &Jid,
 ) -> Option<Routed> {
     let is_ours = match server.place(to) {
         Place::Pubsub => true,
-        Place::Account => to.as_str() == session.jid.bare_str(),
-        Place::Domain | Place::Remote => false,
+        Place::Account => to.as_str() == sender.jid().bare_str(),
+        Place::Domain | Place::Component | Place::Remote => false,
     };
     let verdict = if is_ours { read(stanza)? } else { return None };
-    let (server, session, stanza, owner) = (server.clone(), session.clone(), stanza.clone(), to.bare());
+    let (server, sender, stanza, owner) = (server.clone(), sender.clone(), stanza.clone(), to.bare());
     Some(Routed::Later(Box::pin(async move {
         let done = match verdict {
-            Ok(Some(verdict)) => decide(&server, &session, &owner, verdict).await,
+            Ok(Some(verdict)) => decide(&server, &sender, &owner, verdict).await,
             Ok(None) => Ok(()),
             Err(error) => Err(error),
         };
         if let Err(error) = done {
-            refuse(&server, &session, &stanza, &error);
+            refuse(&server, &sender, &stanza, &error);
         }
     })))
 }
 
 async fn decide(
     server: &Arc<Server>,
-    session: &Arc<Session>,
+    sender: &Sender,
     owner: &BareJid,
     answered: Answered,
 ) -> Result<(), StanzaError> {
     let actor = pubsub::Actor {
-        jid: session.jid.clone(),
-        no: session.no,
+        jid: sender.jid().clone(),
+        no: sender.no(),
     };
     let Answered { node, verdict } = answered;
     let accepted = server

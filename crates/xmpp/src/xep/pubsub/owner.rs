@@ -154,12 +154,11 @@ fn affiliations(act: Element<'_>) -> Result<Vec<(BareJid, Affiliation)>, StanzaE
 /// §8.9.4: who is something else now is told, unless they block who made them so. Of what one does to oneself nothing is
 /// said.
 async fn tell_affiliations(cx: &Cx, node: &str, changed: &[(BareJid, Affiliation)]) {
-    let session = &cx.session;
     for (jid, affiliation) in changed {
         let Some(no) = cx.server.find(jid.as_str()).await else {
             continue;
         };
-        if no == session.no || cx.server.blocks.blocks(no, session.no, &session.jid) {
+        if no == cx.no() || cx.server.blocks.blocks(no, cx.no(), cx.jid()) {
             continue;
         }
         let message = encode::affiliation_notice(&cx.to, node, jid, *affiliation);

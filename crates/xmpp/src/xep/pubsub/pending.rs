@@ -38,7 +38,7 @@ fn run(cx: &Cx, filled_in: Option<DataForm>) -> Step<'_> {
         let node = node.ok_or_else(|| bad_payload("which node is not said"))?;
         let waiting = cx.server.host.requests_to(&cx.to, &actor, node).await;
         let waiting = waiting.map_err(on_the_wire)?;
-        let (server, session) = (cx.server.clone(), cx.session.clone());
+        let (server, session) = (cx.server.clone(), cx.session()?.clone());
         Ok(Outcome::DoneThen(Box::pin(async move {
             approval::send(&server, &session, &waiting).await;
         })))
