@@ -3,6 +3,7 @@
 use rusqlite::Row;
 
 use crate::ids::{DeviceId, JidNo, Timestamp};
+use crate::push;
 use crate::read::{ReadError, Reader};
 use crate::write::{Write, WriteError};
 
@@ -61,7 +62,7 @@ pub fn add(device: Device, most: u32) -> Write {
              (SELECT id FROM devices WHERE no = ?1 ORDER BY last_used DESC, id DESC LIMIT ?2)",
             (device.no, most),
         )?;
-        Ok(())
+        push::devices_gone(tx, device.no)
     })
 }
 
@@ -86,16 +87,17 @@ pub fn revoke(no: JidNo, id: DeviceId) -> Write {
         if tx.execute(sql, (id, no))? == 0 {
             Err(WriteError::NotFound)
         } else {
-            Ok(())
+            push::devices_gone(tx, no)
         }
     })
 }
 
-/// Signs all devices of the account out, as after a change of password.
+/// Signs all devices of the account out, as after a change of password; nothing is pushed any more either.
 #[must_use]
 pub fn revoke_all(no: JidNo) -> Write {
     Write::new(0, move |tx| {
-        tx.execute("DELETE FROM devices WHERE no = ?1", [no]).map(drop)
+        tx.execute("DELETE FROM devices WHERE no = ?1", [no])?;
+        push::forget(tx, no)
     })
 }
 
