@@ -125,3 +125,33 @@ CREATE TABLE push_registrations (
 );
 CREATE UNIQUE INDEX push_registrations_service ON push_registrations (service, node, no);
 CREATE INDEX push_registrations_no ON push_registrations (no);
+
+-- Signing in. A device shows a token of its own, of which a hash is kept, or is a client that proves tokens which the server
+-- gives it and changes; it is known by what it calls itself. Those tokens are not kept: each is made anew from its seed and a key
+-- that is in no database.
+CREATE TABLE all_devices (
+    id         INTEGER PRIMARY KEY,
+    no         BIGINT NOT NULL,
+    token_hash BLOB,
+    client     TEXT,
+    label      TEXT NOT NULL,
+    created    BIGINT NOT NULL,
+    last_used  BIGINT NOT NULL,
+    expires    BIGINT NOT NULL
+);
+INSERT INTO all_devices SELECT id, no, token_hash, NULL, label, created, last_used, expires FROM devices;
+DROP TABLE devices;
+ALTER TABLE all_devices RENAME TO devices;
+CREATE INDEX devices_no ON devices (no);
+CREATE UNIQUE INDEX devices_token ON devices (token_hash) WHERE token_hash IS NOT NULL;
+CREATE UNIQUE INDEX devices_client ON devices (no, client) WHERE client IS NOT NULL;
+CREATE TABLE client_tokens (
+    device    BIGINT NOT NULL,
+    is_used   BIGINT NOT NULL,
+    mechanism TEXT NOT NULL,
+    seed      BLOB NOT NULL,
+    issued    BIGINT NOT NULL,
+    expires   BIGINT NOT NULL,
+    shown     BIGINT,
+    PRIMARY KEY (device, is_used)
+) WITHOUT ROWID;

@@ -150,6 +150,8 @@ fn sweep_node(tx: &mut Tx<'_>, node: NodeNo, left: &mut usize) -> Result<bool, W
 /// What goes with an account, in this order. Each statement deletes at most `?2` rows of account `?1`.
 const ACCOUNT_ROWS: &[&str] = &[
     "DELETE FROM push_registrations WHERE id IN (SELECT id FROM push_registrations WHERE no = ?1 LIMIT ?2)",
+    "DELETE FROM client_tokens WHERE (device, is_used) IN (SELECT t.device, t.is_used FROM devices d \
+     JOIN client_tokens t ON t.device = d.id WHERE d.no = ?1 LIMIT ?2)",
     "DELETE FROM devices WHERE id IN (SELECT id FROM devices WHERE no = ?1 LIMIT ?2)",
     "DELETE FROM presence_requests WHERE no = ?1 AND contact IN \
      (SELECT contact FROM presence_requests WHERE no = ?1 LIMIT ?2)",

@@ -21,6 +21,7 @@ pub mod notify;
 pub mod presence;
 mod rates;
 pub mod registry;
+mod requests;
 pub mod roster;
 pub mod rosters;
 pub mod router;

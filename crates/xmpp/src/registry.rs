@@ -237,6 +237,7 @@ struct State {
     presence: Option<Available>,
     is_interested: bool,
     is_told_of_blocks: bool,
+    is_told_of_requests: bool,
     rare: Option<Box<Rare>>,
 }
 
@@ -420,6 +421,15 @@ impl Routing {
 
     pub(crate) fn set_told_of_blocks(&self) {
         self.state.lock().is_told_of_blocks = true;
+    }
+
+    /// Whether the session asked which strangers' messages wait, and so is told of changes.
+    pub(crate) fn is_told_of_requests(&self) -> bool {
+        self.state.lock().is_told_of_requests
+    }
+
+    pub(crate) fn set_told_of_requests(&self) {
+        self.state.lock().is_told_of_requests = true;
     }
 
     /// Whom presence was directed at.

@@ -29,6 +29,7 @@ use crate::metrics::Metrics;
 use crate::notify::{self, Notifier};
 use crate::rates::{Keyed, Rate};
 use crate::registry::Registry;
+use crate::requests::Requests;
 use crate::rosters::Rosters;
 use crate::settings::Settings;
 use crate::upkeep;
@@ -84,6 +85,10 @@ pub struct Server {
     pub(crate) flushing: Mutex<HashMap<JidNo, Flush>>,
     /// How many invitations each account made of late.
     pub(crate) invitations: Keyed<JidNo>,
+    /// With whom strangers' messages wait, and who is known.
+    pub(crate) requests: Requests,
+    /// How many reports each account made of late.
+    pub(crate) reports: Keyed<JidNo>,
     /// Commands that clients are in the midst of.
     pub(crate) commands: Commands,
     pub(crate) xeps: Xeps,
@@ -122,6 +127,9 @@ pub enum BuildError {
     /// What people chose about their archives could not be loaded.
     #[error("the preferences of archives could not be loaded: {0}")]
     Archiving(wire::StanzaError),
+    /// It could not be loaded with whom strangers' messages wait.
+    #[error("the choices about strangers could not be loaded: {0}")]
+    Requests(wire::StanzaError),
     /// The unfinished jobs could not be loaded.
     #[error("the unfinished jobs could not be loaded: {0}")]
     Jobs(wire::StanzaError),
@@ -142,6 +150,7 @@ impl Server {
             tasks,
             shutdown,
         } = parts;
+        let requests = Requests::load(store.clone()).await.map_err(BuildError::Requests)?;
         let blocks = Blocks::load(store.clone()).await.map_err(BuildError::Blocks)?;
         let blocks = Arc::new(blocks);
         let rosters = Arc::new(Rosters::new(store.clone(), blocks.clone()));
@@ -171,6 +180,8 @@ impl Server {
         let invitations_a_day = if settings.is_dev { 0 } else { PER_DAY };
         let server = Arc::new(Server {
             invitations: Keyed::new(Rate::new(invitations_a_day, DAY_MS, PER_DAY)),
+            requests,
+            reports: Keyed::new(Rate::new(xep::reports::PER_DAY, DAY_MS, xep::reports::PER_DAY)),
             commands: Commands::default(),
             components: Components::new(&settings.components),
             settings,

@@ -26,7 +26,7 @@ pub const BOOKMARKS: &str = "urn:xmpp:bookmarks:1";
 /// The node of a vCard (XEP-0292 §3.1).
 pub const VCARD4: &str = "urn:xmpp:vcard4";
 /// Up to where each conversation was read (XEP-0490 §3).
-const DISPLAYED: &str = "urn:xmpp:mds:displayed:0";
+pub const DISPLAYED: &str = "urn:xmpp:mds:displayed:0";
 /// OMEMO (XEP-0384 §5.3): the namespace, and the node of bundles.
 const OMEMO: &str = "urn:xmpp:omemo:2";
 const OMEMO_BUNDLES: &str = "urn:xmpp:omemo:2:bundles";

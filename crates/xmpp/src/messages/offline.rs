@@ -89,6 +89,16 @@ fn is_worth_keeping(stanza: &Stanza) -> bool {
 /// XEP-0085.
 const CHAT_STATES: &str = "http://jabber.org/protocol/chatstates";
 
+/// Delivers what waits to somebody who is there to read it.
+pub(crate) async fn deliver_to_anybody(server: &Arc<Server>, owner: JidNo) {
+    let sessions = server.registry.sessions(owner);
+    let reachable =
+        |session: &&Arc<Session>| session.routing.priority().is_some_and(|priority| priority >= 0);
+    if let Some(session) = sessions.iter().find(reachable) {
+        deliver(server, session).await;
+    }
+}
+
 /// Delivers what waits to a session, oldest first. Only one delivery of an account is under way at a time, so that nothing
 /// comes twice; whoever asks meanwhile makes it look once more.
 pub(crate) async fn deliver(server: &Arc<Server>, session: &Arc<Session>) {

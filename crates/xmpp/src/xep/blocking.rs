@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use wire::{Element, Jid, StanzaError, Writer, ns};
 
-use super::Xeps;
+use super::{Xeps, reports};
 use crate::blocking::Wish;
 use crate::iq::{Answer, Answered, Cx, Target};
 use crate::presence::blocked;
+use crate::requests;
 use crate::session::mailbox::{Address, Outgoing, SharedOut};
 
 pub(super) fn register(xeps: &mut Xeps) {
@@ -63,7 +64,17 @@ async fn block(cx: Cx) -> Answered {
     if jids.iter().any(|jid| jid.bare_str() == cx.jid().bare_str()) {
         return Err(StanzaError::not_allowed());
     }
-    change(cx, Wish::Block(jids)).await
+    let mut reported = Vec::new();
+    for (item, jid) in cx.payload().children().zip(&jids) {
+        reported.extend(reports::read(item, jid)?);
+    }
+    let (server, no) = (cx.server.clone(), cx.no());
+    let answer = change(cx, Wish::Block(jids)).await?;
+    for report in reported {
+        reports::keep(&server, no, report).await;
+    }
+    requests::blocked(&server, no).await?;
+    Ok(answer)
 }
 
 /// §3.4, §3.5
@@ -112,6 +123,8 @@ fn written_push(wish: &Wish) -> Arc<SharedOut> {
     Arc::new(SharedOut {
         address: Address::ToFull,
         head: b"<iq to='"[..].into(),
-        tail: [b"'", written.strip_prefix(NAME).unwrap_or_default()].concat().into(),
+        tail: [b"'", written.strip_prefix(NAME).unwrap_or_default()]
+            .concat()
+            .into(),
     })
 }

@@ -207,6 +207,9 @@ xeps![
     pep,
     bookmarks,
     blocking,
+    displayed,
+    requests,
+    reports,
     commands,
     invites
 ];
