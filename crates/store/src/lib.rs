@@ -13,6 +13,7 @@ pub mod blocking;
 pub mod bulk;
 pub mod caps;
 pub mod changes;
+pub mod client_tokens;
 mod clock;
 pub mod communities;
 pub mod computed;

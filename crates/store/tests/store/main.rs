@@ -4,6 +4,7 @@
 
 mod backup;
 mod bulk;
+mod client_tokens;
 mod conversation;
 mod disk_full;
 mod feeds;

@@ -116,7 +116,8 @@ async fn devices_are_found_by_their_token_until_they_expire_or_are_revoked() {
         let device = Device {
             id: store.next_device(),
             no,
-            token_hash: vec![n; 32],
+            token_hash: Some(vec![n; 32]),
+            client: None,
             label: format!("phone {n}"),
             created: START,
             last_used: later(n.into()),

@@ -42,7 +42,8 @@ impl Auth {
         let device = Device {
             id,
             no,
-            token_hash: hash(&token),
+            token_hash: Some(hash(&token)),
+            client: None,
             label: label[..end].to_owned(),
             created: now,
             last_used: now,
