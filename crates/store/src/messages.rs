@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::archive_words;
 use crate::ids::{JidNo, MessageId, Timestamp};
 use crate::read::{ReadError, Reader};
 use crate::words::words;
@@ -158,6 +159,9 @@ pub fn retract(sender: JidNo, recipient: JidNo, told: i64, before: MessageId, re
             .find_map(|(id, stanza)| Some((*id, replace(stanza)?)));
         if let Some((id, instead)) = meant {
             tx.execute("UPDATE messages SET stanza = ?2 WHERE id = ?1", (id, instead))?;
+            for owner in [sender, recipient] {
+                archive_words::forget(tx, owner, id)?;
+            }
         }
         Ok(())
     })

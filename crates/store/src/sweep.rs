@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 
 use rusqlite::Connection;
 
+use crate::archive_words;
 use crate::computed;
 use crate::feeds;
 use crate::ids::{JidNo, MessageId, NodeNo, PostId, Timestamp};
@@ -172,6 +173,10 @@ const ACCOUNT_ROWS: &[&str] = &[
     "DELETE FROM notifications WHERE id IN (SELECT id FROM notifications WHERE owner = ?1 LIMIT ?2)",
     "DELETE FROM notifications WHERE id IN (SELECT id FROM notifications WHERE by = ?1 LIMIT ?2)",
     "DELETE FROM notification_reads WHERE owner = ?1 AND ?2 > 0",
+    "DELETE FROM archive_preferences WHERE no = ?1 AND ?2 > 0",
+    "DELETE FROM archive_exceptions WHERE no = ?1 AND (contact, resource) IN \
+     (SELECT contact, resource FROM archive_exceptions WHERE no = ?1 LIMIT ?2)",
+    "DELETE FROM searched_archives WHERE no = ?1 AND ?2 > 0",
     "DELETE FROM strangers_wait WHERE no = ?1 AND ?2 > 0",
     "DELETE FROM accepted_senders WHERE owner = ?1 AND sender IN \
      (SELECT sender FROM accepted_senders WHERE owner = ?1 LIMIT ?2)",
@@ -186,7 +191,8 @@ fn sweep_account(tx: &mut Tx<'_>, no: JidNo, left: &mut usize) -> Result<bool, W
             return Ok(false);
         }
     }
-    if !sweep_messages(tx, no, left)? {
+    *left -= archive_words::forget_some(tx, no, *left)?;
+    if *left == 0 || !sweep_messages(tx, no, left)? {
         return Ok(false);
     }
     // Its nodes are swept by jobs of their own; one that was made when it was closed already goes with them.
