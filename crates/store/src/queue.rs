@@ -164,6 +164,11 @@ impl WriteQueue {
         }
     }
 
+    /// The ticket of the write that was handed in last.
+    pub(crate) fn newest(&self) -> Ticket {
+        Ticket(self.state.lock().last_ticket)
+    }
+
     /// Whether everything up to `ticket` is decided.
     pub(crate) fn is_decided(&self, ticket: Ticket) -> bool {
         self.decided.load(Ordering::Acquire) >= ticket.0
@@ -226,5 +231,14 @@ impl WriteQueue {
         let (sender, receiver) = oneshot::channel();
         waiting.entry(ticket.0).or_default().push(sender);
         Some(receiver)
+    }
+}
+
+impl crate::Store {
+    /// The ticket of the write that was handed in last, by anybody; once it is decided, so is whatever was handed in before
+    /// this call.
+    #[must_use]
+    pub fn newest_ticket(&self) -> Ticket {
+        self.inner.queue.newest()
     }
 }

@@ -333,6 +333,8 @@ pub struct StreamError {
     pub condition: StreamCondition,
     /// A text in English for people and logs of the other side.
     pub text: Option<Cow<'static, str>>,
+    /// What an extension says of it: one whole element (§4.9.4).
+    pub application: Option<Box<[u8]>>,
 }
 
 impl StreamError {
@@ -341,6 +343,7 @@ impl StreamError {
         StreamError {
             condition,
             text: None,
+            application: None,
         }
     }
 
@@ -348,6 +351,13 @@ impl StreamError {
     #[must_use]
     pub fn text(mut self, text: impl Into<Cow<'static, str>>) -> StreamError {
         self.text = Some(text.into());
+        self
+    }
+
+    /// The same with an extension's condition, one whole element that declares its namespace (§4.9.4).
+    #[must_use]
+    pub fn application(mut self, element: Vec<u8>) -> StreamError {
+        self.application = Some(element.into());
         self
     }
 
@@ -362,6 +372,9 @@ impl StreamError {
                 .attr("xml:lang", "en")
                 .text(text)
                 .close();
+        }
+        if let Some(application) = &self.application {
+            writer.raw(application);
         }
         writer.close();
     }

@@ -15,6 +15,7 @@ use wire::Jid;
 use crate::caps::Caps;
 use crate::session::Session;
 use crate::session::mailbox::SharedOut;
+use crate::session::waiting::Waiting as WaitingSessions;
 
 /// An account's sessions at one moment, shared without copying.
 pub type Sessions = Arc<[Arc<Session>]>;
@@ -27,6 +28,8 @@ pub struct Registry {
     online: RwLock<Bitmap>,
     count: AtomicUsize,
     nobody: Sessions,
+    /// Those that have lost their connection and wait for their clients (XEP-0198).
+    pub(crate) waiting: WaitingSessions,
 }
 
 impl Default for Registry {
@@ -36,6 +39,7 @@ impl Default for Registry {
             online: RwLock::default(),
             count: AtomicUsize::new(0),
             nobody: Arc::from([]),
+            waiting: WaitingSessions::default(),
         }
     }
 }
@@ -237,6 +241,8 @@ struct State {
     presence: Option<Available>,
     is_interested: bool,
     is_told_of_blocks: bool,
+    has_carbons: bool,
+    reads_archive: bool,
     is_told_of_requests: bool,
     rare: Option<Box<Rare>>,
 }
@@ -430,6 +436,31 @@ impl Routing {
 
     pub(crate) fn set_told_of_requests(&self) {
         self.state.lock().is_told_of_requests = true;
+    }
+
+    /// Priority where it is available, and whether it wants copies of messages (XEP-0280), in one step.
+    pub(crate) fn reach(&self) -> (Option<i8>, bool) {
+        let state = self.state.lock();
+        let priority = state.presence.as_ref().map(|presence| presence.priority);
+        (priority, state.has_carbons)
+    }
+
+    /// Whether the session wants copies of its account's messages (XEP-0280 §4, §5).
+    pub(crate) fn has_carbons(&self) -> bool {
+        self.state.lock().has_carbons
+    }
+
+    pub(crate) fn set_carbons(&self, wanted: bool) {
+        self.state.lock().has_carbons = wanted;
+    }
+
+    /// Whether the session has asked its account's archive, and so finds there what waited for it.
+    pub(crate) fn reads_archive(&self) -> bool {
+        self.state.lock().reads_archive
+    }
+
+    pub(crate) fn set_reads_archive(&self) {
+        self.state.lock().reads_archive = true;
     }
 
     /// Whom presence was directed at.

@@ -4,15 +4,18 @@
 
 mod bind;
 mod closing;
+pub(crate) mod component;
 pub mod mailbox;
+pub(crate) mod management;
 mod negotiation;
 pub mod registration;
 mod run;
 mod sasl;
 pub(crate) mod stream;
+pub(crate) mod waiting;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use store::{DeviceId, JidNo};
@@ -24,6 +27,7 @@ use crate::registry::Routing;
 use crate::server::Server;
 use closing::{Closing, close};
 use mailbox::{Lane, Mailbox, NotQueued, Outgoing};
+use management::Claim;
 use negotiation::{End, Negotiation, refused};
 use stream::Stream;
 
@@ -40,11 +44,19 @@ pub struct Session {
     /// What routing remembers of it.
     pub routing: Routing,
     pub(crate) mailbox: Mailbox,
-    device: Option<DeviceId>,
+    /// The device token that it signed in with, or [`NO_DEVICE`].
+    device: AtomicI64,
     /// Set once the session has lost its right to be here.
     is_barred: AtomicBool,
     /// Whether it was shown the requests to subscribe that wait for its account.
     has_requests: AtomicBool,
+}
+
+/// No device's number.
+const NO_DEVICE: i64 = i64::MIN;
+
+fn device_number(device: Option<DeviceId>) -> i64 {
+    device.map_or(NO_DEVICE, |device| device.0)
 }
 
 impl Session {
@@ -61,7 +73,7 @@ impl Session {
             no,
             routing: Routing::default(),
             mailbox: Mailbox::new(mailbox_limit),
-            device,
+            device: AtomicI64::new(device_number(device)),
             is_barred: AtomicBool::new(false),
             has_requests: AtomicBool::new(false),
         }
@@ -114,26 +126,65 @@ impl Session {
         self.is_barred.load(Ordering::Acquire)
     }
 
-    /// The device token that it signed in with.
+    /// The device token that it signed in with last.
     pub fn device(&self) -> Option<DeviceId> {
-        self.device
+        let number = self.device.load(Ordering::Acquire);
+        (number != NO_DEVICE).then_some(DeviceId(number))
+    }
+
+    /// Whoever resumed it showed this token.
+    pub(crate) fn set_device(&self, device: Option<DeviceId>) {
+        self.device.store(device_number(device), Ordering::Release);
+    }
+
+    /// Whether it has lost its connection and waits for its client (XEP-0198 §5): what is sent to it is kept, nobody reads it.
+    pub fn is_hibernating(&self) -> bool {
+        self.mailbox.is_waiting()
+    }
+
+    /// Says whether anybody looks at the client (XEP-0352 §4.2).
+    pub fn set_active(&self, is_active: bool) {
+        self.mailbox.set_active(is_active);
+    }
+
+    /// Whether the client has not said that nobody looks at it (XEP-0352 §4.2). Nobody else may be told (§6).
+    pub fn is_active(&self) -> bool {
+        self.mailbox.is_active()
     }
 
     /// Takes everything that waits, each as it would be written; for tests with a detached session.
     pub fn drain(&self) -> Vec<Vec<u8>> {
         match self
             .mailbox
-            .poll_take(&mut Context::from_waker(Waker::noop()), usize::MAX)
+            .poll_take(&mut Context::from_waker(Waker::noop()), usize::MAX, 0)
         {
-            Poll::Pending => Vec::new(),
-            Poll::Ready(batch) => {
+            Poll::Pending | Poll::Ready(Err(_)) => Vec::new(),
+            Poll::Ready(Ok(batch)) => {
                 let written = |out: &Outgoing| {
                     let mut bytes = Vec::new();
                     out.write(&self.jid, &mut bytes);
                     bytes
                 };
-                batch.first.iter().chain(&batch.fan_out).map(written).collect()
+                batch.all().map(written).collect()
             }
+        }
+    }
+}
+
+/// What a negotiation comes to.
+pub(crate) enum Begun {
+    /// A new session.
+    Bound(Arc<Session>),
+    /// One that was there before (XEP-0198 §5); the client was told so.
+    Resumed(Claim),
+}
+
+impl Begun {
+    /// The session.
+    pub(crate) fn session(&self) -> &Arc<Session> {
+        match self {
+            Begun::Bound(session) => session,
+            Begun::Resumed(claim) => claim.session(),
         }
     }
 }
@@ -147,7 +198,7 @@ pub(crate) async fn establish(
     binding: Option<ChannelBinding>,
     counted: Counted,
 ) -> Option<Box<Running>> {
-    let is_starttls = binding.is_none() && !stream.is_websocket();
+    let is_starttls = binding.is_none() && stream.can_start_tls();
     let negotiation = Negotiation::new(
         &server,
         &peer,
@@ -158,14 +209,15 @@ pub(crate) async fn establish(
     .run();
     let end = tokio::select! {
         negotiated = negotiation => match negotiated {
-            Ok((session, identity)) => {
+            Ok((begun, identity)) => {
+                let session = begun.session();
                 // Whoever ends sessions may have looked for them just before this one was there.
                 if server.shutdown.is_cancelled() {
                     session.close(StreamError::new(StreamCondition::SystemShutdown));
                 } else if !server.auth.stands(&identity).await.unwrap_or(false) {
                     session.close(StreamError::new(StreamCondition::NotAuthorized));
                 }
-                return Some(Box::new(Running::new(server, session, stream, counted)));
+                return Some(Box::new(Running::new(server, begun, stream, counted)));
             }
             Err(end) => end,
         },

@@ -50,8 +50,24 @@ pub struct Settings {
     pub components: Vec<Component>,
     /// What becomes of messages where people did not choose.
     pub archive: Archive,
+    /// What the servers of apps are told of a message (XEP-0357).
+    pub push_summary: PushSummary,
     /// Sizes, times and rates.
     pub limits: Limits,
+}
+
+/// What the servers of apps are told of a message; each says what those before it say, and more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PushSummary {
+    /// That something came.
+    Nothing,
+    /// How many messages and requests wait.
+    #[default]
+    Count,
+    /// Who sent the last.
+    Sender,
+    /// What it says, where it is not encrypted.
+    Text,
 }
 
 /// What becomes of messages where people did not choose (XEP-0441).
@@ -192,8 +208,16 @@ pub struct Limits {
     pub flood_patience_ms: u64,
     /// Sessions of one account at the same time.
     pub sessions_per_account: usize,
+    /// How long a session waits for its client after it lost the connection, in seconds; 0: not at all (XEP-0198 §5).
+    pub resume_seconds: u32,
+    /// Sessions of one account that wait so at the same time; the one that would end first makes way.
+    pub waiting_per_account: usize,
+    /// Sessions that wait so in all.
+    pub waiting_sessions: usize,
     /// Connections from one address (IPv4 address or IPv6 /64 network) at the same time; 0 means no limit.
     pub connections_per_ip: usize,
+    /// Sessions over HTTP (BOSH) at the same time; 0 turns it off.
+    pub bosh_sessions: usize,
     /// Failed logins an hour from one address.
     pub failed_logins_per_ip_and_hour: u32,
     /// Failed logins an hour to one account.
@@ -222,7 +246,11 @@ impl Default for Limits {
             session_stanzas_per_s: 100,
             flood_patience_ms: 120_000,
             sessions_per_account: 20,
+            resume_seconds: 600,
+            waiting_per_account: 10,
+            waiting_sessions: 100_000,
             connections_per_ip: 200,
+            bosh_sessions: 10_000,
             failed_logins_per_ip_and_hour: 60,
             failed_logins_per_account_and_hour: 30,
             registrations_per_ip_and_hour: 5,
@@ -259,6 +287,7 @@ impl Settings {
             strangers_create: false,
             components: Vec::new(),
             archive: Archive::default(),
+            push_summary: PushSummary::default(),
             limits: Limits::default(),
         }
     }

@@ -1,5 +1,5 @@
 //! Resource binding ([RFC 6120 §7](https://www.rfc-editor.org/rfc/rfc6120#section-7)): the newest session of a resource
-//! wins.
+//! wins. In its place a client may resume a session ([XEP-0198 §5](https://xmpp.org/extensions/xep-0198.html#resumption)).
 
 use std::sync::Arc;
 
@@ -7,16 +7,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use wire::{Kind, StanzaError, StreamCondition, StreamError, error_reply, ns};
 
-use super::Session;
+use super::management::{self, Resumed};
 use super::negotiation::{End, Negotiation, features, refused, result};
 use super::stream::Event;
+use super::{Begun, Session};
 use crate::auth::{self, Identity};
 
 /// Announces what a signed-in client may do and binds the first resource that can be bound.
-pub(super) async fn bind(
-    negotiation: &mut Negotiation<'_>,
-    identity: &Identity,
-) -> Result<Arc<Session>, End> {
+pub(super) async fn bind(negotiation: &mut Negotiation<'_>, identity: &Identity) -> Result<Begun, End> {
     let server = negotiation.server;
     let mut features = features();
     features.open("bind").ns(ns::BIND).close();
@@ -27,6 +25,9 @@ pub(super) async fn bind(
         .open("optional")
         .close()
         .close();
+    // XEP-0198 §2, XEP-0352 §4.1
+    features.open("sm").ns(ns::STREAM_MANAGEMENT).close();
+    features.open("csi").ns(ns::CLIENT_STATE).close();
     features.raw(&server.stream_features());
     negotiation.stream.send(&features.finish()).await?;
     loop {
@@ -35,6 +36,24 @@ pub(super) async fn bind(
             Event::Close => return Err(End::Closed),
             Event::Open(_) => return Err(refused(StreamCondition::BadFormat)),
         };
+        if stanza.namespace() == ns::STREAM_MANAGEMENT {
+            let document = stanza.document();
+            if stanza.name() != "resume" {
+                // XEP-0198 §3: only once there is a resource.
+                let failed = management::failed(&StanzaError::unexpected_request(), None);
+                negotiation.stream.send(&failed).await?;
+                continue;
+            }
+            match management::resume_by(server, identity, document.root()).await {
+                Ok(Resumed { claim, element }) => {
+                    negotiation.stream.send(&element).await?;
+                    return Ok(Begun::Resumed(claim));
+                }
+                // XEP-0198 §5: a resource may be bound all the same.
+                Err(failed) => negotiation.stream.send(&failed).await?,
+            }
+            continue;
+        }
         let is_bind = stanza.kind() == Kind::Iq
             && stanza.type_().as_deref() == Some("set")
             && stanza.first_child() == Some((ns::BIND, "bind"));
@@ -76,7 +95,7 @@ pub(super) async fn bind(
                         // §7.7.2.2
                         displaced.close(StreamError::new(StreamCondition::Conflict));
                     }
-                    return Ok(session);
+                    return Ok(Begun::Bound(session));
                 }
                 // §7.6.2.1
                 StanzaError::resource_constraint().text("too many sessions of this account")

@@ -1,6 +1,13 @@
 //! What waits to be written to one client: lazy, bounded, and without any allocation while empty.
 //!
-//! Two lanes: results and errors of the session's own requests go first, everything else follows in its order.
+//! Two lanes: results and errors of the session's own requests go first, everything else follows in its order. What
+//! outlives the connection (XEP-0198) and what waits for the client's attention (XEP-0352) is beside them, for those
+//! sessions that have it: see `survival`.
+
+mod held;
+pub(crate) mod importance;
+mod managed;
+mod survival;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,6 +15,10 @@ use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 use wire::{Jid, StreamCondition, StreamError};
+
+pub(crate) use managed::{ResumptionId, TooHigh};
+use survival::Survival;
+pub(crate) use survival::{Claimed, Detached, Lost, Overdue};
 
 /// One stanza towards a client.
 #[derive(Debug, Clone)]
@@ -59,6 +70,15 @@ impl Outgoing {
             Outgoing::Stanza(bytes) => bytes.len(),
             Outgoing::Shared(shared) => shared.head.len() + ADDRESS + shared.tail.len(),
         }
+    }
+
+    /// Whether it is a message, by its first tag.
+    fn is_message(&self) -> bool {
+        let head: &[u8] = match self {
+            Outgoing::Stanza(bytes) => bytes,
+            Outgoing::Shared(shared) => &shared.head,
+        };
+        head.starts_with(b"<message")
     }
 
     /// Appends the stanza as it stands on a TCP stream.
@@ -132,9 +152,69 @@ struct Inner {
     is_ending: bool,
     /// Who waits for room: seldom anybody.
     waiting: Vec<Waker>,
+    /// What few sessions have, boxed so that the others pay one word.
+    survival: Option<Box<Survival>>,
 }
 
 impl Inner {
+    /// Ends a session whose client does not read. What it was sent before is kept where it may yet reach it otherwise.
+    fn overflow(&mut self) {
+        if self.survival.is_none() {
+            self.first = VecDeque::new();
+            self.fan_out = VecDeque::new();
+            self.bytes = 0;
+        }
+        self.is_closed = true;
+        self.end();
+        self.closing = Some(Box::new(
+            StreamError::new(StreamCondition::ResourceConstraint).text("too much waits to be read"),
+        ));
+    }
+
+    /// Puts a stanza where it belongs; whether that is to be written now.
+    fn queue(&mut self, lane: Lane, out: Outgoing) -> bool {
+        if lane == Lane::FanOut
+            && let Some(survival) = &mut self.survival
+            && let Some(held) = &mut survival.held
+        {
+            match importance::of(&out) {
+                importance::Importance::Waits(key) => {
+                    held.hold(key, out);
+                    if held.is_full() {
+                        self.bytes += held.release(&mut self.fan_out);
+                        return true;
+                    }
+                    return false;
+                }
+                importance::Importance::Now => self.bytes += held.release(&mut self.fan_out),
+            }
+        }
+        self.bytes += out.len();
+        match lane {
+            Lane::Reply => self.first.push_back(out),
+            Lane::FanOut => self.fan_out.push_back(out),
+        }
+        true
+    }
+
+    /// Takes what fits into about `limit` bytes.
+    fn take_some(&mut self, limit: usize) -> Batch {
+        let mut batch = Batch::default();
+        let mut taken = 0;
+        while taken < limit {
+            let (from, to) = if self.first.is_empty() {
+                (&mut self.fan_out, &mut batch.fan_out)
+            } else {
+                (&mut self.first, &mut batch.first)
+            };
+            let Some(out) = from.pop_front() else { break };
+            taken += out.len();
+            to.push_back(out);
+        }
+        self.bytes = self.bytes.saturating_sub(taken);
+        batch
+    }
+
     /// Lets go whoever waits for room.
     fn end(&mut self) {
         self.is_ending = true;
@@ -159,10 +239,26 @@ impl Inner {
 /// What [`Mailbox::poll_take`] hands to the session.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
+    /// What was written on an earlier connection, before everything else.
+    pub again: VecDeque<Outgoing>,
     pub first: VecDeque<Outgoing>,
     pub fan_out: VecDeque<Outgoing>,
+    /// Whether the client is to be asked behind it what it has.
+    pub asks: bool,
     /// Set once, when the session is to be closed after what is in this batch.
     pub close: Option<Box<StreamError>>,
+}
+
+impl Batch {
+    /// Everything, in the order in which it is written.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Outgoing> {
+        self.again.iter().chain(&self.first).chain(&self.fan_out)
+    }
+
+    /// Everything, in the order in which it was or would have been written.
+    pub(crate) fn into_all(self) -> impl Iterator<Item = Outgoing> {
+        self.again.into_iter().chain(self.first).chain(self.fan_out)
+    }
 }
 
 impl Mailbox {
@@ -183,27 +279,15 @@ impl Mailbox {
             if inner.is_closed {
                 return Err(NotQueued::Closed);
             }
-            let bytes = inner.bytes + out.len();
-            if bytes > self.hard_limit {
+            let bytes = inner.total() + out.len();
+            if bytes > inner.limit(self.hard_limit) && !inner.cut(bytes, self.hard_limit) {
                 // Nobody reads this: what waits is dropped, so that it costs no more memory until the socket is gone.
-                inner.first = VecDeque::new();
-                inner.fan_out = VecDeque::new();
-                inner.bytes = 0;
-                inner.is_closed = true;
-                inner.end();
-                inner.closing = Some(Box::new(
-                    StreamError::new(StreamCondition::ResourceConstraint).text("too much waits to be read"),
-                ));
+                inner.overflow();
                 result = Err(NotQueued::Full);
                 waker = inner.waker.take();
             } else {
-                inner.bytes = bytes;
-                match lane {
-                    Lane::Reply => inner.first.push_back(out),
-                    Lane::FanOut => inner.fan_out.push_back(out),
-                }
                 result = Ok(());
-                waker = if inner.is_blocked {
+                waker = if !inner.queue(lane, out) || (inner.is_blocked && !inner.is_cut()) {
                     None
                 } else {
                     inner.waker.take()
@@ -237,7 +321,7 @@ impl Mailbox {
     pub(crate) fn shut(&self) -> Batch {
         let mut inner = self.inner.lock();
         inner.end();
-        let last = std::mem::replace(
+        let mut last = std::mem::replace(
             &mut *inner,
             Inner {
                 is_closed: true,
@@ -245,9 +329,15 @@ impl Mailbox {
                 ..Inner::default()
             },
         );
+        let again = match &mut last.survival {
+            None => VecDeque::new(),
+            Some(survival) => survival.surrender(&mut last.fan_out),
+        };
         Batch {
+            again,
             first: last.first,
             fan_out: last.fan_out,
+            asks: false,
             close: last.closing,
         }
     }
@@ -264,7 +354,10 @@ impl Mailbox {
         if inner.is_ending {
             return Poll::Ready(false);
         }
-        if inner.bytes <= self.hard_limit / ROOM {
+        if let Some(has_room) = inner.room_without_reader(self.hard_limit) {
+            return Poll::Ready(has_room);
+        }
+        if inner.total() <= self.hard_limit / ROOM {
             return Poll::Ready(true);
         }
         if !inner.waiting.iter().any(|known| known.will_wake(cx.waker())) {
@@ -284,47 +377,52 @@ impl Mailbox {
     }
 
     /// Whether the session is to end, asked while its client takes nothing.
-    pub(crate) fn poll_closing(&self, cx: &mut Context<'_>) -> Poll<Box<StreamError>> {
+    pub(crate) fn poll_closing(
+        &self,
+        cx: &mut Context<'_>,
+        connection: u32,
+    ) -> Poll<Result<Box<StreamError>, Lost>> {
         let mut inner = self.inner.lock();
+        inner.check(connection)?;
         if let Some(error) = inner.closing.take() {
-            return Poll::Ready(error);
+            return Poll::Ready(Ok(error));
         }
         inner.is_blocked = true;
         inner.wait(cx);
         Poll::Pending
     }
 
-    /// Takes what waits, up to about `limit` bytes; pending while there is nothing.
-    pub(crate) fn poll_take(&self, cx: &mut Context<'_>, limit: usize) -> Poll<Batch> {
+    /// Takes what waits for this connection, up to about `limit` bytes; pending while there is nothing.
+    pub(crate) fn poll_take(
+        &self,
+        cx: &mut Context<'_>,
+        limit: usize,
+        connection: u32,
+    ) -> Poll<Result<Batch, Lost>> {
         let mut inner = self.inner.lock();
+        inner.check(connection)?;
         inner.is_blocked = false;
         inner.look_again();
+        if let Some(again) = inner.repeat(limit) {
+            return Poll::Ready(Ok(again));
+        }
         if inner.bytes == 0 && inner.closing.is_none() {
             inner.wait(cx);
             return Poll::Pending;
         }
-        if inner.bytes <= limit {
+        let mut batch = if inner.bytes <= limit {
             inner.bytes = 0;
-            return Poll::Ready(Batch {
+            Batch {
                 first: std::mem::take(&mut inner.first),
                 fan_out: std::mem::take(&mut inner.fan_out),
                 close: inner.closing.take(),
-            });
-        }
-        let mut batch = Batch::default();
-        let mut taken = 0;
-        while taken < limit {
-            let (from, to) = if inner.first.is_empty() {
-                (&mut inner.fan_out, &mut batch.fan_out)
-            } else {
-                (&mut inner.first, &mut batch.first)
-            };
-            let Some(out) = from.pop_front() else { break };
-            taken += out.len();
-            to.push_back(out);
-        }
-        inner.bytes = inner.bytes.saturating_sub(taken);
-        Poll::Ready(batch)
+                ..Batch::default()
+            }
+        } else {
+            inner.take_some(limit)
+        };
+        inner.note_sent(&mut batch);
+        Poll::Ready(Ok(batch))
     }
 }
 
@@ -349,8 +447,8 @@ mod tests {
     }
 
     fn take(mailbox: &Mailbox, limit: usize) -> Option<Batch> {
-        match mailbox.poll_take(&mut Context::from_waker(Waker::noop()), limit) {
-            Poll::Ready(batch) => Some(batch),
+        match mailbox.poll_take(&mut Context::from_waker(Waker::noop()), limit, 0) {
+            Poll::Ready(batch) => Some(batch.unwrap()),
             Poll::Pending => None,
         }
     }
@@ -413,16 +511,16 @@ mod tests {
         let waker = Waker::from(Arc::clone(&count));
         let cx = &mut Context::from_waker(&waker);
         let mailbox = Mailbox::new(100);
-        assert!(mailbox.poll_take(cx, 100).is_pending());
+        assert!(mailbox.poll_take(cx, 100, 0).is_pending());
         mailbox.send(Lane::FanOut, stanza("<message/>")).unwrap();
         assert_eq!(count.0.load(Ordering::Relaxed), 1);
-        assert!(mailbox.poll_closing(cx).is_pending());
+        assert!(mailbox.poll_closing(cx, 0).is_pending());
         mailbox.send(Lane::FanOut, stanza("<message/>")).unwrap();
         assert_eq!(count.0.load(Ordering::Relaxed), 1);
         mailbox.close(StreamError::new(StreamCondition::Conflict));
         assert_eq!(count.0.load(Ordering::Relaxed), 2);
-        assert!(mailbox.poll_closing(cx).is_ready());
-        assert!(mailbox.poll_take(cx, 100).is_ready());
+        assert!(mailbox.poll_closing(cx, 0).is_ready());
+        assert!(mailbox.poll_take(cx, 100, 0).is_ready());
     }
 
     #[test]

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use wire::sasl::{ChannelBinding, Mechanism};
-use wire::{BareJid, Jid, Kind, Limits, Stanza, StreamCondition, StreamError, StreamHeader, Writer, ns};
+use wire::{BareJid, Jid, Kind, Limits, Stanza, StanzaError, StreamCondition, StreamError, StreamHeader, Writer, ns};
 
-use super::Session;
+use super::Begun;
 use super::bind;
+use super::management;
 use super::registration::Registration;
 use super::sasl::{self, Outcome};
 use super::stream::{Broken, Event, Stream};
@@ -109,7 +110,7 @@ impl<'a> Negotiation<'a> {
     }
 
     /// Goes all the way.
-    pub(crate) async fn run(mut self) -> Result<(Arc<Session>, Identity), End> {
+    pub(crate) async fn run(mut self) -> Result<(Begun, Identity), End> {
         let mut domain = self.open(None).await?;
         if self.is_starttls && !self.security.is_encrypted {
             domain = self.before_tls(domain).await?;
@@ -126,8 +127,8 @@ impl<'a> Negotiation<'a> {
         });
         self.stream.restart();
         self.open(Some(&domain)).await?;
-        let session = bind::bind(&mut self, &identity).await?;
-        Ok((session, identity))
+        let begun = bind::bind(&mut self, &identity).await?;
+        Ok((begun, identity))
     }
 
     /// Reads the client's stream header, answers it and checks it (RFC 6120 §4.7, §4.9.3). The domain is the one that
@@ -254,6 +255,12 @@ impl<'a> Negotiation<'a> {
                     domain = self.start_tls(&config, &domain).await?;
                     registration = Registration::new(&domain, self.peer.ip);
                     self.send_features(&registration).await?;
+                }
+                // XEP-0198 §3: not before somebody is authenticated; the order is recoverable (§6).
+                (ns::STREAM_MANAGEMENT, "enable" | "resume") if requests < REQUESTS_MAX => {
+                    requests += 1;
+                    let failed = management::failed(&StanzaError::unexpected_request(), None);
+                    self.stream.send(&failed).await?;
                 }
                 _ if stanza.kind() == Kind::Iq => {
                     let Some(answer) = registration.answer(self.server, &stanza).await else {

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
-use wire::{Kind, Stanza, StreamCondition, StreamError, ns};
+use wire::{Kind, Stanza, StanzaError, StreamCondition, StreamError, ns};
 
-use super::Session;
 use super::closing::{Closing, close};
-use super::mailbox::Batch;
+use super::mailbox::{Batch, Detached, Lost, Outgoing};
+use super::management::{self, Enable};
 use super::negotiation::result;
 use super::stream::{Event, Sender, Stream};
+use super::{Begun, Session, waiting};
 use crate::listen::Counted;
 use crate::rates::Used;
 use crate::router::{self, Routed};
@@ -43,6 +44,17 @@ pub(crate) struct Running {
     closing: Option<Box<StreamError>>,
     /// WebSockets only: the system watches over TCP connections of ours.
     heartbeat: Option<Heartbeat>,
+    /// Which of the session's connections this is.
+    connection: u32,
+    /// Whether stanzas are counted (XEP-0198).
+    is_managed: bool,
+    /// How many `<a/>` the client is owed.
+    owed: u16,
+    /// Whether something came from a client that was asked for an acknowledgement.
+    was_heard: bool,
+    /// Until what the client asked about is durable, or with `patience` until it must have answered.
+    acking: Option<BoxFuture<'static, ()>>,
+    patience: Option<BoxFuture<'static, ()>>,
     has_ended: bool,
     _counted: Counted,
 }
@@ -56,6 +68,11 @@ struct Heartbeat {
 
 /// How long a WebSocket may be silent before it is asked, and may then take to answer.
 const HEARTBEAT_MS: u64 = 60_000;
+
+/// How long a client that was asked what it has may be silent before its connection counts as lost.
+const PATIENCE_MS: u64 = 60_000;
+/// How many answers to `<r/>` may wait for a client that does not read.
+const OWED_MAX: u16 = 1_000;
 
 /// How a session ended.
 enum Ended {
@@ -74,12 +91,14 @@ enum Input {
 }
 
 impl Running {
-    pub(super) fn new(
-        server: Arc<Server>,
-        session: Arc<Session>,
-        stream: Stream,
-        counted: Counted,
-    ) -> Running {
+    pub(super) fn new(server: Arc<Server>, begun: Begun, stream: Stream, counted: Counted) -> Running {
+        let session = begun.session().clone();
+        let connection = match begun {
+            Begun::Bound(_) => 0,
+            Begun::Resumed(claim) => claim.serve(),
+        };
+        session.mailbox.attach(connection);
+        let is_managed = session.mailbox.is_managed();
         let heartbeat = stream.is_websocket().then(|| Heartbeat {
             next: server.clock.sleep(HEARTBEAT_MS),
             was_heard: true,
@@ -90,6 +109,12 @@ impl Running {
             session,
             stream,
             heartbeat,
+            connection,
+            is_managed,
+            owed: 0,
+            was_heard: false,
+            acking: None,
+            patience: None,
             later: None,
             pause: None,
             bytes: Used::default(),
@@ -119,7 +144,11 @@ impl Running {
                 // What the last stanza left behind may be done already, and must know whom to wake if not.
                 is_held_up = !self.is_free(cx);
             }
-            if self.poll_heartbeat(cx).is_err() || self.poll_write(cx).is_err() {
+            self.poll_durable(cx);
+            if self.poll_heartbeat(cx).is_err()
+                || self.poll_patience(cx).is_err()
+                || self.poll_write(cx).is_err()
+            {
                 return Poll::Ready(Ended::Lost);
             }
             if is_held_up {
@@ -138,6 +167,7 @@ impl Running {
             match self.stream.poll_fill(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(read)) => {
+                    self.was_heard = true;
                     if let Some(heartbeat) = &mut self.heartbeat {
                         heartbeat.was_heard = true;
                     }
@@ -152,8 +182,19 @@ impl Running {
 
     /// Whether the next stanza may be routed.
     fn is_free(&mut self, cx: &mut Context<'_>) -> bool {
+        let was_busy = self.later.is_some();
         let is_routed = is_done(&mut self.later, cx);
+        if was_busy && is_routed {
+            self.routed();
+        }
         is_done(&mut self.pause, cx) && is_routed
+    }
+
+    /// The last stanza took effect, whatever is durable of it.
+    fn routed(&self) {
+        if self.is_managed {
+            self.session.mailbox.routed(self.server.store.newest_ticket());
+        }
     }
 
     /// Routes what has been read.
@@ -166,7 +207,11 @@ impl Running {
             };
             match event {
                 Event::Stanza(stanza) => {
-                    self.route(stanza);
+                    if stanza.kind() == Kind::Other && self.is_nonza(&stanza)? {
+                        self.charge(0, 1);
+                        continue;
+                    }
+                    self.route(stanza)?;
                     self.charge(0, 1);
                     if self.is_flood() {
                         let error =
@@ -187,16 +232,127 @@ impl Running {
         Ok(Input::Busy)
     }
 
-    fn route(&mut self, stanza: Stanza) {
+    fn route(&mut self, stanza: Stanza) -> Result<(), Ended> {
+        if self.is_managed && self.session.mailbox.begin(self.connection).is_err() {
+            return Err(Ended::Lost);
+        }
         if stanza.kind() == Kind::Iq && stanza.first_child() == Some((ns::SESSION, "session")) {
             // COMPAT: RFC 3921 clients; there is nothing to do (RFC 6121 §1.4).
             self.session.reply(result(&stanza).finish());
-            return;
+            self.routed();
+            return Ok(());
         }
         match router::route(&self.server, &self.session, stanza) {
-            Routed::Done => {}
+            Routed::Done => self.routed(),
             Routed::Later(later) => self.later = Some(later),
         }
+        Ok(())
+    }
+
+    /// Acts on an element that is no stanza and concerns the stream itself (XEP-0198, XEP-0352); false for any other.
+    fn is_nonza(&mut self, element: &Stanza) -> Result<bool, Ended> {
+        match (element.namespace(), element.name()) {
+            (ns::STREAM_MANAGEMENT, "r") if self.is_managed => self.owed = OWED_MAX.min(self.owed + 1),
+            (ns::STREAM_MANAGEMENT, "a") if self.is_managed => self.acknowledged(element)?,
+            (ns::STREAM_MANAGEMENT, "enable") if !self.is_managed => self.enable(element)?,
+            (ns::STREAM_MANAGEMENT, "enable" | "resume") if self.is_managed => {
+                // §3: at most once; it is told why (example 7), and the stream ends.
+                self.write_element(management::failed(&StanzaError::unexpected_request(), None))?;
+                let error = StreamError::new(StreamCondition::PolicyViolation)
+                    .text("stream management is enabled already");
+                return Err(Ended::Closed(Closing::Ours(error)));
+            }
+            (ns::STREAM_MANAGEMENT, "r" | "a" | "resume") => {
+                let failed = management::failed(&StanzaError::unexpected_request(), None);
+                self.session.reply(failed);
+            }
+            (ns::CLIENT_STATE, "active") => self.session.set_active(true),
+            (ns::CLIENT_STATE, "inactive") => self.session.set_active(false),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// XEP-0198 §3. What is written from here on is counted.
+    fn enable(&mut self, element: &Stanza) -> Result<(), Ended> {
+        let document = element.document();
+        let answer = match Enable::read(document.root()) {
+            Some(asked) => management::enable(&self.server, &self.session, asked.wants_resume, asked.max_s),
+            None => management::failed(&StanzaError::bad_request(), None),
+        };
+        self.is_managed = self.session.mailbox.is_managed();
+        self.write_element(answer)
+    }
+
+    /// XEP-0198 §4.
+    fn acknowledged(&mut self, element: &Stanza) -> Result<(), Ended> {
+        let document = element.document();
+        let Some(h) = document.root().attr("h").and_then(|h| h.trim().parse().ok()) else {
+            let error = StreamError::new(StreamCondition::BadFormat).text("an acknowledgement needs its h");
+            return Err(Ended::Closed(Closing::Ours(error)));
+        };
+        self.patience = None;
+        match self.session.mailbox.acknowledge(h) {
+            Ok(true) => self.ask(),
+            Ok(false) => Ok(()),
+            Err(error) => Err(Ended::Closed(Closing::Ours(management::too_high(error)))),
+        }
+    }
+
+    /// Asks the client what it has (XEP-0198 §4).
+    fn ask(&mut self) -> Result<(), Ended> {
+        self.begin_patience();
+        self.write_element(management::request())
+    }
+
+    fn begin_patience(&mut self) {
+        self.was_heard = false;
+        self.patience = Some(self.server.clock.sleep(PATIENCE_MS));
+    }
+
+    /// Writes something that is not counted, before anything that waits.
+    fn write_element(&mut self, element: Vec<u8>) -> Result<(), Ended> {
+        let mut out = scratch::take();
+        let element = Outgoing::Stanza(element.into());
+        self.stream.frame_outgoing(&element, &self.session.jid, &mut out);
+        self.stream.write(out).map_err(|_| Ended::Lost)
+    }
+
+    /// Once what the client asked about is durable, it is told so.
+    fn poll_durable(&mut self, cx: &mut Context<'_>) {
+        if self.acking.is_some() && is_done(&mut self.acking, cx) {
+            self.owed = self.owed.max(1);
+        }
+    }
+
+    /// Answers `<r/>` with what is durable now; the rest is told when it is (XEP-0198 §4).
+    fn write_owed(&mut self) -> std::io::Result<()> {
+        let (h, waits_for) = self.session.mailbox.durable(&self.server.store);
+        let answer = Outgoing::Stanza(management::acknowledgement(h).into());
+        let mut out = scratch::take();
+        for _ in 0..std::mem::take(&mut self.owed) {
+            self.stream.frame_outgoing(&answer, &self.session.jid, &mut out);
+        }
+        if let Some(ticket) = waits_for
+            && self.acking.is_none()
+        {
+            self.acking = Some(Box::pin(self.server.store.wait(ticket)));
+        }
+        self.stream.write(out)
+    }
+
+    /// An error when a client that was asked what it has is silent for too long.
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> std::io::Result<()> {
+        while self.patience.is_some() && is_done(&mut self.patience, cx) {
+            if !self.session.mailbox.is_asked() {
+                return Ok(());
+            }
+            if !self.was_heard {
+                return Err(std::io::ErrorKind::TimedOut.into());
+            }
+            self.begin_patience();
+        }
+        Ok(())
     }
 
     /// Counts what came in and makes the client wait where it was too much.
@@ -253,54 +409,104 @@ impl Running {
                 match self.stream.poll_flush(cx) {
                     Poll::Ready(result) => result?,
                     Poll::Pending => {
-                        if let Poll::Ready(error) = self.session.mailbox.poll_closing(cx) {
-                            self.closing.get_or_insert(error);
+                        if let Poll::Ready(closing) = self.session.mailbox.poll_closing(cx, self.connection) {
+                            self.closing.get_or_insert(closing.map_err(lost)?);
                         }
                         return Ok(());
                     }
                 }
             }
-            match self.session.mailbox.poll_take(cx, WRITTEN_AT_ONCE) {
-                Poll::Ready(batch) => self.write(batch)?,
+            if self.owed > 0 {
+                self.write_owed()?;
+                self.poll_durable(cx);
+                continue;
+            }
+            let taken = self
+                .session
+                .mailbox
+                .poll_take(cx, WRITTEN_AT_ONCE, self.connection);
+            match taken {
+                Poll::Ready(batch) => self.write(batch.map_err(lost)?)?,
                 Poll::Pending => return Ok(()),
             }
         }
     }
 
-    fn write(&mut self, batch: Batch) -> std::io::Result<()> {
-        if let Some(error) = batch.close {
+    fn write(&mut self, mut batch: Batch) -> std::io::Result<()> {
+        if let Some(error) = batch.close.take() {
             self.closing.get_or_insert(error);
         }
-        if batch.first.is_empty() && batch.fan_out.is_empty() {
+        if batch.all().next().is_none() {
             return Ok(());
         }
         let mut out = scratch::take();
-        for outgoing in batch.first.iter().chain(&batch.fan_out) {
+        for outgoing in batch.all() {
             self.stream.frame_outgoing(outgoing, &self.session.jid, &mut out);
+        }
+        if batch.asks {
+            let request = Outgoing::Stanza(management::request().into());
+            self.stream.frame_outgoing(&request, &self.session.jid, &mut out);
+            self.begin_patience();
         }
         self.stream.write(out)
     }
 
     /// Everything that follows from the end, and the goodbye.
     async fn finish(mut self: Box<Self>, ended: Ended) {
+        let ended = match ended {
+            Ended::Lost if self.is_managed => match self.let_go().await {
+                Some(ended) => ended,
+                None => return,
+            },
+            ended => ended,
+        };
         if let Some(later) = self.later.take() {
             self.session.mailbox.give_up();
             // A stanza that was received takes effect, whoever is left to see it.
             later.await;
+            self.routed();
         }
         self.has_ended = true;
+        let Ended::Closed(mut closing) = ended else {
+            return waiting::end(&self.server, &self.session).await;
+        };
         router::ended(&self.server, &self.session).await;
-        let waiting = self.session.mailbox.shut();
-        if let Ended::Closed(mut closing) = ended {
-            if self.write(waiting).is_err() {
-                return;
-            }
-            if let Closing::Answer(error) = &mut closing {
-                *error = self.closing.take();
-            }
+        let mut waiting = self.session.mailbox.shut();
+        waiting.again.clear();
+        if self.write(waiting).is_err() {
+            return;
+        }
+        if let Closing::Answer(error) = &mut closing {
+            *error = self.closing.take();
+        }
+        close(&self.server, &mut self.stream, closing).await;
+    }
+
+    /// The connection of a managed session is gone: the session waits for its client, or is another connection's now.
+    /// Gives back how it ends where it does neither.
+    async fn let_go(&mut self) -> Option<Ended> {
+        let detached = waiting::let_go(&self.server, &self.session, self.connection);
+        if detached == Detached::Over {
+            return Some(Ended::Lost);
+        }
+        self.has_ended = true;
+        if let Some(later) = self.later.take() {
+            // Whoever resumes the session waits for this.
+            later.await;
+            self.routed();
+        }
+        if detached == Detached::TakenOver {
+            // XEP-0198 §5
+            let closing = Closing::Ours(StreamError::new(StreamCondition::Conflict));
             close(&self.server, &mut self.stream, closing).await;
         }
+        None
     }
+}
+
+/// The session is no longer this connection's.
+fn lost(_: Lost) -> std::io::Error {
+    std::io::ErrorKind::ConnectionAborted.into()
 }
 
 impl Drop for Running {
