@@ -47,12 +47,27 @@ pub struct Large {
     pub subscribers: usize,
 }
 
+/// What can be made once and kept.
+pub trait Set: Copy + Send + 'static {
+    /// What it is, to be compared with what a set on the disk was made for.
+    fn stamp(&self) -> Value;
+
+    /// How much disk it takes, about, in bytes.
+    fn bytes(&self) -> u64;
+
+    /// How many there are of what it is made for, and what that is.
+    fn count(&self) -> (usize, &'static str);
+
+    /// Writes it.
+    fn fill(&self, bulk: &mut Bulk, begun: Instant) -> Result<()>;
+}
+
 /// A set that is there.
-pub struct Made {
+pub struct Made<S> {
     /// The data folder.
     pub data: PathBuf,
     /// What it holds.
-    pub large: Large,
+    pub large: S,
     /// How long it took to make, in seconds.
     pub seconds: f64,
     /// Its size.
@@ -97,11 +112,31 @@ impl Large {
             .take(10)
             .collect()
     }
+}
+
+impl Set for Large {
+    fn stamp(&self) -> Value {
+        json!({
+            "generator": GENERATOR, "nodes": self.nodes, "items_each": self.items_each,
+            "subscribers": self.subscribers,
+        })
+    }
 
     fn bytes(&self) -> u64 {
         (self.nodes * self.items_each) as u64 * ITEM_BYTES
             + self.accounts() as u64 * ACCOUNT_BYTES
             + (64 << 20)
+    }
+
+    fn count(&self) -> (usize, &'static str) {
+        (self.nodes * self.items_each, "items")
+    }
+
+    fn fill(&self, bulk: &mut Bulk, begun: Instant) -> Result<()> {
+        let people = people(bulk, *self)?;
+        let nodes = nodes(bulk, *self, &people)?;
+        subscriptions(bulk, *self, &people, &nodes)?;
+        items(bulk, *self, &nodes, begun)
     }
 }
 
@@ -144,32 +179,29 @@ impl Place {
     }
 }
 
-/// The set, made if there is none that fits.
-pub async fn have(options: &Options, name: &str, large: Large) -> Result<Made> {
+/// The set of this name, made if there is none that fits.
+pub async fn have<S: Set>(options: &Options, name: &Path, set: S) -> Result<Made<S>> {
     let folder = options.out.join("seeds").join(name);
-    if let Some(made) = there(&folder, large)? {
+    if let Some(made) = there(&folder, set)? {
         return Ok(made);
     }
     ensure!(
         options.quick || std::env::var_os("CI").is_none(),
         "large sets are not made in continuous integration"
     );
-    tokio::task::spawn_blocking(move || make(&folder, large)).await?
+    tokio::task::spawn_blocking(move || make(&folder, set)).await?
 }
 
-fn stamp(large: Large) -> Value {
-    json!({
-        "schema": format!("{:016x}", store::schema_fingerprint()), "generator": GENERATOR, "nodes": large.nodes,
-        "items_each": large.items_each, "subscribers": large.subscribers,
-    })
+fn stamp<S: Set>(set: S) -> Value {
+    json!({ "schema": format!("{:016x}", store::schema_fingerprint()), "of": set.stamp() })
 }
 
-fn there(folder: &Path, large: Large) -> Result<Option<Made>> {
+fn there<S: Set>(folder: &Path, set: S) -> Result<Option<Made<S>>> {
     let Ok(text) = fs::read_to_string(folder.join("stamp.json")) else {
         return Ok(None);
     };
     let found: Value = serde_json::from_str(&text)?;
-    if found["made"] != stamp(large) {
+    if found["made"] != stamp(set) {
         println!(
             "{}: made for other numbers or another schema; it is made again",
             folder.display()
@@ -178,19 +210,19 @@ fn there(folder: &Path, large: Large) -> Result<Option<Made>> {
     }
     Ok(Some(Made {
         data: folder.join("data"),
-        large,
+        large: set,
         seconds: found["seconds"].as_f64().context("a stamp without seconds")?,
         bytes: found["bytes"].as_u64().context("a stamp without bytes")?,
     }))
 }
 
-fn make(folder: &Path, large: Large) -> Result<Made> {
+fn make<S: Set>(folder: &Path, set: S) -> Result<Made<S>> {
     if folder.exists() {
         fs::remove_dir_all(folder)?;
     }
     fs::create_dir_all(folder)?;
     let disk = rustix::fs::statvfs(folder)?;
-    let (needed, free) = (large.bytes(), disk.f_bavail * disk.f_frsize);
+    let (needed, free) = (set.bytes(), disk.f_bavail * disk.f_frsize);
     // As much again as a tenth: for sorting, and for what the server writes.
     ensure!(
         free > needed + needed / 10,
@@ -202,28 +234,24 @@ fn make(folder: &Path, large: Large) -> Result<Made> {
     let begun = Instant::now();
     let data = folder.join("data");
     let mut bulk = Bulk::begin(&data)?;
-    let people = people(&mut bulk, large)?;
-    let nodes = nodes(&mut bulk, large, &people)?;
-    subscriptions(&mut bulk, large, &people, &nodes)?;
-    items(&mut bulk, large, &nodes, begun)?;
+    set.fill(&mut bulk, begun)?;
     let size = bulk.bytes()?;
     println!("indexes ({} without them)", gib(size));
     bulk.finish()?;
     let bytes = fs::metadata(data.join(store::DATABASE_FILE))?.len();
     let seconds = begun.elapsed().as_secs_f64();
-    let text = json!({ "made": stamp(large), "seconds": seconds, "bytes": bytes });
+    let text = json!({ "made": stamp(set), "seconds": seconds, "bytes": bytes });
     fs::write(folder.join("stamp.json"), text.to_string())?;
-    let count = large.nodes * large.items_each;
+    let (count, what) = set.count();
     println!(
-        "{}: {count} items in {} nodes, {} in {seconds:.0} s, {:.0} items/s",
+        "{}: {count} {what}, {} in {seconds:.0} s, {:.0} {what}/s",
         folder.display(),
-        large.nodes,
         gib(bytes),
         count as f64 / seconds
     );
     Ok(Made {
         data,
-        large,
+        large: set,
         seconds,
         bytes,
     })

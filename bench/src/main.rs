@@ -10,6 +10,7 @@ mod reference;
 mod report;
 mod scenario;
 mod seed;
+mod talk;
 
 use std::path::PathBuf;
 
@@ -38,7 +39,8 @@ enum Command {
         #[command(flatten)]
         options: Options,
     },
-    /// Makes the large set of scenario `large` and keeps it, unless there is one that fits: some 10 GB, minutes.
+    /// Makes the large sets of scenarios `large` and `archive` and keeps them, unless there are some that fit: some 15 GB,
+    /// minutes.
     Seed(Options),
     /// The same work against Folkmoot, ejabberd and Prosody, in one run.
     Peers(Options),
@@ -93,6 +95,8 @@ async fn main() -> Result<()> {
         Command::Reference { mode, address } => return reference::serve(mode, address).await,
         Command::Seed(options) => {
             let made = scenario::large::seed(&options).await?;
+            println!("{}: {}", made.data.display(), large::gib(made.bytes));
+            let made = talk::have(&options).await?;
             println!("{}: {}", made.data.display(), large::gib(made.bytes));
             return Ok(());
         }

@@ -37,6 +37,11 @@ pub struct Process {
 impl Process {
     /// Starts `folkmoot serve --dev` over a data folder and waits for its first page.
     pub async fn folkmoot(binary: &Path, data: &Path) -> Result<Process> {
+        Self::folkmoot_with(binary, data, &[]).await
+    }
+
+    /// The same with settings from the environment.
+    pub async fn folkmoot_with(binary: &Path, data: &Path, settings: &[(&str, &str)]) -> Result<Process> {
         let log = fs::File::create(data.join("server.log"))?;
         let mut command = Command::new(binary);
         command
@@ -50,7 +55,8 @@ impl Process {
                 "--data",
             ])
             .arg(data)
-            .env("RUST_LOG", "warn");
+            .env("RUST_LOG", "warn")
+            .envs(settings.iter().copied());
         Self::spawn(
             command,
             log,

@@ -1,4 +1,4 @@
-//! One-to-one messages: pairs, each with a window of messages under way.
+//! One-to-one messages: pairs, each with a window of messages under way; with both archives, and with none.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,9 +8,10 @@ use anyhow::{Result, bail};
 use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinSet;
 
-use super::{start, xmpps};
+use super::{start, start_with, xmpps};
 use crate::Options;
 use crate::client::Client;
+use crate::process::Process;
 use crate::report::{Figure, Report, Wanted, percentile};
 use crate::seed::Seed;
 
@@ -18,16 +19,34 @@ const PAIRS: usize = 50;
 const WINDOW: usize = 8;
 
 pub async fn run(options: &Options, report: &mut Report) -> Result<()> {
+    let seed = Seed {
+        accounts: PAIRS * 2,
+        ..Seed::default()
+    };
+    if options.over_the_wire {
+        // Each server as it comes.
+        let (server, _) = start(options, "chat", seed).await?;
+        return measure(options, report, &server, "chat", Wanted::Known).await;
+    }
+    for (default, name, most) in [
+        ("always", "chat, archived", 0.030),
+        ("never", "chat, not archived", 0.020),
+    ] {
+        let settings = [("FOLKMOOT_ARCHIVE_DEFAULT", default)];
+        let (server, _) = start_with(options, "chat", seed, &settings).await?;
+        measure(options, report, &server, name, Wanted::AtMost(most)).await?;
+    }
+    Ok(())
+}
+
+async fn measure(
+    options: &Options,
+    report: &mut Report,
+    server: &Process,
+    name: &str,
+    wanted: Wanted,
+) -> Result<()> {
     let each = options.amount(100, 6_000, 2_000);
-    let (server, _) = start(
-        options,
-        "chat",
-        Seed {
-            accounts: PAIRS * 2,
-            ..Seed::default()
-        },
-    )
-    .await?;
     let mut pairs = Vec::new();
     for n in 0..PAIRS {
         let mut one = Client::sign_in(xmpps(), &format!("user{}", 2 * n), "chat").await?;
@@ -50,19 +69,19 @@ pub async fn run(options: &Options, report: &mut Report) -> Result<()> {
     let cpu = server.cpu()? - before;
     let count = latencies.len() as f64;
     report.add(Figure {
-        name: format!("chat, {PAIRS} pairs, window {WINDOW}: CPU per 1,000 stanzas"),
+        name: format!("{name}, {PAIRS} pairs, window {WINDOW}: CPU per 1,000 stanzas"),
         unit: "s",
         value: cpu / count * 1e3,
-        wanted: Wanted::AtMost(0.020),
+        wanted,
         reference: None,
     })?;
-    for (name, value, unit) in [
-        ("chat: stanzas per second", count / elapsed, "/s"),
-        ("chat: p50", percentile(&mut latencies, 0.5), "ms"),
-        ("chat: p99", percentile(&mut latencies, 0.99), "ms"),
+    for (what, value, unit) in [
+        ("stanzas per second", count / elapsed, "/s"),
+        ("p50", percentile(&mut latencies, 0.5), "ms"),
+        ("p99", percentile(&mut latencies, 0.99), "ms"),
     ] {
         report.add(Figure {
-            name: name.to_owned(),
+            name: format!("{name}: {what}"),
             unit,
             value,
             wanted: Wanted::Known,

@@ -64,16 +64,16 @@ pub async fn run(options: &Options, report: &mut Report) -> Result<()> {
 }
 
 /// The set of this scenario, made if it is not there.
-pub async fn seed(options: &Options) -> Result<Made> {
+pub async fn seed(options: &Options) -> Result<Made<Large>> {
     let name = if options.quick { "quick" } else { "large" };
-    large::have(options, name, Large::of(options)).await
+    large::have(options, Path::new(name), Large::of(options)).await
 }
 
-async fn restart(options: &Options, made: &Made) -> Result<Process> {
+async fn restart(options: &Options, made: &Made<Large>) -> Result<Process> {
     Process::folkmoot(&options.server, &made.data).await
 }
 
-fn add(
+pub(super) fn add(
     report: &mut Report,
     name: &str,
     unit: &'static str,
@@ -91,7 +91,7 @@ fn add(
 }
 
 /// Latencies as two figures, the second with what is wanted of it.
-fn add_latencies(
+pub(super) fn add_latencies(
     report: &mut Report,
     name: &str,
     latencies: &mut [Duration],
@@ -114,7 +114,7 @@ enum Which {
     After(usize),
 }
 
-async fn reading(options: &Options, report: &mut Report, made: &Made) -> Result<()> {
+async fn reading(options: &Options, report: &mut Report, made: &Made<Large>) -> Result<()> {
     let Large {
         nodes, items_each, ..
     } = made.large;
@@ -184,7 +184,7 @@ async fn reading(options: &Options, report: &mut Report, made: &Made) -> Result<
 }
 
 /// The newest items of nodes whose pages are on the disk alone.
-async fn cold(options: &Options, report: &mut Report, made: &Made) -> Result<()> {
+async fn cold(options: &Options, report: &mut Report, made: &Made<Large>) -> Result<()> {
     let file = made.data.join(store::DATABASE_FILE);
     tokio::task::spawn_blocking(move || {
         let file = File::open(file)?;
@@ -206,7 +206,7 @@ async fn cold(options: &Options, report: &mut Report, made: &Made) -> Result<()>
 }
 
 /// Somebody who follows nobody, so that nothing comes but answers.
-async fn reader(made: &Made) -> Result<Client> {
+async fn reader(made: &Made<Large>) -> Result<Client> {
     let free = made.large.free();
     let first = free.first().context("nobody is free")?;
     Client::sign_in(xmpps(), &format!("user{first}"), "large").await
@@ -286,7 +286,7 @@ struct Disk {
 }
 
 impl Disk {
-    fn start(made: &Made) -> Result<Disk> {
+    fn start(made: &Made<Large>) -> Result<Disk> {
         let path = made.data.join("syncs");
         Ok(Disk {
             file: File::create(&path)?,
@@ -329,7 +329,12 @@ impl Cost {
     }
 }
 
-async fn subscribing(options: &Options, report: &mut Report, made: &Made, server: &Process) -> Result<()> {
+async fn subscribing(
+    options: &Options,
+    report: &mut Report,
+    made: &Made<Large>,
+    server: &Process,
+) -> Result<()> {
     let mut disk = Disk::start(made)?;
     let free = made.large.free();
     let mut clients = Vec::new();
@@ -391,7 +396,12 @@ async fn subscription(client: &mut Client, act: &str, place: Place, person: usiz
     Ok(elapsed)
 }
 
-async fn publishing(options: &Options, report: &mut Report, made: &Made, server: &Process) -> Result<()> {
+async fn publishing(
+    options: &Options,
+    report: &mut Report,
+    made: &Made<Large>,
+    server: &Process,
+) -> Result<()> {
     let mut disk = Disk::start(made)?;
     let arrived = Arc::new(AtomicUsize::new(0));
     let mut receivers = JoinSet::new();
@@ -494,7 +504,7 @@ async fn wait_for(arrived: &AtomicUsize, expected: usize) -> Result<()> {
 }
 
 /// What nobody has asked for since the start: all subscribers are read first.
-async fn first_publish(options: &Options, report: &mut Report, made: &Made) -> Result<()> {
+async fn first_publish(options: &Options, report: &mut Report, made: &Made<Large>) -> Result<()> {
     let subscribers = made.large.subscribers;
     let _server = restart(options, made).await?;
     let mut author = Client::sign_in(xmpps(), "user0", "large").await?;
@@ -506,7 +516,7 @@ async fn first_publish(options: &Options, report: &mut Report, made: &Made) -> R
 }
 
 /// Reads the file once, so that what is measured next does not wait for the disk.
-async fn in_memory(file: &Path) -> Result<()> {
+pub(super) async fn in_memory(file: &Path) -> Result<()> {
     let file = file.to_owned();
     tokio::task::spawn_blocking(move || {
         std::io::copy(&mut File::open(file)?, &mut std::io::sink())?;
@@ -516,10 +526,10 @@ async fn in_memory(file: &Path) -> Result<()> {
 }
 
 /// Numbers that only look random, the same in every run.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn below(&mut self, end: usize) -> usize {
+    pub(super) fn below(&mut self, end: usize) -> usize {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)

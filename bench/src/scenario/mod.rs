@@ -1,5 +1,6 @@
 //! The scenarios, one file each.
 
+mod archive;
 mod catch_up;
 mod chat;
 mod contacts;
@@ -45,11 +46,13 @@ pub enum Scenario {
     CatchUp,
     /// Ten thousand nodes with a thousand items each, one of them with fifty thousand subscribers.
     Large,
+    /// Pages of archives among ten million messages.
+    Archive,
 }
 
 impl Scenario {
     /// In the order in which they run.
-    pub const ALL: [Scenario; 10] = [
+    pub const ALL: [Scenario; 11] = [
         Scenario::Empty,
         Scenario::Idle,
         Scenario::Login,
@@ -60,6 +63,7 @@ impl Scenario {
         Scenario::Publish,
         Scenario::CatchUp,
         Scenario::Large,
+        Scenario::Archive,
     ];
 
     /// Measures it.
@@ -75,6 +79,7 @@ impl Scenario {
             Scenario::Publish => publish::run(options, report).await,
             Scenario::CatchUp => catch_up::run(options, report).await,
             Scenario::Large => large::run(options, report).await,
+            Scenario::Archive => archive::run(options, report).await,
         }
     }
 }
@@ -86,6 +91,16 @@ pub fn xmpps() -> SocketAddr {
 
 /// A fresh data folder, seeded, and the server over it.
 async fn start(options: &Options, name: &str, seed: Seed) -> Result<(Process, PathBuf)> {
+    start_with(options, name, seed, &[]).await
+}
+
+/// The same with settings from the environment.
+async fn start_with(
+    options: &Options,
+    name: &str,
+    seed: Seed,
+    settings: &[(&str, &str)],
+) -> Result<(Process, PathBuf)> {
     let data = options.out.join("data").join(name);
     if data.exists() {
         std::fs::remove_dir_all(&data)?;
@@ -100,7 +115,7 @@ async fn start(options: &Options, name: &str, seed: Seed) -> Result<(Process, Pa
     // What seeding and the scenario before have left to be written back would weigh on this one's fsyncs.
     let synced = tokio::task::spawn_blocking(|| std::process::Command::new("sync").status()).await??;
     anyhow::ensure!(synced.success(), "sync failed");
-    let server = Process::folkmoot(&options.server, &data).await?;
+    let server = Process::folkmoot_with(&options.server, &data, settings).await?;
     Ok((server, data))
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::ids::{Counter, JidNo, NodeNo, PostIds};
+use crate::ids::{Counter, JidNo, MessageId, MessageIds, NodeNo, PostIds, Timestamp};
 use crate::open::{self, DATABASE_FILE, OpenError, Options};
 use crate::write::{Memory, Tx, Write, WriteError};
 
@@ -23,7 +23,7 @@ const CACHE_KIB: u32 = 512 << 10;
 /// Indexes of these tables that nothing asks while items come are built at the end, by sorting: some ten times sooner than
 /// entry by entry.
 const BUILT_LATER: &str = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql LIKE 'CREATE INDEX %' \
-                           AND tbl_name IN ('items', 'item_tags')";
+                           AND tbl_name IN ('items', 'item_tags', 'messages', 'message_owners')";
 
 /// Why a folder could not be filled. It has no database then.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +45,7 @@ pub struct Bulk {
     memory: Memory,
     posts: Arc<PostIds>,
     nodes: Counter,
+    messages: MessageIds,
     jids: u32,
     built_later: Vec<(String, String)>,
     folder: PathBuf,
@@ -102,6 +103,7 @@ impl Bulk {
             memory: Memory::starting_at(1, Arc::clone(&posts)),
             posts,
             nodes: Counter::above(None),
+            messages: MessageIds::above(None),
             jids: 0,
             built_later,
             folder: folder.to_owned(),
@@ -130,6 +132,12 @@ impl Bulk {
     #[must_use]
     pub fn next_node(&self) -> NodeNo {
         NodeNo(self.nodes.next())
+    }
+
+    /// A number for a message received at a time, larger than those before it.
+    #[must_use]
+    pub fn next_message(&self, at: Timestamp) -> MessageId {
+        self.messages.next(at)
     }
 
     /// The generator of post ids; items are put fastest in the order of theirs.
