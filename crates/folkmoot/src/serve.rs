@@ -34,7 +34,7 @@ use crate::listeners::{Listeners, PORTS_FILE, Service, addresses};
 use crate::web::connections::Connections;
 use crate::web::patience::Patience;
 use crate::web::serve::Web;
-use crate::web::{metrics, websocket};
+use crate::web::{bosh, metrics, websocket};
 use crate::websocket_origins;
 use crate::{admin, archive, check, service, settings};
 
@@ -268,6 +268,7 @@ fn invitations(server: Arc<Server>) -> Find<Option<Invitation>> {
 fn web(house: &Arc<House>, site: &Arc<Site>, lan: Option<Lan>, certificates: &Arc<Certificates>) -> Web {
     let mut router = Router::new()
         .route(websocket::PATH, any(upgrade))
+        .route(bosh::PATH, any(http_bind))
         .with_state(house.clone())
         .merge(http_site::router(site.clone()));
     if let Some(lan) = lan {
@@ -393,11 +394,7 @@ async fn upgrade(
     if let Some(patience) = request.extensions().get::<Patience>() {
         patience.end();
     }
-    let peer = Peer {
-        ip: client.address,
-        is_secure: client.is_secure,
-        is_loopback: client.address.is_loopback() && !client.is_proxied,
-    };
+    let peer = peer(&client);
     let (server, tasks) = (server.clone(), server.tasks.clone());
     tasks.spawn(async move {
         if let Ok(upgraded) = upgrading.await {
@@ -405,6 +402,25 @@ async fn upgrade(
         }
     });
     websocket::accepted(accept)
+}
+
+/// Hands a request that carries XMPP to the XMPP side.
+async fn http_bind(
+    State(house): State<Arc<House>>,
+    client: axum::Extension<Client>,
+    request: Request,
+) -> Response {
+    let origins = websocket_origins(&house.config);
+    bosh::serve(&house.server, peer(&client), &origins, request).await
+}
+
+/// Whom the XMPP side takes an HTTP client for.
+fn peer(client: &Client) -> Peer {
+    Peer {
+        ip: client.address,
+        is_secure: client.is_secure,
+        is_loopback: client.address.is_loopback() && !client.is_proxied,
+    }
 }
 
 /// Tells who started it what runs where, on standard output.

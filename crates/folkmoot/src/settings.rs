@@ -186,6 +186,7 @@ pub fn xmpp(config: &Config, site_url: &str, mode: Mode) -> xmpp::settings::Sett
 }
 
 /// The web site's settings.
+            bosh_sessions: limits.bosh_sessions,
 pub fn web(config: &Config, server: &xmpp::settings::Settings) -> http_site::Settings {
     http_site::Settings {
         domains: config.domains.clone(),

@@ -432,6 +432,8 @@ impl Default for Ports {
     }
 }
 
+    /// Sessions over HTTP (BOSH) in all; 0 turns it off.
+    pub bosh_sessions: usize,
 impl Default for Nodes {
     fn default() -> Self {
         Self {
@@ -556,3 +558,4 @@ where
 
     deserializer.deserialize_any(OneOrMany(PhantomData))
 }
+            bosh_sessions: 10_000,

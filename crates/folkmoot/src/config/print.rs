@@ -33,7 +33,7 @@ const COMMENTS: &[(&str, &str)] = &[
     ),
     (
         "websocket_origins",
-        "Web sites whose pages may open the WebSocket, such as \"https://chat.example.org\"; \"*\" is any.\nA server for localhost only accepts pages of localhost, whatever stands here.",
+        "Web sites whose pages may open the WebSocket and sessions over HTTP (BOSH), such as \"https://chat.example.org\"; \"*\" is any.\nA server for localhost only accepts pages of localhost, whatever stands here.",
     ),
     ("metrics_allow", "Networks that may read /metrics."),
     (
@@ -260,6 +260,10 @@ pub fn render(config: &Config) -> anyhow::Result<String> {
             write!(out, "\n[{table}]\n")?;
             section = table;
         }
+    (
+        "limits.bosh_sessions",
+        "XMPP sessions over HTTP (BOSH) at a time; 0 turns them off.",
+    ),
         let holder = if table.is_empty() {
             Some(&values)
         } else {

@@ -70,11 +70,8 @@ pub fn handshake<B>(request: &Request<B>, origins: &Origins, site: &str) -> Resu
     if !has_token(headers, &header::SEC_WEBSOCKET_PROTOCOL, "xmpp") {
         return Err(Refusal::Subprotocol);
     }
-    if let Some(origin) = headers.get(header::ORIGIN) {
-        let origin = origin.to_str().map_err(|_| Refusal::Origin)?;
-        if !origins.allow(origin, site) {
-            return Err(Refusal::Origin);
-        }
+    if !origins.allow_header(headers.get(header::ORIGIN), site) {
+        return Err(Refusal::Origin);
     }
     let mut hash = Sha1::new();
     hash.update(key.as_bytes());
@@ -84,6 +81,11 @@ pub fn handshake<B>(request: &Request<B>, origins: &Origins, site: &str) -> Resu
 }
 
 impl Origins {
+    /// Whether a request may that says this of the page that makes it; programs say nothing.
+    pub fn allow_header(&self, origin: Option<&HeaderValue>, site: &str) -> bool {
+        origin.is_none_or(|origin| origin.to_str().is_ok_and(|origin| self.allow(origin, site)))
+    }
+
     /// Whether a page of this origin may; `site` is the site's own URL.
     fn allow(&self, origin: &str, site: &str) -> bool {
         match self {

@@ -2,6 +2,8 @@
 //!
 //! TCP listeners are bound by the binary, WebSockets upgraded by its HTTP side; both are handed over here.
 
+pub mod bosh;
+mod component;
 mod proxied;
 mod tcp;
 mod websocket;
@@ -59,6 +61,8 @@ pub struct Connections {
     from_one_max: usize,
     pub(crate) rates: Rates,
     is_watched: AtomicBool,
+    /// Those that come in requests of HTTP.
+    pub(crate) bosh: bosh::Sessions,
 }
 
 /// What one session may send.
@@ -92,6 +96,7 @@ impl Connections {
                 stanzas: a_second(limits.session_stanzas_per_s),
             },
             is_watched: AtomicBool::new(false),
+            bosh: bosh::Sessions::default(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! One XML stream on a transport: finds what arrives, frames what leaves, over TCP
-//! ([RFC 6120 §4](https://www.rfc-editor.org/rfc/rfc6120#section-4)) and WebSocket
-//! ([RFC 7395](https://www.rfc-editor.org/rfc/rfc7395)).
+//! ([RFC 6120 §4](https://www.rfc-editor.org/rfc/rfc6120#section-4)), WebSocket
+//! ([RFC 7395](https://www.rfc-editor.org/rfc/rfc7395)) and HTTP ([XEP-0206](https://xmpp.org/extensions/xep-0206.html)).
 //!
 //! It decides nothing about what the elements say.
 
@@ -15,6 +15,7 @@ use wire::{
     write_stream_close, write_stream_open,
 };
 
+use crate::listen::bosh;
 use crate::session::mailbox::Outgoing;
 use crate::transport::plain::Plain;
 use crate::transport::tls::Tls;
@@ -87,6 +88,8 @@ enum Framing {
         close_code: u16,
         is_closed: bool,
     },
+    /// The frames of `listen::bosh`, which hold what a WebSocket's messages would.
+    Http { context: StreamContext },
 }
 
 /// See the module.
@@ -117,6 +120,13 @@ impl Stream {
         Stream::new(transport, framing, limits)
     }
 
+    pub(crate) fn bosh(transport: Box<dyn Transport>, limits: Limits) -> Stream {
+        let framing = Framing::Http {
+            context: StreamContext::PLAIN,
+        };
+        Stream::new(transport, framing, limits)
+    }
+
     fn new(transport: Box<dyn Transport>, framing: Framing, limits: Limits) -> Stream {
         Stream {
             transport,
@@ -133,6 +143,11 @@ impl Stream {
         matches!(self.framing, Framing::WebSocket { .. })
     }
 
+    /// Whether TLS can be begun inside of it.
+    pub(crate) fn can_start_tls(&self) -> bool {
+        matches!(self.framing, Framing::Tcp(_))
+    }
+
     /// Expects a new stream header, after SASL (RFC 6120 §6.4.6).
     pub(crate) fn restart(&mut self) {
         self.is_open = false;
@@ -146,6 +161,7 @@ impl Stream {
         if let Framing::Tcp(scanner) = &mut self.framing {
             scanner.set_limits(limits);
         }
+        self.transport.expect(limits.max_bytes);
     }
 
     /// Puts TLS between the socket and the stream, which starts anew (RFC 6120 §5.4.3). The future is large; box it.
@@ -229,6 +245,13 @@ impl Stream {
                         return Ok(event);
                     }
                 }
+                Framing::Http { context } => {
+                    let Some((frame, _)) = bosh::read_frame(data) else {
+                        break;
+                    };
+                    self.at += 4 + frame.len();
+                    return message(frame, &self.limits, context, sender).map(Some);
+                }
             }
         }
         if self.at > 0 || self.input.is_empty() {
@@ -306,6 +329,7 @@ impl Stream {
         match self.framing {
             Framing::Tcp(_) => out.extend_from_slice(element),
             Framing::WebSocket { .. } => websocket::write_message(out, |out| write_framed(element, out)),
+            Framing::Http { .. } => bosh::write_frame(out, |out| write_framed(element, out)),
         }
     }
 
@@ -313,13 +337,11 @@ impl Stream {
     pub(crate) fn frame_outgoing(&self, outgoing: &Outgoing, to: &Jid, out: &mut Vec<u8>) {
         match (&self.framing, outgoing) {
             (Framing::Tcp(_), outgoing) => outgoing.write(to, out),
-            (Framing::WebSocket { .. }, Outgoing::Stanza(bytes)) => {
-                websocket::write_message(out, |out| write_framed(bytes, out));
-            }
-            (Framing::WebSocket { .. }, Outgoing::Shared(_)) => {
+            (_, Outgoing::Stanza(bytes)) => self.frame(bytes, out),
+            (_, Outgoing::Shared(_)) => {
                 let mut whole = scratch::take();
                 outgoing.write(to, &mut whole);
-                websocket::write_message(out, |out| write_framed(&whole, out));
+                self.frame(&whole, out);
                 scratch::give(whole);
             }
         }
@@ -346,6 +368,8 @@ impl Stream {
             Framing::WebSocket { .. } => {
                 websocket::write_message(&mut out, |out| write_framed_open(header, out));
             }
+            // The wrapper has what the client must know of it.
+            Framing::Http { .. } => {}
         }
         self.transport.write(out)
     }
@@ -370,6 +394,7 @@ impl Stream {
             Framing::WebSocket { .. } => {
                 websocket::write_message(&mut out, |out| write_framed_close(None, out));
             }
+            Framing::Http { .. } => bosh::write_frame(&mut out, |_| {}),
         }
         self.transport.write(out)
     }

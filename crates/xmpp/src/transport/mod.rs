@@ -40,6 +40,9 @@ pub(crate) trait Transport: Send {
     /// Flushes and closes our direction.
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
+    /// Hears how large an element may be from now on, in bytes: for transports that take elements whole.
+    fn expect(&mut self, _largest: usize) {}
+
     /// The socket beneath, for STARTTLS.
     fn into_socket(self: Box<Self>) -> Box<dyn Socket>;
 }
