@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod archive_model;
 mod backup;
 mod bulk;
 mod client_tokens;
