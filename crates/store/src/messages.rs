@@ -210,6 +210,20 @@ impl Reader {
         )
     }
 
+    /// The newest message from `sender` to `recipient` that its author calls `told`.
+    pub fn message_called(
+        &self,
+        sender: JidNo,
+        recipient: JidNo,
+        told: i64,
+    ) -> Result<Option<Vec<u8>>, ReadError> {
+        self.first(
+            "SELECT stanza FROM messages WHERE sender = ?1 AND told = ?2 AND recipient = ?3 ORDER BY id DESC LIMIT 1",
+            (sender, told, recipient),
+            |row| row.get(0),
+        )
+    }
+
     /// How many messages wait to be delivered to the owner.
     pub fn offline_count(&self, owner: JidNo) -> Result<u64, ReadError> {
         self.count(

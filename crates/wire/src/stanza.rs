@@ -148,6 +148,25 @@ impl Stanza {
         edit.append(&self.bytes, out);
     }
 
+    /// Appends the stanza to `out`, with whole elements behind its last child.
+    pub fn write_with_children(&self, children: &[u8], out: &mut Vec<u8>) {
+        let (inner_end, len) = (self.head.inner_end as usize, self.bytes.len());
+        out.reserve(len + children.len() + MAX_NAME);
+        if inner_end < len {
+            out.extend_from_slice(&self.bytes[..inner_end]);
+            out.extend_from_slice(children);
+            out.extend_from_slice(&self.bytes[inner_end..]);
+        } else {
+            // An empty element, whose only tag ends in `/>`.
+            out.extend_from_slice(&self.bytes[..len - 2]);
+            out.push(b'>');
+            out.extend_from_slice(children);
+            out.extend_from_slice(b"</");
+            out.extend_from_slice(self.head.name.whole(&self.bytes));
+            out.push(b'>');
+        }
+    }
+
     fn attribute(&self, span: &AttributeSpan) -> Option<Cow<'_, str>> {
         span.value(&self.bytes).map(unescape::attribute)
     }
@@ -157,6 +176,8 @@ impl Stanza {
     }
 }
 
+/// The longest name of an element, with its prefix and what stands around it in an end tag.
+const MAX_NAME: usize = 260;
 const FROM: &[u8] = b" from='";
 const TO: &[u8] = b" to='";
 const LANG: &[u8] = b" xml:lang='";

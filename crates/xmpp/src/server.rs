@@ -18,15 +18,18 @@ use crate::auth::Auth;
 use crate::avatars::Avatars;
 use crate::blocking::Blocks;
 use crate::caps::CapsCache;
-use crate::component::Components;
+use crate::component::{self, Components};
 use crate::invitations::PER_DAY;
 use crate::leases;
 use crate::listen::Connections;
 use crate::messages::ids::{ArchiveIds, IdsError};
 use crate::messages::offline::Flush;
+use crate::messages::order::Order;
 use crate::messages::prefs::Archiving;
 use crate::metrics::Metrics;
 use crate::notify::{self, Notifier};
+use crate::push::{self, Push};
+use crate::questions::Questions;
 use crate::rates::{Keyed, Rate};
 use crate::registry::Registry;
 use crate::requests::Requests;
@@ -81,6 +84,8 @@ pub struct Server {
     pub archive_ids: ArchiveIds,
     /// Whose messages are archived.
     pub archiving: Archiving,
+    /// The turns of accounts' messages.
+    pub(crate) order: Order,
     /// Accounts whose waiting messages are being delivered at this moment.
     pub(crate) flushing: Mutex<HashMap<JidNo, Flush>>,
     /// How many invitations each account made of late.
@@ -91,6 +96,10 @@ pub struct Server {
     pub(crate) reports: Keyed<JidNo>,
     /// Commands that clients are in the midst of.
     pub(crate) commands: Commands,
+    /// Who is told that something came while they do not look.
+    pub push: Push,
+    /// What this server asked others.
+    pub(crate) questions: Questions,
     pub(crate) xeps: Xeps,
 }
 
@@ -130,6 +139,12 @@ pub enum BuildError {
     /// It could not be loaded with whom strangers' messages wait.
     #[error("the choices about strangers could not be loaded: {0}")]
     Requests(wire::StanzaError),
+    /// Whom to tell of messages could not be loaded.
+    #[error("whom to tell of messages could not be loaded: {0}")]
+    Push(#[from] push::LoadError),
+    /// Who of the components' users is known could not be read.
+    #[error("the components' addresses could not be read: {0}")]
+    Components(wire::StanzaError),
     /// The unfinished jobs could not be loaded.
     #[error("the unfinished jobs could not be loaded: {0}")]
     Jobs(wire::StanzaError),
@@ -178,6 +193,7 @@ impl Server {
         let archiving = Archiving::load(store.clone(), settings.archive).await;
         let archiving = archiving.map_err(BuildError::Archiving)?;
         let invitations_a_day = if settings.is_dev { 0 } else { PER_DAY };
+        let push = Push::load(&store, contact_of(&settings)).await?;
         let server = Arc::new(Server {
             invitations: Keyed::new(Rate::new(invitations_a_day, DAY_MS, PER_DAY)),
             requests,
@@ -202,11 +218,15 @@ impl Server {
             tasks,
             shutdown,
             archive_ids,
+            order: Order::default(),
             archiving,
             flushing: Mutex::default(),
+            push,
+            questions: Questions::default(),
             xeps: xep::all(),
         });
         server.notifier.serve(&server);
+        component::know_numbers(&server).await.map_err(BuildError::Components)?;
         server
             .timelines
             .set_thread_sink(Arc::new(notify::threads::Threads::new(&server)));
@@ -221,4 +241,12 @@ impl Server {
         xep::server_info::settle(&server).await;
         Ok(server)
     }
+}
+
+/// Whom push services may write to: the administrator, or else the site.
+fn contact_of(settings: &Settings) -> String {
+    let contacts = &settings.contacts;
+    let mut written = contacts.admin.iter().chain(&contacts.support);
+    let mail = written.find(|uri| uri.starts_with("mailto:") || uri.starts_with("https:"));
+    mail.cloned().unwrap_or_else(|| settings.site_url.clone())
 }

@@ -6,13 +6,13 @@
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use store::messages::{Direction, MessageOwner, NewMessage, OfflineMessage};
+use store::messages::OfflineMessage;
 use store::{JidNo, MessageId, Timestamp};
 use wire::{Jid, Stanza, StanzaError, Writer, ns};
 
-use crate::failures::{unreadable, unwritable};
-use crate::router::refuse;
-use crate::sender::Sender;
+use super::copies::write_id;
+use super::{Otherwise, retraction};
+use crate::failures::unreadable;
 use crate::server::Server;
 use crate::session::Session;
 use crate::session::mailbox::Outgoing;
@@ -22,72 +22,16 @@ pub const KEPT_MAX: u64 = 1_000;
 /// How many are read and delivered at a time.
 const PAGE: u32 = 100;
 
-/// Keeps a message for later. The sender hears only of failure.
-pub(super) async fn keep(server: &Arc<Server>, sender: &Sender, stanza: Stanza, owner: JidNo) {
-    if !is_worth_keeping(&stanza) {
-        return;
-    }
-    // What is stored names its sender, who may be from outside and have no number yet.
-    let from = match server.number(sender.jid().bare_str()).await {
-        Ok(from) => from,
-        Err(error) => return refuse(server, sender, &stanza, &error),
-    };
+/// Whether one more may wait for an account. What is archived anyway is not refused for want of room: it is only not told
+/// again.
+pub(super) async fn room(server: &Server, owner: JidNo, is_archived: bool) -> Result<Otherwise, StanzaError> {
     let waiting = server.store.read(move |reader| reader.offline_count(owner)).await;
-    match waiting {
-        Ok(count) if count < KEPT_MAX => {}
-        Ok(_) => return refuse(server, sender, &stanza, &StanzaError::service_unavailable()),
-        Err(error) => return refuse(server, sender, &stanza, &unreadable(&error)),
+    match waiting.map_err(|error| unreadable(&error))? {
+        count if count < KEPT_MAX => Ok(Otherwise::Waits),
+        _ if is_archived => Ok(Otherwise::Passes),
+        _ => Err(StanzaError::service_unavailable()),
     }
-    let id = server.store.next_message();
-    let mark = MessageOwner {
-        owner,
-        peer: from,
-        direction: Direction::In,
-        offline: true,
-        archived: false,
-        requested: false,
-    };
-    let message = NewMessage {
-        id,
-        created: server.clock.now(),
-        sender: from,
-        recipient: owner,
-        told: None,
-        stanza: stanza.shared(),
-        owners: [Some(mark), None],
-    };
-    // Queued in the order in which they were sent; the sender's next stanza does not wait for the commit.
-    let pending = server.store.write(store::messages::append(message));
-    server.metrics.offline.add(1);
-    let (server, sender) = (server.clone(), sender.clone());
-    let tasks = server.tasks.clone();
-    tasks.spawn(async move {
-        if let Err(error) = pending.await {
-            return refuse(&server, &sender, &stanza, &unwritable(&error));
-        }
-        // Somebody may have come just before it was stored, and have found nothing.
-        let sessions = server.registry.sessions(owner);
-        let reachable =
-            |session: &&Arc<Session>| session.routing.priority().is_some_and(|priority| priority >= 0);
-        if let Some(other) = sessions.iter().find(reachable) {
-            deliver(&server, other).await;
-        }
-    });
 }
-
-/// §3: chat states alone and what its sender does not want stored are not kept.
-fn is_worth_keeping(stanza: &Stanza) -> bool {
-    let document = stanza.document();
-    let root = document.root();
-    let is_forbidden = root.child("no-store", ns::HINTS).is_some();
-    let has_content = root
-        .children()
-        .any(|child| !matches!(child.ns(), CHAT_STATES | ns::HINTS) && !child.is("thread", ns::CLIENT));
-    !is_forbidden && has_content
-}
-
-/// XEP-0085.
-const CHAT_STATES: &str = "http://jabber.org/protocol/chatstates";
 
 /// Delivers what waits to somebody who is there to read it.
 pub(crate) async fn deliver_to_anybody(server: &Arc<Server>, owner: JidNo) {
@@ -141,26 +85,24 @@ async fn flush(server: &Arc<Server>, session: &Arc<Session>) -> Result<(), store
             return Ok(());
         }
         let mut sent: Vec<MessageId> = Vec::with_capacity(page.len());
+        let mut told = 0;
         for message in page {
-            // XEP-0191 §3.3: what somebody left who was blocked since is not shown any more.
-            if is_from_blocked(server, owner, &message) {
-                sent.push(message.id);
-                continue;
-            }
-            // What strangers left may be more than a session can leave unread.
-            if !session.room().await {
-                break;
-            }
-            let stanza = with_delay(&message.stanza, session.jid.domain(), message.created);
-            if session.send(Outgoing::Stanza(stanza.into())).is_err() {
-                break;
+            match outgoing(server, session, &message) {
+                None => {}
+                Some(out) => {
+                    // What strangers left may be more than a session can leave unread.
+                    if !session.room().await || session.send(out).is_err() {
+                        break;
+                    }
+                    told += 1;
+                }
             }
             sent.push(message.id);
         }
         if sent.is_empty() {
             return Ok(());
         }
-        server.metrics.messages.add(sent.len() as u64);
+        server.metrics.messages.add(told);
         if server
             .store
             .write(store::messages::delivered(owner, sent))
@@ -173,21 +115,34 @@ async fn flush(server: &Arc<Server>, session: &Arc<Session>) -> Result<(), store
     }
 }
 
-/// Whether the owner blocks who sent a stored message.
-fn is_from_blocked(server: &Server, owner: JidNo, message: &OfflineMessage) -> bool {
-    server.blocks.of(owner).is_some()
-        && Stanza::parse(message.stanza.clone())
-            .ok()
-            .and_then(|stanza| Jid::parse(&stanza.from()?).ok())
-            .is_some_and(|from| server.blocks.blocks(owner, message.sender, &from))
+/// A waiting message as a session gets it, with its id in the archive and when it was sent; `None` where it has no need of it.
+fn outgoing(server: &Server, session: &Session, message: &OfflineMessage) -> Option<Outgoing> {
+    // XEP-0313 §5.1.2: it is found in the archive, which this session reads.
+    if message.archived && session.routing.reads_archive() {
+        return None;
+    }
+    let stanza = Stanza::parse(&*message.stanza).ok()?;
+    // XEP-0191 §3.3: what somebody left who was blocked since is not shown any more.
+    let is_blocked = server.blocks.of(session.no).is_some()
+        && stanza
+            .from()
+            .and_then(|from| Jid::parse(&from).ok())
+            .is_some_and(|from| server.blocks.blocks(session.no, message.sender, &from));
+    // What was taken back says nothing to who never saw it.
+    if is_blocked || retraction::is_tombstone(&stanza) {
+        return None;
+    }
+    let mut marks = delay(session.jid.domain(), message.created);
+    if message.archived {
+        write_id(server, (session.no, &session.jid), message.id, &mut marks);
+    }
+    let mut bytes = Vec::with_capacity(stanza.bytes().len() + marks.len() + 16);
+    stanza.write_with_children(&marks, &mut bytes);
+    Some(Outgoing::Stanza(bytes.into()))
 }
 
-/// Adds XEP-0203's mark to a stored message, which ends with its end tag.
-fn with_delay(stanza: &[u8], from: &str, at: Timestamp) -> Vec<u8> {
-    const END: &[u8] = b"</message>";
-    let Some(content) = stanza.strip_suffix(END) else {
-        return stanza.to_vec();
-    };
+/// XEP-0203's mark.
+fn delay(from: &str, at: Timestamp) -> Vec<u8> {
     let mut delay = Writer::new();
     delay
         .open("delay")
@@ -195,37 +150,5 @@ fn with_delay(stanza: &[u8], from: &str, at: Timestamp) -> Vec<u8> {
         .attr("from", from)
         .attr("stamp", &format::datetime::to_text(at.0))
         .close();
-    [content, &delay.finish(), END].concat()
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    fn is_kept(content: &str) -> bool {
-        let stanza = std::format!("<message to='a@b' type='chat'>{content}</message>");
-        is_worth_keeping(&Stanza::parse(stanza.into_bytes()).unwrap())
-    }
-
-    #[test]
-    fn chat_states_alone_are_not_kept() {
-        assert!(is_kept(
-            "<body>hi</body><active xmlns='http://jabber.org/protocol/chatstates'/>"
-        ));
-        assert!(is_kept("<received xmlns='urn:xmpp:receipts' id='1'/>"));
-        assert!(!is_kept(
-            "<composing xmlns='http://jabber.org/protocol/chatstates'/><thread>1</thread>"
-        ));
-        assert!(!is_kept("<body>hi</body><no-store xmlns='urn:xmpp:hints'/>"));
-    }
-
-    #[test]
-    fn the_delay_stands_inside_the_message() {
-        let marked = with_delay(b"<message><body>hi</body></message>", "example.org", Timestamp(0));
-        assert_eq!(
-            String::from_utf8(marked).unwrap(),
-            "<message><body>hi</body><delay xmlns='urn:xmpp:delay' from='example.org' stamp='1970-01-01T00:00:00Z'/></message>"
-        );
-    }
+    delay.finish()
 }
