@@ -31,6 +31,8 @@ pub enum Command {
     },
     /// Print a link with which somebody can sign up
     Invite(Invite),
+    /// Print what people reported with a block, or close a report
+    Reports(Reports),
     /// Print the whole configuration with comments
     Config(Settings),
     /// Say what is wrong before the server is used
@@ -86,6 +88,16 @@ pub struct Serve {
     /// For tests: sign-up open, no rate limits, sign-in without TLS; only on loopback
     #[arg(long)]
     pub dev: bool,
+}
+
+/// `reports`.
+#[derive(Args, Clone, Debug)]
+pub struct Reports {
+    /// Delete the report of this number, and the messages in it: it was dealt with
+    #[arg(long, value_name = "NUMBER")]
+    pub close: Option<i64>,
+    #[command(flatten)]
+    pub settings: Settings,
 }
 
 /// `check`.

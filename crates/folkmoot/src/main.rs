@@ -17,6 +17,8 @@ mod listeners;
 mod manual;
 mod outgoing;
 mod passwords;
+mod push;
+mod reports;
 #[cfg(test)]
 mod scratch;
 mod serve;
@@ -128,6 +130,13 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
                 }
                 _ => None,
             })
+        }
+        Command::Reports(options) => {
+            let config = load(&options.settings.flags())?;
+            match options.close {
+                Some(number) => put(&config, Request::ReportClose { number }, done),
+                None => reports::print(&config),
+            }
         }
         Command::Account { command } => account(command),
         Command::Completions { shell } => {

@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use store::WriteError;
 use store::accounts::{Account, AccountState};
 use store::invites::{self, InviteKind};
 use wire::BareJid;
 use xmpp::auth::accounts::{Authority, NewAccount};
 use xmpp::invitations::Wish;
+use xmpp::reports;
 use xmpp::settings::Registration;
 
-use super::{Change, Invite, Listed, PAGE, Reply, Request};
+use super::{Change, Invite, Listed, PAGE, REPORTED_BYTES, REPORTS_PAGE, Reply, Reported, Request};
 use crate::archive::SNAPSHOTS;
 use crate::config::in_words;
 use crate::files;
@@ -70,6 +72,12 @@ async fn carry_out(house: &Arc<House>, request: Request) -> anyhow::Result<Reply
             change_account(house, &jid, &account, change).await
         }
         Request::Invite(wanted) => invite(house, wanted).await,
+        Request::Reports { before } => reports(house, before).await,
+        Request::ReportClose { number } => match server.store.write(store::reports::close(number)).await {
+            Ok(_) => done(format!("report {number} is closed")),
+            Err(WriteError::NotFound) => bail!("there is no report {number}"),
+            Err(error) => Err(error.into()),
+        },
         Request::Snapshot => snapshot(house).await,
     }
 }
@@ -229,6 +237,30 @@ async fn list(house: &House, after: Option<(String, String)>) -> anyhow::Result<
     Ok(Reply::Accounts {
         accounts: accounts.collect(),
         next,
+    })
+}
+
+/// One page of reports.
+async fn reports(house: &House, before: Option<i64>) -> anyhow::Result<Reply> {
+    let store = &house.server.store;
+    let page = store
+        .read(move |reader| reader.reports(before, REPORTS_PAGE))
+        .await?;
+    let reports = page.into_iter().map(|report| Reported {
+        number: report.id,
+        created: report.created.0,
+        reporter: report.reporter,
+        reported: report.reported,
+        reason: reports::reason_name(&report.reason).to_owned(),
+        text: report.text,
+        messages: report
+            .messages
+            .iter()
+            .map(|stanza| reports::said(stanza, REPORTED_BYTES))
+            .collect(),
+    });
+    Ok(Reply::Reports {
+        reports: reports.collect(),
     })
 }
 

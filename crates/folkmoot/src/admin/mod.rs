@@ -15,6 +15,10 @@ pub use server::{SOCKET, serve, socket_is_answered};
 
 /// The longest line either way; a page of accounts is far shorter.
 const LINE_BYTES: usize = 256 * 1024;
+/// Reports told at a time.
+const REPORTS_PAGE: u32 = 10;
+/// Of a report's messages, the most that is told of each; in bytes.
+const REPORTED_BYTES: usize = 1_000;
 /// Accounts told at a time.
 const PAGE: u32 = 200;
 
@@ -52,6 +56,16 @@ pub enum Request {
     },
     /// Makes an invitation.
     Invite(Invite),
+    /// Tells one page of reports.
+    Reports {
+        /// The number of the last one told.
+        before: Option<i64>,
+    },
+    /// Deletes a report that was dealt with.
+    ReportClose {
+        /// Its number.
+        number: i64,
+    },
     /// Copies the database into a file of the data folder.
     Snapshot,
 }
@@ -104,6 +118,11 @@ pub enum Reply {
         /// What to ask for next; `None` at the end.
         next: Option<(String, String)>,
     },
+    /// A page of reports, the newest first.
+    Reports {
+        /// As people made them.
+        reports: Vec<Reported>,
+    },
     /// A link that makes an account.
     Link {
         /// The link.
@@ -121,6 +140,25 @@ pub enum Reply {
         /// Why.
         reason: String,
     },
+}
+
+/// A report in a list.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Reported {
+    /// By which it is closed.
+    pub number: i64,
+    /// When it came, Unix milliseconds.
+    pub created: i64,
+    /// Who reports; none once that account is deleted.
+    pub reporter: Option<String>,
+    /// The address that was blocked.
+    pub reported: String,
+    /// `spam`, `abuse`, or a URI.
+    pub reason: String,
+    /// What the reporter says of it.
+    pub text: String,
+    /// What the reported messages say; XML where that is nothing that can be read.
+    pub messages: Vec<String>,
 }
 
 /// An account in a list.

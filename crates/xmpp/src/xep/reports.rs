@@ -15,8 +15,6 @@ use crate::messages;
 use crate::server::Server;
 
 const REPORTING: &str = "urn:xmpp:reporting:1";
-const SPAM: &str = "urn:xmpp:reporting:spam";
-const ABUSE: &str = "urn:xmpp:reporting:abuse";
 const STANZA_ID: &str = "urn:xmpp:sid:0";
 
 /// The longest reason, in bytes.
@@ -159,16 +157,6 @@ mod catalogue {
     pub(super) const BODY: &str = "Somebody was blocked and reported. Look at the reports with the command \"Reports\" of this server, or with `folkmoot reports`.";
 }
 
-/// A reason in a word, where it is one of the specification's.
-#[must_use]
-pub fn reason_name(reason: &str) -> &str {
-    match reason {
-        SPAM => "spam",
-        ABUSE => "abuse",
-        other => other,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -189,7 +177,7 @@ mod tests {
         let read = parsed(report).unwrap().unwrap();
         assert_eq!(
             (read.reason.as_str(), read.text.as_str(), read.messages),
-            (SPAM, "No.", vec!["1".to_owned()])
+            ("urn:xmpp:reporting:spam", "No.", vec!["1".to_owned()])
         );
         assert!(parsed("<report xmlns='urn:xmpp:reporting:1'/>").is_err());
         assert!(parsed(&report.repeat(2)).is_err());
