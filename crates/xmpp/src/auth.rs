@@ -5,6 +5,7 @@
 //! exchanges themselves are in `wire::sasl`, the stream around them in `session`.
 
 pub mod accounts;
+pub mod clients;
 pub mod devices;
 
 use std::net::IpAddr;
@@ -45,6 +46,8 @@ pub struct Auth {
     store: Store,
     clock: Arc<dyn Clock>,
     secret: Vec<u8>,
+    /// What clients' tokens are made with.
+    token_key: [u8; 32],
     scram_rounds: u32,
     limits: Limits,
     hashing: Arc<Semaphore>,
@@ -64,7 +67,7 @@ pub struct Identity {
     pub jid: BareJid,
     /// Its number.
     pub no: JidNo,
-    /// The device whose token was shown, if one was.
+    /// The device whose token was shown, if one was, or that was given one.
     pub device: Option<DeviceId>,
     /// The salt of the keys that a password was proved with: another password has another.
     salt: Option<Vec<u8>>,
@@ -126,6 +129,7 @@ impl Auth {
             store,
             clock,
             secret,
+            token_key: random()?,
             scram_rounds: settings.scram_rounds,
             hashing: Arc::new(Semaphore::new(HASHING_AT_ONCE)),
             failed_by_network: Keyed::new(an_hour(limits.failed_logins_per_ip_and_hour)),
@@ -135,6 +139,13 @@ impl Auth {
             limits,
             changes: AtomicU64::new(0),
         })
+    }
+
+    /// Has the tokens of clients made with this key, so that they are good after a restart too. It must lie apart from the
+    /// database.
+    #[must_use]
+    pub fn with_token_key(self, token_key: [u8; 32]) -> Auth {
+        Auth { token_key, ..self }
     }
 
     /// Whether this peer may try to sign in, to this account if one is named.

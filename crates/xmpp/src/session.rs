@@ -11,6 +11,7 @@ mod negotiation;
 pub mod registration;
 mod run;
 mod sasl;
+mod sasl2;
 pub(crate) mod stream;
 pub(crate) mod waiting;
 
@@ -28,7 +29,7 @@ use crate::server::Server;
 use closing::{Closing, close};
 use mailbox::{Lane, Mailbox, NotQueued, Outgoing};
 use management::Claim;
-use negotiation::{End, Negotiation, refused};
+use negotiation::{End, Established, Negotiation, refused};
 use stream::Stream;
 
 pub(crate) use run::Running;
@@ -209,8 +210,13 @@ pub(crate) async fn establish(
     .run();
     let end = tokio::select! {
         negotiated = negotiation => match negotiated {
-            Ok((begun, identity)) => {
+            Ok(Established { begun, identity, welcome }) => {
                 let session = begun.session();
+                if let Some(welcome) = welcome
+                    && let Err(error) = welcome.tell(&server, session, &mut stream).await
+                {
+                    tracing::debug!(%error, "the client went as it was welcomed");
+                }
                 // Whoever ends sessions may have looked for them just before this one was there.
                 if server.shutdown.is_cancelled() {
                     session.close(StreamError::new(StreamCondition::SystemShutdown));

@@ -5,6 +5,8 @@
 //! (FAST) and [XEP-0198](https://xmpp.org/extensions/xep-0198.html) (resumption). What is not known is passed over: it asks
 //! for features that are not announced. Nothing is decided here.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -50,13 +52,13 @@ pub struct UserAgent {
     pub device: Option<String>,
 }
 
-/// `<resume/>` (XEP-0198 §5).
+/// `<resume/>` (XEP-0198 §5). One that makes no sense fails for itself, not the whole request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resume {
-    /// The session's id.
-    pub previd: String,
-    /// How many stanzas of the server's the client has.
-    pub h: u32,
+    /// The session's id, if it is said.
+    pub previd: Option<String>,
+    /// How many stanzas of the server's the client has, if it says so in a number.
+    pub h: Option<u32>,
 }
 
 /// `<bind/>` (XEP-0386 §3.2).
@@ -115,8 +117,8 @@ impl Authenticate {
                 (ns::BIND2, "bind") => read.bind = Some(Bind::parse(child)?),
                 (ns::STREAM_MANAGEMENT, "resume") => {
                     read.resume = Some(Resume {
-                        previd: child.attr("previd").ok_or(malformed)?.into_owned(),
-                        h: number(child, "h")?.ok_or(malformed)?,
+                        previd: child.attr("previd").map(Cow::into_owned),
+                        h: number(child, "h").ok().flatten(),
                     });
                 }
                 (ns::FAST, "fast") => {
@@ -148,7 +150,7 @@ impl UserAgent {
             (!text.is_empty()).then_some(text)
         };
         Ok(UserAgent {
-            id: id.map(std::borrow::Cow::into_owned),
+            id: id.map(Cow::into_owned),
             software: name("software"),
             device: name("device"),
         })
@@ -301,8 +303,8 @@ mod tests {
         assert_eq!(
             read.resume,
             Some(Resume {
-                previd: "some id".to_owned(),
-                h: u32::MAX
+                previd: Some("some id".to_owned()),
+                h: Some(u32::MAX)
             })
         );
         assert_eq!(
@@ -331,8 +333,6 @@ mod tests {
             "<fast xmlns='urn:xmpp:fast:0' count='4294967296'/>",
             "<fast xmlns='urn:xmpp:fast:0' invalidate='yes'/>",
             "<request-token xmlns='urn:xmpp:fast:0'/>",
-            "<resume xmlns='urn:xmpp:sm:3' h='1'/>",
-            "<resume xmlns='urn:xmpp:sm:3' previd='1'/>",
             "<bind xmlns='urn:xmpp:bind:0'><enable xmlns='urn:xmpp:sm:3' resume='maybe'/></bind>",
             &long,
         ] {

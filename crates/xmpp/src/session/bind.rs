@@ -5,31 +5,21 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use wire::{Kind, StanzaError, StreamCondition, StreamError, error_reply, ns};
+use wire::{Jid, Kind, StanzaError, StreamCondition, StreamError, error_reply, ns};
 
 use super::management::{self, Resumed};
-use super::negotiation::{End, Negotiation, features, refused, result};
-use super::stream::Event;
+use super::negotiation::{End, Negotiation, refused, result, write_limits};
+use super::run::HEARTBEAT_MS;
+use super::stream::{Event, Stream};
 use super::{Begun, Session};
 use crate::auth::{self, Identity};
+use crate::server::Server;
 
 /// Announces what a signed-in client may do and binds the first resource that can be bound.
 pub(super) async fn bind(negotiation: &mut Negotiation<'_>, identity: &Identity) -> Result<Begun, End> {
     let server = negotiation.server;
-    let mut features = features();
-    features.open("bind").ns(ns::BIND).close();
-    // COMPAT: RFC 3921 clients ask for it; <optional/> keeps the others from it.
-    features
-        .open("session")
-        .ns(ns::SESSION)
-        .open("optional")
-        .close()
-        .close();
-    // XEP-0198 §2, XEP-0352 §4.1
-    features.open("sm").ns(ns::STREAM_MANAGEMENT).close();
-    features.open("csi").ns(ns::CLIENT_STATE).close();
-    features.raw(&server.stream_features());
-    negotiation.stream.send(&features.finish()).await?;
+    let offered = features(server, negotiation.stream, None);
+    negotiation.stream.send(&offered).await?;
     loop {
         let stanza = match negotiation.stream.next().await? {
             Event::Stanza(stanza) => stanza,
@@ -71,30 +61,18 @@ pub(super) async fn bind(negotiation: &mut Negotiation<'_>, identity: &Identity)
             .filter(|resource| !resource.is_empty());
         let resource = match wanted {
             Some(resource) => resource.into_owned(),
-            None => {
-                let random =
-                    auth::random::<9>().map_err(|_| refused(StreamCondition::InternalServerError))?;
-                URL_SAFE_NO_PAD.encode(random)
-            }
+            None => random_resource()?,
         };
         let error = match identity.jid.with_resource(&resource) {
             // §7.7.2.1
             Err(_) => StanzaError::bad_request().text("the resource cannot be part of an address"),
             Ok(jid) => {
-                let others = server.registry.sessions(identity.no);
-                let others = others.iter().filter(|other| other.jid != jid).count();
-                if others < server.settings.limits.sessions_per_account {
-                    let id = server.connections.next_session();
-                    let limit = server.settings.limits.mailbox_hard_bytes;
-                    let session = Arc::new(Session::new(id, jid, identity.no, identity.device, limit));
+                if let Some(session) = make(server, identity, jid, |_| false) {
                     let mut bound = result(&stanza);
                     bound.open("bind").ns(ns::BIND).leaf("jid", session.jid.as_str());
                     // From here on it can be found, so its own task must take over without a pause, and writes this first.
                     session.reply(bound.finish());
-                    if let Some(displaced) = server.registry.bind(Arc::clone(&session)) {
-                        // §7.7.2.2
-                        displaced.close(StreamError::new(StreamCondition::Conflict));
-                    }
+                    place(server, &session);
                     return Ok(Begun::Bound(session));
                 }
                 // §7.6.2.1
@@ -104,5 +82,65 @@ pub(super) async fn bind(negotiation: &mut Negotiation<'_>, identity: &Identity)
         if let Some(reply) = error_reply(&stanza, &error) {
             negotiation.stream.send(&reply).await?;
         }
+    }
+}
+
+/// What whoever is signed in may still negotiate on this stream: with a session, or to have one.
+pub(super) fn features(server: &Server, stream: &Stream, session: Option<&Session>) -> Vec<u8> {
+    let mut features = super::negotiation::features();
+    if session.is_none() {
+        features.open("bind").ns(ns::BIND).close();
+        // COMPAT: RFC 3921 clients ask for it; <optional/> keeps the others from it.
+        features
+            .open("session")
+            .ns(ns::SESSION)
+            .open("optional")
+            .close()
+            .close();
+    }
+    // XEP-0198 §2, XEP-0352 §4.1
+    features.open("sm").ns(ns::STREAM_MANAGEMENT).close();
+    features.open("csi").ns(ns::CLIENT_STATE).close();
+    features.raw(&server.stream_features());
+    let idle = stream.is_websocket().then_some(HEARTBEAT_MS / 1_000);
+    write_limits(&mut features, server.settings.limits.stanza_bytes, idle);
+    features.finish()
+}
+
+/// A resource of the server's choice.
+pub(super) fn random_resource() -> Result<String, End> {
+    let random = auth::random::<9>().map_err(|_| refused(StreamCondition::InternalServerError))?;
+    Ok(URL_SAFE_NO_PAD.encode(random))
+}
+
+/// A session with this address, where the account may have another. Those that end for it are not counted, nor is the one
+/// whose place it takes.
+pub(super) fn make(
+    server: &Server,
+    identity: &Identity,
+    jid: Jid,
+    ends: impl Fn(&Session) -> bool,
+) -> Option<Arc<Session>> {
+    let others = server.registry.sessions(identity.no);
+    let others = others.iter().filter(|other| other.jid != jid && !ends(other));
+    if others.count() >= server.settings.limits.sessions_per_account {
+        return None;
+    }
+    let id = server.connections.next_session();
+    let limit = server.settings.limits.mailbox_hard_bytes;
+    Some(Arc::new(Session::new(
+        id,
+        jid,
+        identity.no,
+        identity.device,
+        limit,
+    )))
+}
+
+/// Lets the session be found.
+pub(super) fn place(server: &Server, session: &Arc<Session>) {
+    if let Some(displaced) = server.registry.bind(Arc::clone(session)) {
+        // §7.7.2.2
+        displaced.close(StreamError::new(StreamCondition::Conflict));
     }
 }

@@ -8,14 +8,17 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use wire::sasl::{ChannelBinding, Mechanism};
-use wire::{BareJid, Jid, Kind, Limits, Stanza, StanzaError, StreamCondition, StreamError, StreamHeader, Writer, ns};
+use wire::sasl::{Announced, ChannelBinding, Mechanism};
+use wire::{
+    BareJid, Jid, Kind, Limits, Stanza, StanzaError, StreamCondition, StreamError, StreamHeader, Writer, ns,
+};
 
 use super::Begun;
 use super::bind;
 use super::management;
 use super::registration::Registration;
 use super::sasl::{self, Outcome};
+use super::sasl2::{self, Welcome};
 use super::stream::{Broken, Event, Stream};
 use crate::auth::{self, Identity};
 use crate::listen::Peer;
@@ -26,6 +29,14 @@ const IBR_TOKEN: &str = "urn:xmpp:ibr-token:0";
 
 /// Requests on one stream before somebody is authenticated: enough for a person who looks for a free name.
 const REQUESTS_MAX: u32 = 100;
+
+/// How somebody has authenticated.
+enum SignedIn {
+    /// By SASL's first profile: the stream begins anew.
+    Restarts(Identity),
+    /// By the second one, and all that follows from it.
+    Begun(Box<Established>),
+}
 
 /// Why there is no session.
 pub(crate) enum End {
@@ -81,9 +92,21 @@ pub(crate) struct Negotiation<'a> {
     pub(super) peer: &'a Peer,
     pub(super) stream: &'a mut Stream,
     pub(super) security: Security,
+    /// Who the client says it is in the stream's header; not to be trusted (XEP-0388 §4).
+    pub(super) from: Option<BareJid>,
     /// Whether TLS can be started on this stream.
     is_starttls: bool,
     failures: u32,
+}
+
+/// What a negotiation comes to.
+pub(crate) struct Established {
+    /// The session.
+    pub(crate) begun: Begun,
+    /// Whose it is.
+    pub(crate) identity: Identity,
+    /// What the client is to be told first.
+    pub(crate) welcome: Option<Welcome>,
 }
 
 impl<'a> Negotiation<'a> {
@@ -104,13 +127,14 @@ impl<'a> Negotiation<'a> {
             peer,
             stream,
             security,
+            from: None,
             is_starttls,
             failures: 0,
         }
     }
 
     /// Goes all the way.
-    pub(crate) async fn run(mut self) -> Result<(Begun, Identity), End> {
+    pub(crate) async fn run(mut self) -> Result<Established, End> {
         let mut domain = self.open(None).await?;
         if self.is_starttls && !self.security.is_encrypted {
             domain = self.before_tls(domain).await?;
@@ -119,16 +143,27 @@ impl<'a> Negotiation<'a> {
             let error = StreamError::new(StreamCondition::PolicyViolation).text("use TLS");
             return Err(End::Refused(error));
         }
-        let identity = self.authenticate(&domain).await?;
-        let limits = &self.server.settings.limits;
-        self.stream.set_limits(Limits {
-            max_bytes: limits.stanza_bytes,
-            ..Limits::CLIENT
-        });
+        let identity = match self.authenticate(&domain).await? {
+            SignedIn::Begun(established) => return Ok(*established),
+            SignedIn::Restarts(identity) => identity,
+        };
+        self.widen();
         self.stream.restart();
         self.open(Some(&domain)).await?;
         let begun = bind::bind(&mut self, &identity).await?;
-        Ok((begun, identity))
+        Ok(Established {
+            begun,
+            identity,
+            welcome: None,
+        })
+    }
+
+    /// Takes what somebody who is authenticated may send.
+    pub(super) fn widen(&mut self) {
+        self.stream.set_limits(Limits {
+            max_bytes: self.server.settings.limits.stanza_bytes,
+            ..Limits::CLIENT
+        });
     }
 
     /// Reads the client's stream header, answers it and checks it (RFC 6120 §4.7, §4.9.3). The domain is the one that
@@ -171,6 +206,14 @@ impl<'a> Negotiation<'a> {
         if header.to.is_none() {
             return Err(refused(StreamCondition::ImproperAddressing));
         }
+        self.from = match (header.from.as_deref().filter(|from| !from.is_empty()), &domain) {
+            (Some(from), Some(domain)) => match Jid::parse(from) {
+                Ok(from) if from.domain() == domain => Some(from.into_bare()),
+                // XEP-0388 §2.1: nobody of another domain is served here.
+                _ => return Err(refused(StreamCondition::InvalidFrom)),
+            },
+            _ => None,
+        };
         match domain {
             Some(domain) if authenticated.is_none_or(|authenticated| authenticated == domain) => Ok(domain),
             _ => Err(refused(StreamCondition::HostUnknown)),
@@ -220,7 +263,7 @@ impl<'a> Negotiation<'a> {
     }
 
     /// Announces mechanisms and registration, and serves both until somebody is authenticated.
-    async fn authenticate(&mut self, domain: &str) -> Result<Identity, End> {
+    async fn authenticate(&mut self, domain: &str) -> Result<SignedIn, End> {
         let mut domain = domain.to_owned();
         let mut registration = Registration::new(&domain, self.peer.ip);
         self.send_features(&registration).await?;
@@ -233,15 +276,12 @@ impl<'a> Negotiation<'a> {
             };
             match (stanza.namespace(), stanza.name()) {
                 (ns::SASL, "auth") => match sasl::exchange(self, &domain, &stanza).await? {
-                    Outcome::Success(identity) => return Ok(identity),
-                    Outcome::Failure => {
-                        self.failures += 1;
-                        // §6.4.5
-                        if self.failures >= self.server.settings.limits.sasl_attempts {
-                            let error = StreamError::new(StreamCondition::PolicyViolation);
-                            return Err(End::Refused(error.text("too many failed attempts")));
-                        }
-                    }
+                    Outcome::Success(identity) => return Ok(SignedIn::Restarts(identity)),
+                    Outcome::Failure => self.count_failure()?,
+                },
+                (ns::SASL2, "authenticate") => match sasl2::exchange(self, &domain, &stanza).await? {
+                    Some(established) => return Ok(SignedIn::Begun(Box::new(established))),
+                    None => self.count_failure()?,
                 },
                 (ns::TLS, "starttls") => {
                     let is_offered = self.is_starttls && !self.security.is_encrypted;
@@ -277,6 +317,32 @@ impl<'a> Negotiation<'a> {
         }
     }
 
+    /// §6.4.5
+    fn count_failure(&mut self) -> Result<(), End> {
+        self.failures += 1;
+        if self.failures < self.server.settings.limits.sasl_attempts {
+            return Ok(());
+        }
+        let error = StreamError::new(StreamCondition::PolicyViolation);
+        Err(End::Refused(error.text("too many failed attempts")))
+    }
+
+    /// What either profile announces here, for the proofs that cover it (XEP-0474): both have the same mechanisms.
+    pub(super) fn announced(&self) -> Announced {
+        let mechanisms = self.security.mechanisms(self.server.settings.is_dev);
+        Announced::new(mechanisms.map(Mechanism::name), self.security.binding.types())
+    }
+
+    /// Whether the second profile may be used: on TLS only (XEP-0388 §4), with the exception for development.
+    pub(super) fn is_second_offered(&self) -> bool {
+        let Security {
+            is_encrypted,
+            is_loopback,
+            ..
+        } = self.security;
+        is_encrypted || (self.server.settings.is_dev && is_loopback)
+    }
+
     /// Announces what works now (§4.3.2).
     async fn send_features(&mut self, registration: &Registration) -> Result<(), End> {
         let settings = &self.server.settings;
@@ -289,19 +355,20 @@ impl<'a> Negotiation<'a> {
             features.leaf("mechanism", mechanism.name());
         }
         features.close();
+        if self.is_second_offered() {
+            sasl2::write_feature(self, &mut features);
+        }
         if self.security.binding.offered {
             // XEP-0440
             features.open("sasl-channel-binding").ns(ns::SASL_CHANNEL_BINDING);
-            let binding = &self.security.binding;
-            let types = [
-                ("tls-exporter", &binding.exporter),
-                ("tls-server-end-point", &binding.end_point),
-            ];
-            for (name, _) in types.iter().filter(|(_, data)| data.is_some()) {
+            for name in self.security.binding.types() {
                 features.open("channel-binding").attr("type", name).close();
             }
             features.close();
         }
+        let limits = &settings.limits;
+        let patience = limits.auth_timeout_ms / 1_000;
+        write_limits(&mut features, limits.stanza_bytes_before_auth, Some(patience));
         if registration.is_announced(settings) {
             features.open("register").ns(ns::REGISTER_FEATURE).close();
             features.open("register").ns(IBR_TOKEN).close();
@@ -316,6 +383,17 @@ pub(super) fn features() -> Writer {
     let mut features = Writer::new();
     features.open("stream:features").attr("xmlns:stream", ns::STREAMS);
     features
+}
+
+/// What a stream takes (XEP-0478): the size of an element, and after how many silent seconds it is looked after or ended, where
+/// it is.
+pub(super) fn write_limits(features: &mut Writer, max_bytes: usize, idle_seconds: Option<u64>) {
+    features.open("limits").ns(ns::STREAM_LIMITS);
+    features.leaf("max-bytes", &max_bytes.to_string());
+    if let Some(seconds) = idle_seconds {
+        features.leaf("idle-seconds", &seconds.to_string());
+    }
+    features.close();
 }
 
 /// Our header, with an id that nobody can guess (§4.7.3).

@@ -67,7 +67,7 @@ struct Heartbeat {
 }
 
 /// How long a WebSocket may be silent before it is asked, and may then take to answer.
-const HEARTBEAT_MS: u64 = 60_000;
+pub(super) const HEARTBEAT_MS: u64 = 60_000;
 
 /// How long a client that was asked what it has may be silent before its connection counts as lost.
 const PATIENCE_MS: u64 = 60_000;

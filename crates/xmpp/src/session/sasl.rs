@@ -1,14 +1,14 @@
 //! SASL on a stream ([RFC 6120 §6](https://www.rfc-editor.org/rfc/rfc6120#section-6)): one exchange from `<auth/>` to
-//! `<success/>` or `<failure/>`.
+//! `<success/>` or `<failure/>`, and what it shares with the second profile (`sasl2`).
 //!
 //! The mechanisms' own messages are read and made in `wire::sasl`; keys and tokens come from `auth`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use wire::sasl::{self, Hash, Mechanism, OauthBearer, OauthRefused, Plain, SaslError, ScramFirst};
-use wire::{BareJid, Jid, Stanza, Writer, ns};
+use wire::{BareJid, Jid, Stanza, StreamCondition, Writer, ns};
 
-use super::negotiation::{End, Negotiation};
+use super::negotiation::{End, Negotiation, refused};
 use super::stream::Event;
 use crate::auth::{self, AuthError, Candidate, Closed, Identity};
 
@@ -18,8 +18,33 @@ pub(super) enum Outcome {
     Failure,
 }
 
+/// Whose elements an exchange is made of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Profile {
+    /// RFC 6120's.
+    First,
+    /// XEP-0388's.
+    Second,
+}
+
+impl Profile {
+    fn ns(self) -> &'static str {
+        match self {
+            Profile::First => ns::SASL,
+            Profile::Second => ns::SASL2,
+        }
+    }
+
+    fn encode(self, data: &[u8]) -> String {
+        match self {
+            Profile::First => sasl::encode(data),
+            Profile::Second => STANDARD.encode(data),
+        }
+    }
+}
+
 /// Why an exchange stops.
-enum Stop {
+pub(super) enum Stop {
     /// `<failure/>` with an explanation.
     Failure(SaslError, Option<String>),
     /// The stream ends.
@@ -52,12 +77,12 @@ pub(super) async fn exchange(
     auth: &Stanza,
 ) -> Result<Outcome, End> {
     let stopped = match attempt(negotiation, domain, auth).await {
-        Ok((identity, data)) => {
+        Ok(Success { identity, data, .. }) => {
             negotiation.server.auth.succeeded(negotiation.peer.ip, &identity);
             let mut success = Writer::new();
             success.open("success").ns(ns::SASL);
             if let Some(data) = data {
-                success.text(&sasl::encode(&data));
+                success.text(&Profile::First.encode(&data));
             }
             negotiation.stream.send(&success.finish()).await?;
             return Ok(Outcome::Success(identity));
@@ -75,14 +100,34 @@ pub(super) async fn exchange(
     }
 }
 
-/// Who it is, and what goes with `<success/>`.
-type Success = (Identity, Option<Vec<u8>>);
+/// What a successful exchange has shown.
+pub(super) struct Success {
+    /// Who it is.
+    pub(super) identity: Identity,
+    /// What goes with `<success/>`.
+    pub(super) data: Option<Vec<u8>>,
+    /// Whether the client said whom it wants to act as.
+    pub(super) has_authzid: bool,
+}
 
 async fn attempt(negotiation: &mut Negotiation<'_>, domain: &str, auth: &Stanza) -> Result<Success, Stop> {
     let document = auth.document();
     let name = document.root().attr("mechanism").unwrap_or_default();
+    let text = document.root().text();
+    run(negotiation, Profile::First, domain, &name, || sasl::decode(&text)).await
+}
+
+/// Goes through an exchange. `first` is the client's first message, if it began with one; it is not looked at where the
+/// mechanism was not offered.
+pub(super) async fn run(
+    negotiation: &mut Negotiation<'_>,
+    profile: Profile,
+    domain: &str,
+    name: &str,
+    first: impl FnOnce() -> Result<Option<Vec<u8>>, SaslError>,
+) -> Result<Success, Stop> {
     let is_dev = negotiation.server.settings.is_dev;
-    let mechanism = Mechanism::from_name(&name).ok_or(SaslError::InvalidMechanism)?;
+    let mechanism = Mechanism::from_name(name).ok_or(SaslError::InvalidMechanism)?;
     if !negotiation
         .security
         .mechanisms(is_dev)
@@ -97,23 +142,27 @@ async fn attempt(negotiation: &mut Negotiation<'_>, domain: &str, auth: &Stanza)
         );
     }
     // Every mechanism here begins with the client; without an initial response it is asked for one (§6.4.2).
-    let first = match sasl::decode(&document.root().text())? {
+    let first = match first()? {
         Some(first) => first,
-        None => challenge(negotiation, &[]).await?,
+        None => challenge(negotiation, profile, &[]).await?,
     };
     match mechanism {
         Mechanism::Plain => plain(negotiation, domain, &first).await,
-        Mechanism::OauthBearer => bearer(negotiation, domain, &first).await,
-        _ => scram(negotiation, domain, mechanism, &first).await,
+        Mechanism::OauthBearer => bearer(negotiation, profile, domain, &first).await,
+        _ => scram(negotiation, profile, domain, mechanism, &first).await,
     }
 }
 
 /// Sends a challenge and waits for the response.
-async fn challenge(negotiation: &mut Negotiation<'_>, data: &[u8]) -> Result<Vec<u8>, Stop> {
+async fn challenge(
+    negotiation: &mut Negotiation<'_>,
+    profile: Profile,
+    data: &[u8],
+) -> Result<Vec<u8>, Stop> {
     let mut challenge = Writer::new();
-    challenge.open("challenge").ns(ns::SASL);
+    challenge.open("challenge").ns(profile.ns());
     if !data.is_empty() {
-        challenge.text(&sasl::encode(data));
+        challenge.text(&profile.encode(data));
     }
     negotiation
         .stream
@@ -123,17 +172,33 @@ async fn challenge(negotiation: &mut Negotiation<'_>, data: &[u8]) -> Result<Vec
     let stanza = match negotiation.stream.next().await.map_err(End::from)? {
         Event::Stanza(stanza) => stanza,
         Event::Close => return Err(End::Closed.into()),
-        Event::Open(_) => return Err(SaslError::MalformedRequest.into()),
+        Event::Open(_) => return Err(stray(profile)),
     };
-    match (stanza.namespace(), stanza.name()) {
-        (ns::SASL, "response") => Ok(sasl::decode(&stanza.document().root().text())?.unwrap_or_default()),
-        (ns::SASL, "abort") => Err(SaslError::Aborted.into()),
-        _ => Err(SaslError::MalformedRequest.into()),
+    let is_of = stanza.namespace() == profile.ns();
+    match stanza.name() {
+        "response" if is_of => {
+            let text = stanza.document().root().text().into_owned();
+            Ok(match profile {
+                Profile::First => sasl::decode(&text)?.unwrap_or_default(),
+                Profile::Second => sasl::decode2(&text)?,
+            })
+        }
+        "abort" if is_of => Err(SaslError::Aborted.into()),
+        _ => Err(stray(profile)),
+    }
+}
+
+/// What answers anything but a response: the second profile allows nothing else and ends the stream (XEP-0388 §2.4).
+fn stray(profile: Profile) -> Stop {
+    match profile {
+        Profile::First => SaslError::MalformedRequest.into(),
+        Profile::Second => refused(StreamCondition::NotAuthorized).into(),
     }
 }
 
 async fn scram(
     negotiation: &mut Negotiation<'_>,
+    profile: Profile,
     domain: &str,
     mechanism: Mechanism,
     message: &[u8],
@@ -144,10 +209,15 @@ async fn scram(
     let candidate = server.auth.candidate(domain, &first.username, first.hash).await?;
     let authzid = first.authzid.clone();
     let nonce = STANDARD.encode(auth::random::<18>()?);
-    let (last, data) = first.challenge(candidate.keys.clone(), &nonce, None);
-    let response = challenge(negotiation, &data).await?;
+    let announced = negotiation.announced();
+    let (last, data) = first.challenge(candidate.keys.clone(), &nonce, Some(&announced));
+    let response = challenge(negotiation, profile, &data).await?;
     match last.finish(&response) {
-        Ok(data) => Ok((admit(negotiation, candidate, authzid.as_deref())?, Some(data))),
+        Ok(data) => Ok(Success {
+            identity: admit(negotiation, candidate, authzid.as_deref())?,
+            data: Some(data),
+            has_authzid: authzid.is_some(),
+        }),
         Err(error) => {
             if error == SaslError::NotAuthorized {
                 server.auth.failed(negotiation.peer.ip, account.as_ref());
@@ -171,10 +241,19 @@ async fn plain(negotiation: &mut Negotiation<'_>, domain: &str, message: &[u8]) 
         server.auth.failed(negotiation.peer.ip, account.as_ref());
         return Err(SaslError::NotAuthorized.into());
     }
-    Ok((admit(negotiation, candidate, authzid.as_deref())?, None))
+    Ok(Success {
+        identity: admit(negotiation, candidate, authzid.as_deref())?,
+        data: None,
+        has_authzid: authzid.is_some(),
+    })
 }
 
-async fn bearer(negotiation: &mut Negotiation<'_>, domain: &str, message: &[u8]) -> Result<Success, Stop> {
+async fn bearer(
+    negotiation: &mut Negotiation<'_>,
+    profile: Profile,
+    domain: &str,
+    message: &[u8],
+) -> Result<Success, Stop> {
     let server = negotiation.server;
     let OauthBearer { authzid, token } = OauthBearer::parse(message)?;
     if !server.auth.may_try(negotiation.peer.ip, None) {
@@ -183,12 +262,16 @@ async fn bearer(negotiation: &mut Negotiation<'_>, domain: &str, message: &[u8])
     match server.auth.device_for(domain, &token).await? {
         Ok(identity) => {
             check_authzid(&identity, authzid.as_deref())?;
-            Ok((identity, None))
+            Ok(Success {
+                identity,
+                data: None,
+                has_authzid: authzid.is_some(),
+            })
         }
         Err(Closed::Unknown) => {
             server.auth.failed(negotiation.peer.ip, None);
             // RFC 7628 §3.2.3: the reason is a challenge that the client answers with a dummy.
-            let answer = challenge(negotiation, OauthRefused::CHALLENGE).await?;
+            let answer = challenge(negotiation, profile, OauthRefused::CHALLENGE).await?;
             Err(OauthRefused.finish(&answer).into())
         }
         Err(closed) => Err(Stop::Failure(
@@ -199,7 +282,11 @@ async fn bearer(negotiation: &mut Negotiation<'_>, domain: &str, message: &[u8])
 }
 
 /// The account that is tried, if the name can be one's and neither it nor the peer has failed too often.
-fn may_try(negotiation: &Negotiation<'_>, domain: &str, username: &str) -> Result<Option<BareJid>, Stop> {
+pub(super) fn may_try(
+    negotiation: &Negotiation<'_>,
+    domain: &str,
+    username: &str,
+) -> Result<Option<BareJid>, Stop> {
     let account = BareJid::from_parts(Some(username), domain).ok();
     if negotiation
         .server

@@ -324,6 +324,13 @@ impl Stream {
         Ok(())
     }
 
+    /// The same without waiting for the socket.
+    pub(crate) fn write_element(&mut self, element: &[u8]) -> io::Result<()> {
+        let mut out = scratch::take();
+        self.frame(element, &mut out);
+        self.transport.write(out)
+    }
+
     /// Appends one element as it stands on this stream.
     fn frame(&self, element: &[u8], out: &mut Vec<u8>) {
         match self.framing {
