@@ -62,6 +62,9 @@ impl Doors {
             Service::Http => {
                 tasks.spawn(accept_http::serve(web, listener, Security::Plain, proxies));
             }
+            Service::Components => {
+                tasks.spawn(listen::serve_components(server, listener));
+            }
             Service::Https => {
                 let security = Security::Tls(self.certificates.https.clone());
                 tasks.spawn(accept_http::serve(web, listener, security, proxies));
@@ -85,7 +88,9 @@ impl Doors {
                 continue;
             }
             tracing::info!(%address, "this machine has a new address");
-            for (service, port) in &self.ports {
+            // Components come from where the operator says, not from the network.
+            let followed = self.ports.iter().filter(|(service, _)| **service != Service::Components);
+            for (service, port) in followed {
                 match listen_at(SocketAddr::new(address, *port)) {
                     Ok(listener) => self.serve(*service, listener),
                     Err(error) => tracing::warn!(%error, %address, port, "cannot listen at a new address"),

@@ -13,6 +13,7 @@ use xmpp::listen::Connections;
 use xmpp::server::{Parts, Server};
 
 use crate::config::Config;
+use crate::push::Carrier;
 use crate::{files, settings, upgrades};
 
 /// How long what still runs may take when nobody is connected.
@@ -59,7 +60,10 @@ impl House {
         site_url: &str,
         mode: Mode,
     ) -> anyhow::Result<Arc<Self>> {
-        let settings = settings::xmpp(&config, site_url, mode);
+        let mut settings = settings::xmpp(&config, site_url, mode);
+        for component in &config.components {
+            settings.components.push(component.settings()?);
+        }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let auth = Auth::open(store.clone(), clock.clone(), &settings).await?;
         let server = Server::build(Parts {
@@ -72,6 +76,9 @@ impl House {
             shutdown: CancellationToken::new(),
         })
         .await?;
+        if config.push.browsers {
+            server.push.set_post(Arc::new(Carrier::new(mode)));
+        }
         Ok(Arc::new(Self { config, server }))
     }
 

@@ -30,11 +30,19 @@ pub enum Service {
     Http,
     /// HTTPS.
     Https,
+    /// Components.
+    Components,
 }
 
 impl Service {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Xmpp, Self::XmppTls, Self::Http, Self::Https];
+    pub const ALL: [Self; 5] = [
+        Self::Xmpp,
+        Self::XmppTls,
+        Self::Http,
+        Self::Https,
+        Self::Components,
+    ];
 
     /// Its key below `ports` in the configuration.
     pub fn key(self) -> &'static str {
@@ -43,6 +51,7 @@ impl Service {
             Self::XmppTls => "xmpp_tls",
             Self::Http => "http",
             Self::Https => "https",
+            Self::Components => "components",
         }
     }
 
@@ -53,6 +62,9 @@ impl Service {
             Self::XmppTls => config.ports.xmpp_tls,
             Self::Http => config.ports.http,
             Self::Https => config.ports.https,
+            // Nobody could connect.
+            Self::Components if config.components.is_empty() => Port::Off,
+            Self::Components => config.ports.components,
         }
     }
 }
@@ -79,6 +91,16 @@ pub fn addresses(config: &Config) -> Vec<IpAddr> {
     vec![Ipv6Addr::UNSPECIFIED.into()]
 }
 
+/// The addresses that a service is at. What components say is not encrypted, so that unless the operator names a network
+/// of theirs only this machine hears it.
+pub fn addresses_of(service: Service, config: &Config) -> Vec<IpAddr> {
+    match service {
+        Service::Components if config.components_bind.is_empty() => loopback(),
+        Service::Components => config.components_bind.clone(),
+        _ => addresses(config),
+    }
+}
+
 /// This machine's own addresses.
 pub fn loopback() -> Vec<IpAddr> {
     let mut own = vec![Ipv4Addr::LOCALHOST.into()];
@@ -96,13 +118,16 @@ pub fn has_ipv6() -> bool {
 impl Listeners {
     /// Binds every service that is not off.
     pub fn bind(config: &Config) -> anyhow::Result<Self> {
-        let wanted = addresses(config);
-        let is_chosen = config.bind.is_empty();
         let mut sockets = Vec::new();
         let mut ports = BTreeMap::new();
         for service in Service::ALL {
             let Port::Number(mut port) = service.port(config) else {
                 continue;
+            };
+            let wanted = addresses_of(service, config);
+            let is_chosen = match service {
+                Service::Components => config.components_bind.is_empty(),
+                _ => config.bind.is_empty(),
             };
             let mut is_bound = false;
             for (index, address) in wanted.iter().enumerate() {

@@ -5,8 +5,8 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use lru::LruCache;
 use parking_lot::Mutex;
@@ -41,6 +41,7 @@ pub struct Jids {
     capacity: usize,
     reads: Arc<ReadQueue>,
     writes: Arc<WriteQueue>,
+    given: OnceLock<Box<dyn Fn(JidNo, &str) + Send + Sync>>,
 }
 
 impl Jids {
@@ -66,7 +67,25 @@ impl Jids {
             capacity,
             reads,
             writes,
+            given: OnceLock::new(),
         }
+    }
+
+    /// Calls this, once set, for every number that is given. It must be quick and ask nothing of this table.
+    pub fn on_given(&self, call: impl Fn(JidNo, &str) + Send + Sync + 'static) {
+        // Set once, by the server that was just built.
+        let _ = self.given.set(Box::new(call));
+    }
+
+    /// Every number of an address at a domain. It reads the whole table.
+    pub async fn at_domain(&self, domain: &str) -> Result<Vec<(JidNo, String)>, ReadError> {
+        let wanted = domain.to_owned();
+        let mut found = self.reads.read(move |reader| reader.jids_at(&wanted)).await?;
+        let state = self.state.lock();
+        let is_there = |jid: &str| jid.split_once('@').map_or(jid, |(_, domain)| domain) == domain;
+        let unsaved = state.unsaved.iter().filter(|(_, jid)| is_there(jid));
+        found.extend(unsaved.map(|(no, jid)| (*no, jid.to_string())));
+        Ok(found)
     }
 
     /// The number of a bare JID, given now if it has none. Any write handed in afterwards may use it.
@@ -190,7 +209,11 @@ impl Jids {
                 state.remember(*no, Arc::clone(name), self.capacity);
                 Ok(*no)
             }
-            Ok(None) => state.give(name, self.capacity),
+            Ok(None) => state.give(name, self.capacity).inspect(|no| {
+                if let Some(call) = self.given.get() {
+                    call(*no, name);
+                }
+            }),
             Err(error) => Err(error.clone()),
         };
         let waiters = state.looked_up.remove(name).unwrap_or_default();
@@ -292,6 +315,14 @@ impl State {
 impl Reader {
     fn jid_number(&self, jid: &str) -> Result<Option<JidNo>, ReadError> {
         self.first("SELECT no FROM jids WHERE jid = ?1", [jid], |row| row.get(0))
+    }
+
+    fn jids_at(&self, domain: &str) -> Result<Vec<(JidNo, String)>, ReadError> {
+        self.rows(
+            "SELECT no, jid FROM jids WHERE jid = ?1 OR substr(jid, instr(jid, '@') + 1) = ?1 ORDER BY no",
+            [domain],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
     }
 
     fn jid_name(&self, no: JidNo) -> Result<Option<String>, ReadError> {

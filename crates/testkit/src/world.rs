@@ -17,13 +17,17 @@ use wire::{Document, Limits, Scanned, Scanner};
 use xmpp::auth::Auth;
 use xmpp::listen::{self, Connections, Peer};
 use xmpp::server::{Parts, Server};
-use xmpp::settings::{Contacts, Registration, Settings};
+use xmpp::settings::{Component, Contacts, Registration, Settings, Share};
 
 use crate::manual_clock::ManualClock;
 
 /// Everybody's password.
 const PASSWORD: &str = "secret";
 const PIPE_BYTES: usize = 1 << 20;
+/// Every component's secret.
+const COMPONENT_SECRET: &str = "verona";
+/// Little, so that what a component does not read soon waits in the server.
+const COMPONENT_PIPE_BYTES: usize = 4 * 1024;
 
 /// What a client took from its connection.
 pub enum Arrival {
@@ -72,6 +76,7 @@ impl World {
                 admin: vec!["mailto:admin@localhost".into()],
                 ..Contacts::default()
             },
+            components: components(),
             ..Settings::for_domain("localhost")
         };
         configure(&mut settings);
@@ -176,6 +181,15 @@ impl World {
         Ok(())
     }
 
+    /// Signs in as `NAME` or `NAME/RESOURCE` and binds nothing.
+    pub async fn only_sign_in(&mut self, who: &str) -> Result<(), String> {
+        let (name, resource) = who.split_once('/').unwrap_or((who, who));
+        let mut client = self.authenticated(name).await?;
+        client.jid = format!("{name}@localhost/{resource}");
+        self.clients.insert(who.to_owned(), client);
+        Ok(())
+    }
+
     /// Connects, announces availability (and interest in nodes), and puts aside what that brings.
     pub async fn come_online(&mut self, who: &str, wanted: &[String]) -> Result<(), String> {
         self.connect(who).await?;
@@ -211,9 +225,64 @@ impl World {
         self.clients.remove(who);
     }
 
+    /// Connects a component, `DOMAIN` or `DOMAIN/WHICH` of several connections, and keeps it under that name.
+    pub async fn connect_component(&mut self, who: &str) -> Result<(), String> {
+        let domain = who.split_once('/').map_or(who, |(domain, _)| domain);
+        let mut client = self.silent_component(domain);
+        client
+            .send(
+                format!(
+                    "<stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' \
+                     to='{domain}'>"
+                )
+                .as_bytes(),
+            )
+            .await?;
+        let id = client.stream_id().await?;
+        let digest = sha1::Sha1::digest(format!("{id}{COMPONENT_SECRET}").as_bytes());
+        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        client
+            .send(format!("<handshake>{digest}</handshake>").as_bytes())
+            .await?;
+        let answer = client.stanza().await?;
+        if answer.root().name() != "handshake" {
+            return Err(format!("{who} may not connect: {}", text(&answer)));
+        }
+        self.clients.insert(who.to_owned(), client);
+        Ok(())
+    }
+
+    /// Opens a component's connection and says nothing on it.
+    pub fn open_component(&mut self, who: &str) {
+        let domain = who.split_once('/').map_or(who, |(domain, _)| domain);
+        let client = self.silent_component(domain);
+        self.clients.insert(who.to_owned(), client);
+    }
+
+    fn silent_component(&self, domain: &str) -> Client {
+        let (ours, theirs) = tokio::io::duplex(COMPONENT_PIPE_BYTES);
+        self.server
+            .tasks
+            .spawn(listen::serve_component(self.server.clone(), theirs));
+        Client {
+            pipe: ours,
+            scanner: Scanner::tcp(Limits::SERVER),
+            buffer: Vec::new(),
+            jid: domain.to_owned(),
+        }
+    }
+
     /// Ends a client's connection without a word, and waits until the server noticed.
     pub async fn break_off(&mut self, who: &str) -> Result<(), String> {
         let jid = self.client(who)?.jid.clone();
+        if is_component(&jid) {
+            let left = self.server.components.count() - 1;
+            self.forget(who);
+            while self.server.components.count() > left {
+                tokio::task::yield_now().await;
+            }
+            return Ok(());
+        }
         self.forget(who);
         while self
             .server
@@ -222,6 +291,24 @@ impl World {
             .iter()
             .any(|session| session.jid.as_str() == jid)
         {
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    /// Ends a client's connection without a word, and waits until its session waits for it.
+    pub async fn lose_connection(&mut self, who: &str) -> Result<(), String> {
+        let jid = self.client(who)?.jid.clone();
+        self.forget(who);
+        let is_waiting = |server: &Server| {
+            server
+                .registry
+                .all()
+                .iter()
+                .find(|session| session.jid.as_str() == jid)
+                .map(|session| session.is_hibernating())
+        };
+        while !is_waiting(&self.server).ok_or_else(|| format!("{who} has no session"))? {
             tokio::task::yield_now().await;
         }
         Ok(())
@@ -263,7 +350,7 @@ impl World {
         self.store.faults().fail_next(1, Fault::Full);
     }
 
-    async fn sign_in(&mut self, name: &str, resource: &str) -> Result<Client, String> {
+    async fn authenticated(&mut self, name: &str) -> Result<Client, String> {
         let mut client = self.open().await?;
         let credentials = base64::engine::general_purpose::STANDARD.encode(format!("\0{name}\0{PASSWORD}"));
         let auth =
@@ -275,6 +362,11 @@ impl World {
         }
         client.scanner.restart();
         client.header().await?;
+        Ok(client)
+    }
+
+    async fn sign_in(&mut self, name: &str, resource: &str) -> Result<Client, String> {
+        let mut client = self.authenticated(name).await?;
         let bind = format!(
             "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>\
              <resource>{resource}</resource></bind></iq>"
@@ -303,6 +395,31 @@ impl World {
             jid: String::new(),
         }
     }
+}
+
+/// Whether an address is a component's: it is known from the start, and nobody's in particular.
+pub fn is_component(jid: &str) -> bool {
+    !jid.is_empty() && !jid.contains('@')
+}
+
+/// Those that transcripts may connect.
+fn components() -> Vec<Component> {
+    let component = |domain: &str| Component::new(domain, COMPONENT_SECRET);
+    vec![
+        Component {
+            name: Some("Chat rooms of IRC".to_owned()),
+            ..component("irc.localhost")
+        },
+        Component {
+            connections: 2,
+            share: Share::Recipient,
+            ..component("plays.localhost")
+        },
+        Component {
+            queue_bytes: COMPONENT_PIPE_BYTES,
+            ..component("small.localhost")
+        },
+    ]
 }
 
 /// One client's end of a connection.
@@ -393,10 +510,34 @@ impl Client {
         }
     }
 
+    /// Waits for the server's header; the id of its stream.
+    async fn stream_id(&mut self) -> Result<String, String> {
+        loop {
+            if let Scanned::Header { len, header } = self
+                .scanner
+                .scan(&self.buffer)
+                .map_err(|error| error.to_string())?
+            {
+                self.buffer.drain(..len);
+                return header.id.ok_or_else(|| "the stream has no id".to_owned());
+            }
+            let read = self.pipe.read_buf(&mut self.buffer).await;
+            if read.map_err(|error| error.to_string())? == 0 {
+                return Err("the server closed the connection".to_owned());
+            }
+        }
+    }
+
     /// Pings the server; what arrives before the answer.
     async fn sync(&mut self, id: &str) -> Result<Vec<Document>, String> {
+        let from = if !is_component(&self.jid) {
+            String::new()
+        } else {
+            format!(" from='{}'", self.jid)
+        };
         self.send(
-            format!("<iq type='get' id='{id}' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>").as_bytes(),
+            format!("<iq type='get' id='{id}' to='localhost'{from}><ping xmlns='urn:xmpp:ping'/></iq>")
+                .as_bytes(),
         )
         .await?;
         let mut before = Vec::new();

@@ -19,8 +19,10 @@ use store::JidNo;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wire::{Jid, Stanza, StanzaError};
 
+use crate::failures::unreadable;
 use crate::registry::Registry;
 use crate::sender::Link;
+use crate::server::Server;
 use crate::session::mailbox::Outgoing;
 use queue::Queue;
 use shown::Shown;
@@ -114,6 +116,24 @@ pub(crate) struct Instance {
     beside: Arc<Semaphore>,
 }
 
+/// Reads which addresses at components have numbers, and learns of those that get one later.
+pub(crate) async fn know_numbers(server: &Arc<Server>) -> Result<(), StanzaError> {
+    let jids = server.store.jids();
+    let told = Arc::downgrade(server);
+    jids.on_given(move |no, jid| {
+        if let Some(server) = told.upgrade() {
+            server.components.numbered(&server.registry, no, jid);
+        }
+    });
+    for domain in server.components.by_domain.keys() {
+        let known = jids.at_domain(domain).await.map_err(|error| unreadable(&error))?;
+        for (no, jid) in known {
+            server.components.numbered(&server.registry, no, &jid);
+        }
+    }
+    Ok(())
+}
+
 impl Link for Instance {
     fn reply(&self, stanza: Arc<[u8]>) {
         // Whoever asks faster than it reads loses answers, as it would with the connection.
@@ -150,11 +170,6 @@ impl Components {
     /// The component of a domain.
     pub fn of(&self, domain: &str) -> Option<&Component> {
         self.by_domain.get(domain).map(|connected| &connected.component)
-    }
-
-    /// The domains that may be connected.
-    pub(crate) fn domains(&self) -> impl Iterator<Item = &str> {
-        self.by_domain.keys().map(String::as_str)
     }
 
     /// The components that are connected and have a name for people, by domain.
@@ -213,12 +228,6 @@ impl Components {
         }
         self.mark(domain, registry, Registry::clear_outside);
         connected.shown.lock().take()
-    }
-
-    /// Every connection, for the end of the server.
-    pub(crate) fn all(&self) -> Vec<Arc<Instance>> {
-        let of = |connected: &Connected| connected.instances.read().clone();
-        self.by_domain.values().flat_map(of).collect()
     }
 
     fn mark(&self, domain: &str, registry: &Registry, mark: fn(&Registry, JidNo)) {

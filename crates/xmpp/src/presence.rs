@@ -3,7 +3,7 @@
 
 pub(crate) mod blocked;
 mod moved;
-mod outside;
+pub(crate) mod outside;
 pub(crate) mod subscriptions;
 
 use std::borrow::Cow;
@@ -134,6 +134,9 @@ fn send(server: &Server, to: &Session, out: Outgoing) {
 
 /// Sends a session's presence to every available session of an account, unless one blocks the other.
 fn send_to_account(server: &Server, from: &Session, no: JidNo, out: &Arc<SharedOut>) {
+    if let Some(to) = server.components.address(no) {
+        return outside::tell(server, from, no, &to, out);
+    }
     let between = server.blocks.between(from.no, no);
     for session in server
         .registry
@@ -272,7 +275,10 @@ async fn ask_contacts(server: &Server, session: &Session, roster: &Held) {
         if !session.room().await {
             return;
         }
-        show(server, no, session);
+        match server.components.address(no) {
+            Some(contact) => outside::ask(server, session, no, &contact),
+            None => show(server, no, session),
+        }
     }
     let own = server.registry.sessions(session.no);
     for other in own.iter().filter(|other| other.id != session.id) {
@@ -343,6 +349,10 @@ async fn tell_directed(
     out: &Arc<SharedOut>,
 ) {
     for to in directed {
+        if server.place(to) == Place::Component {
+            outside::tell_directed(server, from, roster, to, out);
+            continue;
+        }
         let Some(no) = server.find(to.bare_str()).await else {
             continue;
         };

@@ -160,6 +160,11 @@ impl Registry {
         self.count.load(Ordering::Relaxed)
     }
 
+    /// How many accounts have a bound session.
+    pub fn account_count(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().len()).sum()
+    }
+
     /// Every session, for shutdown.
     pub fn all(&self) -> Vec<Arc<Session>> {
         self.shards

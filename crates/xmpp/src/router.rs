@@ -11,7 +11,7 @@ use wire::{BareJid, Jid, Kind, Set, Stanza, StanzaError, StreamCondition, Stream
 
 use crate::blocking::blocked_error;
 use crate::failures::unreadable;
-use crate::sender::Replies;
+use crate::sender::{Link, NOBODY, Outsider, Replies, Sender};
 use crate::server::Server;
 use crate::session::Session;
 use crate::{iq, messages, presence};
@@ -149,6 +149,54 @@ fn onward(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza, to: Opti
             session.close(StreamError::new(StreamCondition::UnsupportedStanzaType));
             Routed::Done
         }
+    }
+}
+
+/// Routes a stanza that came over a connection which carries those of many. As with a session's, what comes back as
+/// [`Routed::Later`] must end before the same sender's next stanza is routed.
+pub(crate) fn route_outside(
+    server: &Arc<Server>,
+    link: &Arc<dyn Link>,
+    from: Jid,
+    to: Jid,
+    stanza: Stanza,
+) -> Routed {
+    server.metrics.stanzas.add(1);
+    if let Some(no) = server.store.jids().number_cached(from.bare_str()) {
+        return by_outsider(server, Outsider::new(from, no, Arc::clone(link)), stanza, to);
+    }
+    let (server, link) = (Arc::clone(server), Arc::clone(link));
+    Routed::Later(Box::pin(async move {
+        // What changes something may note whose doing it is; else nobody needs a number to be heard.
+        let changes = stanza.kind() == Kind::Iq
+            && stanza.type_().as_deref() == Some("set")
+            && to.is_bare()
+            && !matches!(server.place(&to), Place::Component | Place::Remote);
+        let no = if changes {
+            server.number(from.bare_str()).await
+        } else {
+            Ok(server.find(from.bare_str()).await.unwrap_or(NOBODY))
+        };
+        let outsider = |no| Outsider::new(from, no, link);
+        match no {
+            Ok(no) => {
+                if let Routed::Later(later) = by_outsider(&server, outsider(no), stanza, to) {
+                    later.await;
+                }
+            }
+            Err(error) => refuse(&server, &outsider(NOBODY), &stanza, &error),
+        }
+    }))
+}
+
+fn by_outsider(server: &Arc<Server>, outsider: Outsider, stanza: Stanza, to: Jid) -> Routed {
+    let outsider = Arc::new(outsider);
+    match stanza.kind() {
+        Kind::Message => messages::route(server, &Sender::Outsider(outsider), stanza, Some(to)),
+        Kind::Presence => presence::outside::route(server, outsider, stanza, to),
+        Kind::Iq => iq::route(server, &Sender::Outsider(outsider), stanza, Some(to)),
+        // The connection takes no other elements.
+        Kind::Other => Routed::Done,
     }
 }
 

@@ -7,7 +7,7 @@ use wire::{Document, Writer};
 
 use super::pattern::{Captures, compare, fill, repeat, stanzas};
 use super::step::{Located, Step, parse};
-use crate::world::{Arrival, World};
+use crate::world::{Arrival, World, is_component};
 
 /// Why a transcript failed, with its line.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +88,11 @@ impl Play {
                 self.world.open_connection(&who);
                 Ok(())
             }
+            Step::ConnectsAsComponent(who) => self.world.connect_component(&who).await,
+            Step::OpensAsComponent(who) => {
+                self.world.open_component(&who);
+                Ok(())
+            }
             Step::Answered(who, block) => {
                 let mut answer = self.answer(&who, "result")?;
                 answer.raw(block.as_bytes()).close();
@@ -114,6 +119,8 @@ impl Play {
                 self.world.client(&who)?.send(b"</stream:stream>").await?;
                 self.until_end(&who).await
             }
+            Step::SignsIn(who) => self.world.only_sign_in(&who).await,
+            Step::Loses(who) => self.world.lose_connection(&who).await,
             Step::BreaksOff(who) => self.world.break_off(&who).await,
             Step::Disconnected(who, condition) => self.disconnected(&who, &condition).await,
             Step::StoreHolds => {
@@ -149,12 +156,18 @@ impl Play {
     /// The beginning of the answer to a client's last stanza: from whom it was sent to, in requests the account itself
     /// where that was nobody.
     fn answer(&mut self, who: &str, kind: &str) -> Result<Writer, String> {
-        let jid = self.world.client(who)?.jid().to_owned();
+        let own = self.world.client(who)?.jid().to_owned();
         let asked = self
             .asked
             .get(who)
             .ok_or_else(|| format!("{who} has asked nothing"))?
             .root();
+        // A component speaks for many.
+        let is_component = is_component(&own);
+        let jid = asked
+            .attr("from")
+            .filter(|_| is_component)
+            .map_or(own, std::borrow::Cow::into_owned);
         let bare = jid.split_once('/').map_or(jid.as_str(), |(bare, _)| bare);
         let from = asked
             .attr("to")

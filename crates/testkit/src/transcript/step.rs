@@ -24,6 +24,14 @@ pub enum Step {
     Connects(String),
     /// `mallory opens a connection`: not even a stream is opened.
     Opens(String),
+    /// `irc.localhost connects as a component`: with the right handshake (XEP-0114).
+    ConnectsAsComponent(String),
+    /// `irc.localhost opens a component's connection`: not even a stream is opened.
+    OpensAsComponent(String),
+    /// `juliet/balcony signs in`: authenticated and greeted with features, no resource bound.
+    SignsIn(String),
+    /// `juliet/balcony loses the connection`: it ends without a word, and the session waits for its client (XEP-0198).
+    Loses(String),
     /// `juliet/balcony is online`: connects, sends presence, and what that brings is put aside.
     Online(String),
     /// `juliet is online and wants NODE`: the same with capabilities that announce `NODE+notify`.
@@ -164,6 +172,10 @@ fn step(line: &str, block: &str) -> Option<Step> {
     Some(match what {
         "connects" => Step::Connects(who),
         "opens a connection" => Step::Opens(who),
+        "connects as a component" => Step::ConnectsAsComponent(who),
+        "opens a component's connection" => Step::OpensAsComponent(who),
+        "signs in" => Step::SignsIn(who),
+        "loses the connection" => Step::Loses(who),
         "is online" => Step::Online(who),
         "sends:" => Step::Sends(who, owned(block)),
         "receives:" => Step::Receives(who, owned(block)),

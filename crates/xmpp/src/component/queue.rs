@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use wire::StreamError;
 
 /// What one stanza costs beside its bytes.
 const OVERHEAD: usize = 64;
@@ -23,7 +22,6 @@ pub(crate) struct Queue {
 struct Inner {
     waiting: VecDeque<Arc<[u8]>>,
     bytes: usize,
-    ending: Option<Box<StreamError>>,
     is_closed: bool,
 }
 
@@ -36,15 +34,6 @@ pub(crate) enum NotTaken {
     /// The connection is closing.
     #[error("the connection is closing")]
     Closed,
-}
-
-/// What the connection is to do next.
-#[derive(Debug)]
-pub(crate) enum Next {
-    /// To write these.
-    Write(VecDeque<Arc<[u8]>>),
-    /// To end with this error.
-    End(Box<StreamError>),
 }
 
 impl Queue {
@@ -73,12 +62,6 @@ impl Queue {
         Ok(())
     }
 
-    /// Asks the connection to end with this error after what waits.
-    pub(crate) fn end(&self, error: StreamError) {
-        self.inner.lock().ending.get_or_insert_with(|| Box::new(error));
-        self.changed.notify_one();
-    }
-
     /// Refuses everything from now on.
     pub(crate) fn close(&self) {
         let mut inner = self.inner.lock();
@@ -87,17 +70,14 @@ impl Queue {
         inner.bytes = 0;
     }
 
-    /// Waits for something to do. Nothing is lost when it is dropped while it waits.
-    pub(crate) async fn next(&self) -> Next {
+    /// Takes what waits, once something does. Nothing is lost when it is dropped while it waits.
+    pub(crate) async fn take(&self) -> VecDeque<Arc<[u8]>> {
         loop {
             {
                 let mut inner = self.inner.lock();
                 if !inner.waiting.is_empty() {
                     inner.bytes = 0;
-                    return Next::Write(std::mem::take(&mut inner.waiting));
-                }
-                if let Some(error) = inner.ending.take() {
-                    return Next::End(error);
+                    return std::mem::take(&mut inner.waiting);
                 }
             }
             self.changed.notified().await;
@@ -119,9 +99,7 @@ mod tests {
         assert_eq!(queue.push(stanza(100)), Ok(()));
         assert_eq!(queue.push(stanza(200)), Err(NotTaken::Full));
         assert_eq!(queue.push(stanza(10)), Ok(()));
-        queue.end(StreamError::new(wire::StreamCondition::SystemShutdown));
-        assert!(matches!(queue.next().await, Next::Write(waiting) if waiting.len() == 2));
-        assert!(matches!(queue.next().await, Next::End(_)));
+        assert_eq!(queue.take().await.len(), 2);
         queue.close();
         assert_eq!(queue.push(stanza(10)), Err(NotTaken::Closed));
     }

@@ -27,7 +27,9 @@ impl Shown {
     }
 
     pub(super) fn remove(&mut self, from: &Jid, to: &Jid) {
-        let Some(seeing) = self.pairs.get_mut(from) else { return };
+        let Some(seeing) = self.pairs.get_mut(from) else {
+            return;
+        };
         if seeing.remove(to) {
             self.count -= 1;
         }
@@ -62,7 +64,10 @@ mod tests {
         shown.add(&jid("b@irc.localhost"), &jid("juliet@localhost"));
         shown.remove(&jid("b@irc.localhost"), &jid("juliet@localhost"));
         assert_eq!(shown.count, 1);
-        assert_eq!(shown.take(), [(jid("a@irc.localhost/x"), jid("juliet@localhost"))]);
+        assert_eq!(
+            shown.take(),
+            [(jid("a@irc.localhost/x"), jid("juliet@localhost"))]
+        );
         assert!(shown.take().is_empty());
     }
 }

@@ -26,6 +26,7 @@ use crate::settings::Settings;
 use crate::transport::plain::Plain;
 use crate::transport::{Socket, TlsConfig};
 
+pub use component::{serve_component, serve_components};
 pub use proxied::Proxies;
 pub use tcp::{Arrival, Mode, serve_tcp};
 pub use websocket::serve_websocket;
@@ -60,9 +61,9 @@ pub struct Connections {
     from: Mutex<HashMap<Network, usize>>,
     from_one_max: usize,
     pub(crate) rates: Rates,
-    is_watched: AtomicBool,
     /// Those that come in requests of HTTP.
     pub(crate) bosh: bosh::Sessions,
+    is_watched: AtomicBool,
 }
 
 /// What one session may send.
@@ -95,8 +96,8 @@ impl Connections {
                 bytes: a_second(limits.session_bytes_per_s),
                 stanzas: a_second(limits.session_stanzas_per_s),
             },
-            is_watched: AtomicBool::new(false),
             bosh: bosh::Sessions::default(),
+            is_watched: AtomicBool::new(false),
         }
     }
 

@@ -2,6 +2,7 @@
 //! ([XEP-0368](https://xmpp.org/extensions/xep-0368.html)).
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,39 +47,42 @@ const EXHAUSTED_MS: u64 = 100;
 /// Takes connections until the server stops. Each is a task of `server.tasks`.
 pub async fn serve_tcp(server: Arc<Server>, listener: TcpListener, mode: Mode, arrival: Arrival) {
     watch(&server);
+    while let Some((socket, address)) = accept(&server, &listener).await {
+        let serving = Arc::clone(&server);
+        let peer = Peer::direct(address.ip());
+        match &arrival {
+            Arrival::Direct => {
+                server
+                    .tasks
+                    .spawn(async move { serve(serving, socket, peer, mode).await });
+            }
+            Arrival::Proxied(proxies) => {
+                let proxies = Arc::clone(proxies);
+                server.tasks.spawn(async move {
+                    if let Some((socket, peer)) = Box::pin(named(&serving, &proxies, socket, peer)).await {
+                        serve(serving, socket, peer, mode).await;
+                    }
+                });
+            }
+        }
+    }
+}
+
+/// The next connection; `None` once the server stops.
+pub(super) async fn accept(server: &Server, listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = server.shutdown.cancelled() => return,
+            () = server.shutdown.cancelled() => return None,
         };
         match accepted {
-            Ok((socket, address)) => {
-                let serving = Arc::clone(&server);
-                let peer = Peer::direct(address.ip());
-                match &arrival {
-                    Arrival::Direct => {
-                        server
-                            .tasks
-                            .spawn(async move { serve(serving, socket, peer, mode).await });
-                    }
-                    Arrival::Proxied(proxies) => {
-                        let proxies = Arc::clone(proxies);
-                        server.tasks.spawn(async move {
-                            if let Some((socket, peer)) =
-                                Box::pin(named(&serving, &proxies, socket, peer)).await
-                            {
-                                serve(serving, socket, peer, mode).await;
-                            }
-                        });
-                    }
-                }
-            }
+            Ok(accepted) => return Some(accepted),
             Err(error) if is_of_connection(&error) => {}
             Err(error) => {
                 tracing::warn!(%error, "connections cannot be accepted now");
                 tokio::select! {
                     () = server.clock.sleep(EXHAUSTED_MS) => {}
-                    () = server.shutdown.cancelled() => return,
+                    () = server.shutdown.cancelled() => return None,
                 }
             }
         }
@@ -155,7 +159,7 @@ async fn direct_tls(server: Arc<Server>, peer: Peer, socket: TcpStream) -> Optio
 }
 
 /// Small writes leave at once; a peer that has vanished is noticed by the system, which costs us no timer.
-fn tune(socket: &TcpStream) -> io::Result<()> {
+pub(super) fn tune(socket: &TcpStream) -> io::Result<()> {
     socket.set_nodelay(true)?;
     let socket = SockRef::from(socket);
     let keepalive = TcpKeepalive::new()

@@ -4,8 +4,8 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 use bus::{
-    AccessModel, Affiliation, Event, HOME, Item, NodeKind, NodeView, SubId, Subscriber, SubscriptionState,
-    What,
+    AccessModel, Affiliation, Event, HOME, Item, NodeKind, NodeView, Show, SubId, Subscriber,
+    SubscriptionState, What,
 };
 use pubsub::{Reader, Relation, access};
 use social::{HomeRoute, Routes};
@@ -182,6 +182,10 @@ impl Plan {
         if !may_read || self.kept.as_ref().is_some_and(|item| item.is_kept_from(no)) {
             return;
         }
+        if let Some(jid) = server.components.address(no) {
+            self.serve_outside(server, no, &jid, subscriptions);
+            return;
+        }
         let mut follows = subscriptions
             .iter()
             .filter(|one| one.state == SubscriptionState::Subscribed)
@@ -255,6 +259,44 @@ impl Plan {
             if is_interested || (is_explicit && (wants.node || !at_home)) {
                 let out = self.own.as_ref().map(|own| own.by(&reaching, is_interested));
                 send(server, session, out.as_ref());
+            }
+        }
+    }
+
+    /// Somebody at a component: each address that subscribes, whatever its presence, which is not known here.
+    fn serve_outside(&mut self, server: &Server, no: JidNo, bare: &Jid, subscriptions: &[Subscriber]) {
+        let Some(own) = &self.own else { return };
+        let is_blocked = |other: JidNo, jid: &Jid| {
+            let between = server.blocks.between(other, no);
+            between.is_some_and(|between| between.parts(jid, bare))
+        };
+        let owner = Jid::from(self.view.owner_jid.clone());
+        if is_blocked(self.view.owner, &owner)
+            || self
+                .speaker
+                .as_ref()
+                .is_some_and(|(other, jid)| is_blocked(*other, jid))
+        {
+            return;
+        }
+        match &self.audience {
+            Audience::Owners => send_outside(server, owner.bare_str(), bare, &own.out),
+            Audience::Only(only, _) => send_outside(server, owner.bare_str(), only, &own.out),
+            Audience::Readers => {
+                for one in subscriptions {
+                    let is_meant = one.state == SubscriptionState::Subscribed
+                        && one.options().reaches(Some(Show::Online))
+                        && !self.view.config.presence_based_delivery;
+                    if is_meant || self.is_deletion {
+                        let out = own.by(&[one], false);
+                        send_outside(
+                            server,
+                            owner.bare_str(),
+                            &with_resource(bare, one.resource.as_deref()),
+                            &out,
+                        );
+                    }
+                }
             }
         }
     }
@@ -381,6 +423,9 @@ fn at_home(event: &Event, routes: &Routes, payload: &OnceCell<Vec<u8>>) -> Optio
 
 /// A subscriber of a virtual node: every available session, or the one that subscribed.
 pub(super) fn to_subscriber(server: &Server, no: JidNo, resource: Option<&str>, out: &Arc<SharedOut>) {
+    if let Some(bare) = server.components.address(no) {
+        return send_outside(server, "", &with_resource(&bare, resource), out);
+    }
     for session in server.registry.sessions(no).iter() {
         let is_meant = match resource {
             None => session.routing.priority().is_some_and(|priority| priority >= 0),
@@ -389,6 +434,23 @@ pub(super) fn to_subscriber(server: &Server, no: JidNo, resource: Option<&str>, 
         if is_meant {
             send(server, session, Some(out));
         }
+    }
+}
+
+fn with_resource(bare: &Jid, resource: Option<&str>) -> Jid {
+    resource
+        .and_then(|resource| bare.bare().with_resource(resource).ok())
+        .unwrap_or_else(|| bare.clone())
+}
+
+/// To an address at a component. One that is away just misses it, as a session does.
+fn send_outside(server: &Server, from: &str, to: &Jid, out: &Arc<SharedOut>) {
+    if server
+        .components
+        .send(from, to, &Outgoing::Shared(out.clone()))
+        .is_ok()
+    {
+        server.metrics.notifications.add(1);
     }
 }
 

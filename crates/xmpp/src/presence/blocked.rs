@@ -6,10 +6,11 @@ use std::sync::Arc;
 use store::JidNo;
 use wire::Jid;
 
-use super::{send, unavailable};
+use super::{outside, send, unavailable};
 use crate::blocking::Changed;
 use crate::registry::Sessions;
 use crate::roster::contact::Contact;
+use crate::sender::NOBODY;
 use crate::server::Server;
 use crate::session::mailbox::Outgoing;
 
@@ -37,6 +38,14 @@ pub(crate) async fn hide(server: &Arc<Server>, no: JidNo, changed: &Changed) {
     for own in server.registry.sessions(no).iter() {
         let out = unavailable(&own.jid);
         let tell = |contact: JidNo, sessions: &Sessions, to: Option<&Jid>| {
+            if let Some(jid) = to.cloned().or_else(|| server.components.address(contact))
+                && server.components.has(jid.domain())
+            {
+                if is_new(contact, &jid) {
+                    outside::send(server, own, &jid, &out);
+                }
+                return;
+            }
             for other in sessions.iter() {
                 let is_meant = match to.filter(|to| !to.is_bare()) {
                     Some(to) => other.jid == *to,
@@ -54,8 +63,10 @@ pub(crate) async fn hide(server: &Arc<Server>, no: JidNo, changed: &Changed) {
             }
         }
         for to in own.routing.directed() {
-            let Some(contact) = server.find(to.bare_str()).await else {
-                continue;
+            let contact = match server.find(to.bare_str()).await {
+                Some(contact) => contact,
+                None if server.components.has(to.domain()) => NOBODY,
+                None => continue,
             };
             let has_seen = is_available && seeing.iter().any(|(seeing, _)| *seeing == contact);
             if !has_seen {
@@ -71,6 +82,14 @@ pub(crate) async fn show(server: &Arc<Server>, no: JidNo, changed: &Changed) {
         |contact: JidNo, jid: &Jid| changed.before.names(contact, jid) && !changed.after.names(contact, jid);
     let own = server.registry.sessions(no);
     for (contact, sessions) in contacts(server, no, |contact| contact.sees_us).await {
+        if let Some(jid) = server.components.address(contact) {
+            for own in own.iter().filter(|_| is_free(contact, &jid)) {
+                if let Some(presence) = own.routing.available() {
+                    outside::send(server, own, &jid, &presence.stanza);
+                }
+            }
+            continue;
+        }
         for other in sessions.iter().filter(|other| is_free(contact, &other.jid)) {
             if other.routing.is_available() {
                 super::show(server, no, other);
@@ -78,6 +97,14 @@ pub(crate) async fn show(server: &Arc<Server>, no: JidNo, changed: &Changed) {
         }
     }
     for (contact, sessions) in contacts(server, no, |contact| contact.sees_it).await {
+        if let Some(jid) = server.components.address(contact) {
+            for own in own.iter().filter(|own| own.routing.is_available()) {
+                if is_free(contact, &jid) {
+                    outside::ask(server, own, contact, &jid);
+                }
+            }
+            continue;
+        }
         for other in sessions.iter().filter(|other| is_free(contact, &other.jid)) {
             let Some(presence) = other.routing.available() else {
                 continue;

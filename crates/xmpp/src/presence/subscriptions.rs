@@ -10,11 +10,13 @@ use wire::{BareJid, Set, Stanza, StanzaError, Writer};
 use super::{moved, send_to_account};
 use crate::caps;
 use crate::invitations;
+use crate::push;
 use crate::registry::Available;
 use crate::roster::contact::{Change, Direction, RequestChange, Roster};
 use crate::roster::subscription::{Kind, State};
 use crate::rosters::{REQUESTS_MAX, put_contact};
 use crate::router::{Place, refuse};
+use crate::sender::Outsider;
 use crate::server::Server;
 use crate::session::Session;
 use crate::session::mailbox::{Outgoing, SharedOut};
@@ -82,6 +84,45 @@ pub(crate) async fn send(
     if let Err(error) = pass(server, &user, &contact, kind, &stamped).await {
         // The error is for the resource that sent it.
         refuse(server, session, &stanza, &error);
+    }
+}
+
+/// Somebody at a component sends a subscription stanza to an account.
+pub(crate) async fn receive(
+    server: &Arc<Server>,
+    outsider: &Arc<Outsider>,
+    kind: Kind,
+    stanza: Stanza,
+    to: BareJid,
+) {
+    let from = outsider.jid.bare();
+    // Without an account there is nobody to answer, and nothing tells (§8.5.1).
+    let Some(no) = server.find(to.as_str()).await else {
+        return;
+    };
+    let known = match kind {
+        Kind::Unsubscribe | Kind::Unsubscribed => server.find(from.as_str()).await.map(Ok),
+        Kind::Subscribe | Kind::Subscribed => Some(server.contact_number(no, &from).await),
+    };
+    let from_no = match known {
+        Some(Ok(from_no)) => from_no,
+        Some(Err(error)) => return refuse(server, outsider, &stanza, &error),
+        None => return,
+    };
+    let stamped = if stanza.bytes().len() > STANZA_MAX {
+        written(kind, &from, &to)
+    } else {
+        stanza.with(Set::To(from.as_str()), Set::To(to.as_str()))
+    };
+    let (user, from) = (
+        Person { no, jid: to },
+        Person {
+            no: from_no,
+            jid: from,
+        },
+    );
+    if let Err(error) = arrive(server, &user, &from, kind, &stamped).await {
+        refuse(server, outsider, &stanza, &error);
     }
 }
 
@@ -169,6 +210,13 @@ async fn arrive(
     kind: Kind,
     stanza: &Stanza,
 ) -> Result<(), StanzaError> {
+    if server.place(&user.jid.clone().into()) == Place::Component {
+        let handed = server
+            .components
+            .deliver(&from.jid.clone().into(), stanza, &user.jid.clone().into());
+        // What ends a subscription has taken effect here, whether the other side hears of it now or not.
+        return if kind == Kind::Subscribe { handed } else { Ok(()) };
+    }
     // §8.5.1: for who has no account, nothing happens.
     if server.place(&user.jid.clone().into()) != Place::Account || !server.accounts.exists(&user.jid).await? {
         return Ok(());
@@ -199,8 +247,12 @@ async fn arrive(
                 super::send(server, session, Outgoing::Stanza(stanza.shared()));
             }
         }
+        if kind == Kind::Subscribe {
+            push::request(server, user.no, &from.jid);
+        }
     }
-    if kind == Kind::Subscribed && change.step.passes && change.step.state.is_to() {
+    let is_ours = server.place(&from.jid.clone().into()) == Place::Account;
+    if kind == Kind::Subscribed && change.step.passes && change.step.state.is_to() && is_ours {
         // XEP-0163 §4.3.3
         caps::sees(server, user.no, from);
     }

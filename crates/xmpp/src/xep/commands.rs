@@ -1,7 +1,8 @@
 //! XEP-0050: Ad-Hoc Commands, <https://xmpp.org/extensions/xep-0050.html>: what people can have a domain, a pubsub service or
 //! an account do through any client. Which commands there are stands in [`ALL`]; each belongs to the file of its extension.
 //!
-//! A command has one form at most: either it is done at once, or it asks once and is done with the answer.
+//! A command is done at once, or asks for one form after the other (§3.4). It is given everything that was filled in so far,
+//! and says by its forms what is still missing; going back is to take away the last answer and to ask again.
 
 use std::num::NonZeroUsize;
 
@@ -13,7 +14,7 @@ use parking_lot::Mutex;
 use wire::{Element, StanzaError, Writer, ns};
 
 use super::pubsub::pending;
-use super::{Xeps, invites};
+use super::{Xeps, admin, invites};
 use crate::auth::{AuthError, random};
 use crate::invitations::failed;
 use crate::iq::{Answer, Answered, Cx, Target};
@@ -22,7 +23,15 @@ use crate::iq::{Answer, Answered, Cx, Target};
 pub(crate) const COMMANDS: &str = "http://jabber.org/protocol/commands";
 
 /// Every command.
-static ALL: [&Command; 3] = [&invites::INVITE, &invites::CREATE_ACCOUNT, &pending::GET_PENDING];
+static ALL: [&Command; 7] = [
+    &invites::INVITE,
+    &invites::CREATE_ACCOUNT,
+    &pending::GET_PENDING,
+    &admin::ANNOUNCE,
+    &admin::END_SESSION,
+    &admin::REGISTERED,
+    &admin::ONLINE,
+];
 
 /// What a step of a command comes to.
 pub(crate) type Step<'a> = BoxFuture<'a, Result<Outcome, StanzaError>>;
@@ -37,23 +46,35 @@ pub(crate) struct Command {
     pub(crate) name: &'static str,
     /// Whether whoever asks may have it done.
     pub(crate) is_for: fn(&Cx) -> BoxFuture<'_, Result<bool, StanzaError>>,
-    /// Does it; without what was filled in on the first call.
+    /// Does it; without what was filled in on the first call, with all of it so far on each that follows.
     pub(crate) run: fn(&Cx, Option<DataForm>) -> Step<'_>,
 }
 
 /// What came of a step of a command.
 pub(crate) enum Outcome {
-    /// This has to be filled in first.
+    /// This has to be filled in first; then it is done.
     Form(DataForm),
+    /// This has to be filled in, and something else after it.
+    Next(DataForm),
     /// It is done, and this is what came of it.
     Done(DataForm),
+    /// It is over, and this is what people are told of it.
+    Told(Note),
     /// It is done, and this follows once that is told.
     DoneThen(BoxFuture<'static, ()>),
 }
 
+/// What is said of a command that is over.
+pub(crate) enum Note {
+    /// It was done.
+    Info(String),
+    /// It was not done (§3.6).
+    Error(String),
+}
+
 pub(super) fn register(xeps: &mut Xeps) {
     xeps.xep(50, "Ad-Hoc Commands", "1.3.0")
-        .without("commands of several stages: each of ours asks once")
+        .without("announcing commands by messages (§2.3 MAY); other languages than English, which is answered unless `<command/>` itself asks for one (`bad-locale`)")
         .feature(Target::Server, COMMANDS)
         .feature(Target::Pubsub, COMMANDS)
         .feature(Target::OwnAccount, COMMANDS);
@@ -73,15 +94,35 @@ const PATIENCE_MS: u64 = 15 * 60 * 1_000;
 const MOST: NonZeroUsize = NonZeroUsize::new(4_096).expect("not zero");
 /// Forms open at a time, of one client.
 const MOST_OF_ONE: usize = 8;
+/// Bytes that may be filled in, in all stages of a command.
+const FILLED_MAX: usize = 16 * 1024;
 /// Characters of a session's id.
 const ID_LENGTH: usize = 24;
 
 /// Commands whose forms are being filled in: by client and id.
 pub(crate) struct Commands(Mutex<LruCache<(u64, String), Open>>);
 
+#[derive(Clone)]
 struct Open {
     node: &'static str,
     since_ms: u64,
+    /// What was filled in, stage by stage.
+    answers: Vec<DataForm>,
+    /// Whether the command is done with the form that is open.
+    is_last: bool,
+}
+
+impl Open {
+    /// Everything that was filled in, what was said last counting; nothing before the first answer.
+    fn filled_in(&self) -> Option<DataForm> {
+        let (first, others) = self.answers.split_first()?;
+        let mut all = first.clone();
+        for field in others.iter().flat_map(|form| &form.fields) {
+            all.fields.retain(|other| other.var != field.var);
+            all.fields.push(field.clone());
+        }
+        Some(all)
+    }
 }
 
 impl Default for Commands {
@@ -104,10 +145,11 @@ impl Commands {
         }
     }
 
-    fn find(&self, client: u64, id: &str, node: &str, now_ms: u64) -> bool {
+    fn find(&self, client: u64, id: &str, node: &str, now_ms: u64) -> Option<Open> {
         let mut all = self.0.lock();
         all.get(&(client, id.to_owned()))
-            .is_some_and(|open| open.node == node && now_ms < open.since_ms + PATIENCE_MS)
+            .filter(|open| open.node == node && now_ms < open.since_ms + PATIENCE_MS)
+            .cloned()
     }
 
     fn close(&self, client: u64, id: &str) {
@@ -152,49 +194,80 @@ async fn execute(cx: Cx) -> Answered {
     if !["execute", "cancel", "prev", "next", "complete"].contains(&action) {
         return Err(refusal("malformed-action"));
     }
+    // §3.7: the language of the whole stream is no wish; this is.
+    if element
+        .attr_ns(ns::XML, "lang")
+        .is_some_and(|lang| !speaks(&lang))
+    {
+        return Err(refusal("bad-locale"));
+    }
     let client = cx.session()?.id;
+    let now = cx.server.clock.monotonic_ms();
     let Some(id) = element.attr("sessionid") else {
         // §3.3: a command begins with its execution.
         if action != "execute" {
             return Err(refusal("bad-action"));
         }
-        let id = new_id()?;
-        let outcome = (command.run)(&cx, None).await?;
-        if let Outcome::Form(_) = outcome {
-            let since_ms = cx.server.clock.monotonic_ms();
-            let node = command.node;
-            cx.server
-                .commands
-                .open(client, id.clone(), Open { node, since_ms });
-        }
-        return Ok(told(command, &id, outcome));
+        let open = Open {
+            node: command.node,
+            since_ms: now,
+            answers: Vec::new(),
+            is_last: false,
+        };
+        return go_on(&cx, command, client, new_id()?, open).await;
     };
-    let now = cx.server.clock.monotonic_ms();
-    if !cx.server.commands.find(client, &id, command.node, now) {
+    let Some(mut open) = cx.server.commands.find(client, &id, command.node, now) else {
         return Err(if is_id(&id) {
             StanzaError::not_allowed().app("session-expired", COMMANDS)
         } else {
             refusal("bad-sessionid")
         });
-    }
+    };
     match action {
         "cancel" => {
             cx.server.commands.close(client, &id);
             let mut writer = begin(command, &id, "canceled");
             writer.close();
-            Ok(Answer::Payload(writer.finish()))
+            return Ok(Answer::Payload(writer.finish()));
         }
-        // §3.4: the form names what it allows.
-        "prev" | "next" => Err(refusal("bad-action")),
+        "prev" if open.answers.pop().is_some() => {}
+        // §3.4: a stage says which of them it allows.
+        "prev" => return Err(refusal("bad-action")),
+        "next" if open.is_last => return Err(refusal("bad-action")),
+        "complete" if !open.is_last => return Err(refusal("bad-action")),
         _ => {
-            let form = submitted(element)?;
-            let outcome = (command.run)(&cx, Some(form)).await?;
-            if !matches!(outcome, Outcome::Form(_)) {
-                cx.server.commands.close(client, &id);
+            open.answers.push(submitted(element)?);
+            let values = open.answers.iter().flat_map(|form| &form.fields);
+            let size: usize = values
+                .map(|field| field.var.len() + field.values.iter().map(String::len).sum::<usize>())
+                .sum();
+            if size > FILLED_MAX {
+                return Err(bad_payload("that is too much"));
             }
-            Ok(told(command, &id, outcome))
         }
     }
+    go_on(&cx, command, client, id.into_owned(), open).await
+}
+
+/// Has a command do its next step, and keeps what it needs for the one after.
+async fn go_on(cx: &Cx, command: &'static Command, client: u64, id: String, mut open: Open) -> Answered {
+    let outcome = (command.run)(cx, open.filled_in()).await?;
+    let is_first = open.answers.is_empty();
+    match outcome {
+        Outcome::Form(_) | Outcome::Next(_) => {
+            open.is_last = matches!(outcome, Outcome::Form(_));
+            open.since_ms = cx.server.clock.monotonic_ms();
+            cx.server.commands.open(client, id.clone(), open);
+        }
+        Outcome::Done(_) | Outcome::Told(_) | Outcome::DoneThen(_) => cx.server.commands.close(client, &id),
+    }
+    Ok(told(command, &id, outcome, is_first))
+}
+
+/// Whether it is what this server speaks.
+fn speaks(lang: &str) -> bool {
+    let primary = lang.split('-').next().unwrap_or_default();
+    primary.is_empty() || primary.eq_ignore_ascii_case("en")
 }
 
 /// §3.5.1: what was filled in; one that says it was not counts all the same.
@@ -221,15 +294,20 @@ fn begin(command: &Command, id: &str, status: &str) -> Writer {
     writer
 }
 
-fn told(command: &Command, id: &str, outcome: Outcome) -> Answer {
+fn told(command: &Command, id: &str, outcome: Outcome, is_first: bool) -> Answer {
     let (mut writer, form) = match outcome {
-        Outcome::Form(form) => {
-            let mut writer = begin(command, id, "executing");
-            writer.open("actions").attr("execute", "complete");
-            writer.open("complete").close().close();
-            (writer, form)
-        }
+        Outcome::Form(form) => (asking(command, id, "complete", is_first), form),
+        Outcome::Next(form) => (asking(command, id, "next", is_first), form),
         Outcome::Done(form) => (begin(command, id, "completed"), form),
+        Outcome::Told(note) => {
+            let (kind, text) = match &note {
+                Note::Info(text) => ("info", text),
+                Note::Error(text) => ("error", text),
+            };
+            let mut writer = begin(command, id, "completed");
+            writer.open("note").attr("type", kind).text(text).close().close();
+            return Answer::Payload(writer.finish());
+        }
         Outcome::DoneThen(next) => {
             let mut writer = begin(command, id, "completed");
             writer.close();
@@ -239,6 +317,17 @@ fn told(command: &Command, id: &str, outcome: Outcome) -> Answer {
     form.write(&mut writer);
     writer.close();
     Answer::Payload(writer.finish())
+}
+
+/// §3.4: a stage with what can be done in it.
+fn asking(command: &Command, id: &str, onward: &str, is_first: bool) -> Writer {
+    let mut writer = begin(command, id, "executing");
+    writer.open("actions").attr("execute", onward);
+    if !is_first {
+        writer.open("prev").close();
+    }
+    writer.open(onward).close().close();
+    writer
 }
 
 /// §2.2: the commands that whoever asks may have done.
@@ -282,17 +371,19 @@ mod tests {
         let open = || Open {
             node: "a",
             since_ms: 0,
+            answers: Vec::new(),
+            is_last: true,
         };
         for number in 0..=MOST_OF_ONE {
             commands.open(1, number.to_string(), open());
         }
-        assert!(!commands.find(1, "0", "a", 1), "the oldest is gone");
-        assert!(commands.find(1, "1", "a", 1));
-        assert!(!commands.find(1, "1", "b", 1), "another command's");
-        assert!(!commands.find(2, "1", "a", 1), "another client's");
-        assert!(!commands.find(1, "1", "a", PATIENCE_MS), "too late");
+        assert!(commands.find(1, "0", "a", 1).is_none(), "the oldest is gone");
+        assert!(commands.find(1, "1", "a", 1).is_some());
+        assert!(commands.find(1, "1", "b", 1).is_none(), "another command's");
+        assert!(commands.find(2, "1", "a", 1).is_none(), "another client's");
+        assert!(commands.find(1, "1", "a", PATIENCE_MS).is_none(), "too late");
         commands.close(1, "1");
-        assert!(!commands.find(1, "1", "a", 1));
+        assert!(commands.find(1, "1", "a", 1).is_none());
         for client in 2..MOST.get() as u64 + 20 {
             commands.open(client, "0".to_owned(), open());
         }

@@ -131,6 +131,9 @@ async fn items(cx: Cx) -> Answered {
         (None, Target::Server) => {
             let service = cx.server.settings.pubsub_service(cx.to.domain());
             writer.open("item").attr("jid", &service).close();
+            for (domain, name) in cx.server.components.listed() {
+                writer.open("item").attr("jid", domain).attr("name", name).close();
+            }
         }
         // XEP-0050 §2.2
         (Some(commands::COMMANDS), _) => commands::write_items(&cx, &mut writer).await?,
