@@ -207,10 +207,16 @@ xeps![
     pep,
     bookmarks,
     blocking,
+    message_ids,
+    carbons,
+    archive,
     displayed,
     requests,
     reports,
+    push,
+    web_push,
     commands,
+    admin,
     invites
 ];
 
