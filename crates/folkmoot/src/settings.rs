@@ -101,7 +101,9 @@ fn contacts(configured: &config::Contacts) -> xmpp::settings::Contacts {
 
 /// The XMPP server's settings.
 pub fn xmpp(config: &Config, site_url: &str, mode: Mode) -> xmpp::settings::Settings {
-    use xmpp::settings::{Audience, Challenge, Invites, Limits, PublicStream, Registration, Settings};
+    use xmpp::settings::{
+        Audience, Challenge, Invites, Limits, PublicStream, PushSummary, Registration, Settings,
+    };
     let limits = &config.limits;
     let is_dev = mode == Mode::Development;
     let unless_dev = |rate: u32| if is_dev { 0 } else { rate };
@@ -116,6 +118,12 @@ pub fn xmpp(config: &Config, site_url: &str, mode: Mode) -> xmpp::settings::Sett
     );
     Settings {
         domains: config.domains.clone(),
+        push_summary: match config.push.summary {
+            config::Summary::Nothing => PushSummary::Nothing,
+            config::Summary::Count => PushSummary::Count,
+            config::Summary::Sender => PushSummary::Sender,
+            config::Summary::Text => PushSummary::Text,
+        },
         pubsub_prefix: format!("{}.", config.services.pubsub),
         site_url: site_url.to_owned(),
         registration: match config.policy() {
@@ -157,6 +165,14 @@ pub fn xmpp(config: &Config, site_url: &str, mode: Mode) -> xmpp::settings::Sett
             config::Creators::Nobody => xmpp::settings::Creators::Nobody,
         },
         strangers_create: config.nodes.strangers,
+        archive: xmpp::settings::Archive {
+            otherwise: match config.archive.default {
+                config::Archived::Always => xmpp::settings::Otherwise::Always,
+                config::Archived::Roster => xmpp::settings::Otherwise::Roster,
+                config::Archived::Never => xmpp::settings::Otherwise::Never,
+            },
+            keep_days: Some(config.archive.keep_days).filter(|days| *days > 0),
+        },
         limits: Limits {
             stanza_bytes: limits.stanza_bytes,
             stanza_bytes_before_auth: limits.stanza_bytes_before_sign_in,
@@ -169,7 +185,11 @@ pub fn xmpp(config: &Config, site_url: &str, mode: Mode) -> xmpp::settings::Sett
             session_stanzas_per_s: unless_dev(limits.session_stanzas_per_second),
             flood_patience_ms: limits.flood_seconds * 1_000,
             sessions_per_account: limits.sessions_per_account,
+            resume_seconds: limits.resume_seconds,
+            waiting_per_account: limits.waiting_sessions_per_account,
+            waiting_sessions: limits.waiting_sessions,
             connections_per_ip: if is_dev { 0 } else { limits.connections_per_address },
+            bosh_sessions: limits.bosh_sessions,
             failed_logins_per_ip_and_hour: unless_dev(limits.failed_sign_ins_per_address_per_hour),
             failed_logins_per_account_and_hour: unless_dev(limits.failed_sign_ins_per_account_per_hour),
             // On localhost everybody comes from one address, and nobody comes from outside.
@@ -186,7 +206,6 @@ pub fn xmpp(config: &Config, site_url: &str, mode: Mode) -> xmpp::settings::Sett
 }
 
 /// The web site's settings.
-            bosh_sessions: limits.bosh_sessions,
 pub fn web(config: &Config, server: &xmpp::settings::Settings) -> http_site::Settings {
     http_site::Settings {
         domains: config.domains.clone(),

@@ -167,6 +167,7 @@ fn validate(config: &mut Config) -> anyhow::Result<()> {
         bail!("ports.proxy_protocol needs trusted_proxies: the networks from which the header is believed");
     }
     check_acme(config)?;
+    super::components::check(config)?;
     let limits = &config.limits;
     for (key, value, least, most) in [
         (
@@ -233,6 +234,24 @@ fn validate(config: &mut Config) -> anyhow::Result<()> {
             100_000,
         ),
         (
+            "limits.resume_seconds",
+            u64::from(limits.resume_seconds),
+            0,
+            604_800,
+        ),
+        (
+            "limits.waiting_sessions_per_account",
+            limits.waiting_sessions_per_account as u64,
+            1,
+            100_000,
+        ),
+        (
+            "limits.waiting_sessions",
+            limits.waiting_sessions as u64,
+            1,
+            100_000_000,
+        ),
+        (
             "limits.invites_per_account",
             u64::from(limits.invites_per_account),
             1,
@@ -251,6 +270,12 @@ fn validate(config: &mut Config) -> anyhow::Result<()> {
             10_000,
         ),
         ("limits.device_days", u64::from(limits.device_days), 1, 3_650),
+        (
+            "archive.keep_days",
+            u64::from(config.archive.keep_days),
+            0,
+            36_500,
+        ),
         (
             "limits.connections_per_address",
             limits.connections_per_address as u64,

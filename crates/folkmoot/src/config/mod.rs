@@ -4,6 +4,7 @@
 //! (`FOLKMOOT_…`), the command line. This module knows no meaning of a setting
 //! beyond its type; [`crate::check`] says what is unwise.
 
+mod components;
 mod duration;
 mod load;
 mod print;
@@ -18,6 +19,7 @@ use serde::de::{IntoDeserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use crate::listeners::Service;
+pub use components::{Component, Share};
 pub use duration::{in_words, parse_duration};
 pub use load::{Flags, load};
 pub use print::render;
@@ -55,6 +57,11 @@ pub struct Config {
     pub server_information: bool,
     /// Who may read the public stream, tags and what is found by words.
     pub public_stream: PublicStream,
+    /// Addresses that components connect to; empty: loopback.
+    #[serde(deserialize_with = "one_or_many")]
+    pub components_bind: Vec<IpAddr>,
+    /// Programs that answer for domains of their own (XEP-0114).
+    pub components: Vec<Component>,
     /// The port of each listener.
     pub ports: Ports,
     /// Names of the services below each domain.
@@ -71,6 +78,10 @@ pub struct Config {
     pub acme: Acme,
     /// Passwords.
     pub passwords: Passwords,
+    /// People's messages.
+    pub archive: Archive,
+    /// Telling people of what comes while they do not look.
+    pub push: Push,
     /// Bounds on what comes from outside.
     pub limits: Limits,
     /// The database.
@@ -89,6 +100,8 @@ pub struct Ports {
     pub http: Port,
     /// HTTPS.
     pub https: Port,
+    /// Components, where some are configured.
+    pub components: Port,
     /// Listeners on which every connection begins with the PROXY protocol's header.
     #[serde(deserialize_with = "one_or_many")]
     pub proxy_protocol: Vec<Service>,
@@ -333,6 +346,52 @@ pub struct Passwords {
     pub scram_rounds: u32,
 }
 
+/// Telling people of what comes while they do not look.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Push {
+    /// What the servers of phones' apps are told (XEP-0357).
+    pub summary: Summary,
+    /// Whether browsers are told, through the push services of their makers.
+    pub browsers: bool,
+}
+
+/// What the servers of phones' apps are told; each also what those before it are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Summary {
+    /// That something came.
+    Nothing,
+    /// How many messages wait.
+    Count,
+    /// Who sent the last.
+    Sender,
+    /// What it says.
+    Text,
+}
+
+/// What becomes of people's messages, unless they choose otherwise.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Archive {
+    /// Whose messages are archived.
+    pub default: Archived,
+    /// After how many days messages are deleted; 0 is never.
+    pub keep_days: u32,
+}
+
+/// Whose messages are archived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Archived {
+    /// Everybody's.
+    Always,
+    /// Those of contacts.
+    Roster,
+    /// Nobody's.
+    Never,
+}
+
 /// Bounds on what comes from outside.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -363,6 +422,12 @@ pub struct Limits {
     pub flood_seconds: u64,
     /// Sessions of one account.
     pub sessions_per_account: usize,
+    /// How long a session waits for its client after it lost the connection.
+    pub resume_seconds: u32,
+    /// Sessions of one account that wait so.
+    pub waiting_sessions_per_account: usize,
+    /// Sessions that wait so in all.
+    pub waiting_sessions: usize,
     /// For how many people one account may have invitations open.
     pub invites_per_account: u32,
     /// Devices that one account may keep signed in.
@@ -373,6 +438,8 @@ pub struct Limits {
     pub connections_per_address: usize,
     /// HTTP connections in all, WebSockets not counted once they are open.
     pub http_connections: usize,
+    /// Sessions over HTTP (BOSH) in all; 0 turns it off.
+    pub bosh_sessions: usize,
     /// HTTP requests of one address in a minute.
     pub http_requests_per_minute: u32,
     /// An HTTP request's body.
@@ -406,6 +473,8 @@ impl Default for Config {
             tell_os: false,
             server_information: false,
             public_stream: PublicStream::Everyone,
+            components_bind: Vec::new(),
+            components: Vec::new(),
             ports: Ports::default(),
             services: Services::default(),
             nodes: Nodes::default(),
@@ -414,8 +483,28 @@ impl Default for Config {
             tls: Tls::default(),
             acme: Acme::default(),
             passwords: Passwords::default(),
+            archive: Archive::default(),
+            push: Push::default(),
             limits: Limits::default(),
             store: Store::default(),
+        }
+    }
+}
+
+impl Default for Push {
+    fn default() -> Self {
+        Self {
+            summary: Summary::Count,
+            browsers: true,
+        }
+    }
+}
+
+impl Default for Archive {
+    fn default() -> Self {
+        Self {
+            default: Archived::Always,
+            keep_days: 0,
         }
     }
 }
@@ -427,13 +516,12 @@ impl Default for Ports {
             xmpp_tls: Port::Number(5223),
             http: Port::Number(5280),
             https: Port::Number(5443),
+            components: Port::Number(5347),
             proxy_protocol: Vec::new(),
         }
     }
 }
 
-    /// Sessions over HTTP (BOSH) in all; 0 turns it off.
-    pub bosh_sessions: usize,
 impl Default for Nodes {
     fn default() -> Self {
         Self {
@@ -487,11 +575,15 @@ impl Default for Limits {
             session_stanzas_per_second: 100,
             flood_seconds: 120,
             sessions_per_account: 20,
+            resume_seconds: 600,
+            waiting_sessions_per_account: 10,
+            waiting_sessions: 100_000,
             invites_per_account: 20,
             devices_per_account: 50,
             device_days: 180,
             connections_per_address: 200,
             http_connections: 10_000,
+            bosh_sessions: 10_000,
             http_requests_per_minute: 600,
             http_body_bytes: 65_536,
             http_seconds: 30,
@@ -558,4 +650,3 @@ where
 
     deserializer.deserialize_any(OneOrMany(PhantomData))
 }
-            bosh_sessions: 10_000,

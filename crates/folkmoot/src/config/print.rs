@@ -53,6 +53,14 @@ const COMMENTS: &[(&str, &str)] = &[
         "Who may read the public stream, tags and what is found by words: \"everyone\" (on the web too), \"accounts\" (those\nof this server) or \"nobody\". Each account chooses besides whether its posts are there.",
     ),
     (
+        "components_bind",
+        "Addresses that components connect to. Empty: only this machine, for what they say is not encrypted.",
+    ),
+    (
+        "components",
+        "Programs that answer for domains of their own (XEP-0114): for each, domain and secret (or secret_file), and perhaps\nname, share, connections and queue_bytes. In a file each is a table [[components]].",
+    ),
+    (
         "ports.xmpp",
         "XMPP with STARTTLS. A port is a number, 0 for any free one, or \"off\".",
     ),
@@ -64,6 +72,10 @@ const COMMENTS: &[(&str, &str)] = &[
     (
         "ports.https",
         "HTTPS: the same with the server's own certificate.",
+    ),
+    (
+        "ports.components",
+        "Where components connect, if any are configured.",
     ),
     (
         "ports.proxy_protocol",
@@ -166,6 +178,22 @@ const COMMENTS: &[(&str, &str)] = &[
         "passwords.scram_rounds",
         "Rounds of hashing for a new password. More is slower to guess, and slower to sign in.",
     ),
+    (
+        "archive.default",
+        "Whose messages are archived, so that each of a person's devices has them: \"always\" (everybody's), \"roster\"\n(those of contacts) or \"never\". People can choose otherwise for their own.",
+    ),
+    (
+        "archive.keep_days",
+        "After how many days messages are deleted from archives; 0 is never. People can choose a shorter time for theirs.",
+    ),
+    (
+        "push.summary",
+        "What the servers of phones' apps are told when something comes for somebody who does not look (XEP-0357): \"nothing\"\n(only that it came), \"count\" (how many messages wait), \"sender\" (who wrote the last too) or \"text\" (what it says too,\nwhere it is not encrypted). They are in others' hands.",
+    ),
+    (
+        "push.browsers",
+        "Whether people may have their browsers told, through the push services of the browsers' makers. What is told is\nencrypted for the browser.",
+    ),
     ("limits.stanza_bytes", "The longest stanza."),
     (
         "limits.stanza_bytes_before_sign_in",
@@ -197,7 +225,7 @@ const COMMENTS: &[(&str, &str)] = &[
     ),
     (
         "limits.mailbox_hard_bytes",
-        "When this much waits for a session, it is closed.",
+        "When this much waits for a session, its connection is closed. A session that can be resumed takes as much again while\nit waits for its client.",
     ),
     (
         "limits.session_bytes_per_second",
@@ -216,6 +244,18 @@ const COMMENTS: &[(&str, &str)] = &[
         "Sessions that one account may have at a time.",
     ),
     (
+        "limits.resume_seconds",
+        "How long a session waits for its client to come back after it lost the connection (XEP-0198), and takes messages\nmeanwhile; 0: not at all.",
+    ),
+    (
+        "limits.waiting_sessions_per_account",
+        "Sessions of one account that wait so at a time; the one that would end first makes way.",
+    ),
+    (
+        "limits.waiting_sessions",
+        "Sessions that wait so in all; the one that would end first makes way.",
+    ),
+    (
         "limits.invites_per_account",
         "For how many people one account may have invitations open at a time; administrators have no such bound.",
     ),
@@ -232,6 +272,10 @@ const COMMENTS: &[(&str, &str)] = &[
         "Connections from one network address at a time.",
     ),
     ("limits.http_connections", "HTTP connections at a time."),
+    (
+        "limits.bosh_sessions",
+        "XMPP sessions over HTTP (BOSH) at a time; 0 turns them off.",
+    ),
     (
         "limits.http_requests_per_minute",
         "HTTP requests of one network address in a minute; beyond it the answer is 429.",
@@ -260,10 +304,6 @@ pub fn render(config: &Config) -> anyhow::Result<String> {
             write!(out, "\n[{table}]\n")?;
             section = table;
         }
-    (
-        "limits.bosh_sessions",
-        "XMPP sessions over HTTP (BOSH) at a time; 0 turns them off.",
-    ),
         let holder = if table.is_empty() {
             Some(&values)
         } else {

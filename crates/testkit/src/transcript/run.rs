@@ -89,6 +89,10 @@ impl Play {
                 Ok(())
             }
             Step::ConnectsAsComponent(who) => self.world.connect_component(&who).await,
+            Step::TurnedAway(who, condition) => {
+                self.world.prove_component(&who).await?;
+                self.disconnected(&who, &condition).await
+            }
             Step::OpensAsComponent(who) => {
                 self.world.open_component(&who);
                 Ok(())

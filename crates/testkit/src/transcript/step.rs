@@ -26,6 +26,8 @@ pub enum Step {
     Opens(String),
     /// `irc.localhost connects as a component`: with the right handshake (XEP-0114).
     ConnectsAsComponent(String),
+    /// `irc.localhost is turned away with CONDITION`: the same, and the server ends its stream with this error.
+    TurnedAway(String, String),
     /// `irc.localhost opens a component's connection`: not even a stream is opened.
     OpensAsComponent(String),
     /// `juliet/balcony signs in`: authenticated and greeted with features, no resource bound.
@@ -162,6 +164,9 @@ fn step(line: &str, block: &str) -> Option<Step> {
             who,
             nodes.split(',').map(|n| n.trim().to_owned()).collect(),
         ));
+    }
+    if let Some(condition) = what.strip_prefix("is turned away with ") {
+        return Some(Step::TurnedAway(who, owned(condition)));
     }
     if let Some(condition) = what.strip_prefix("is disconnected with ") {
         return Some(Step::Disconnected(who, owned(condition)));

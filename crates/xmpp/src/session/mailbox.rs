@@ -18,7 +18,7 @@ use wire::{Jid, StreamCondition, StreamError};
 
 pub(crate) use managed::{ResumptionId, TooHigh};
 use survival::Survival;
-pub(crate) use survival::{Claimed, Detached, Lost, Overdue};
+pub(crate) use survival::{Detached, Lost, Overdue};
 
 /// One stanza towards a client.
 #[derive(Debug, Clone)]

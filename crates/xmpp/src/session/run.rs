@@ -471,9 +471,17 @@ impl Running {
             return waiting::end(&self.server, &self.session).await;
         };
         router::ended(&self.server, &self.session).await;
-        let mut waiting = self.session.mailbox.shut();
-        waiting.again.clear();
-        if self.write(waiting).is_err() {
+        let mut last = self.session.mailbox.shut();
+        // Who counts says what arrived; of the others nobody knows more than that it was written.
+        let unread: Vec<Outgoing> = if self.is_managed {
+            last.all().cloned().collect()
+        } else {
+            Vec::new()
+        };
+        last.again.clear();
+        let is_written = self.write(last).is_ok();
+        waiting::undelivered(&self.server, &self.session, unread).await;
+        if !is_written {
             return;
         }
         if let Closing::Answer(error) = &mut closing {

@@ -15,6 +15,7 @@ use wire::{StreamCondition, StreamError};
 
 use super::Session;
 use super::mailbox::{Detached, Outgoing, Overdue, ResumptionId};
+use crate::messages;
 use crate::router;
 use crate::server::Server;
 
@@ -217,5 +218,14 @@ async fn end_until(server: &Arc<Server>, now: u64) -> Option<u64> {
 /// Ends a session for good: presence and all that follows, then what its client never got goes elsewhere.
 pub(super) async fn end(server: &Arc<Server>, session: &Arc<Session>) {
     router::ended(server, session).await;
-    let _unread: Vec<Outgoing> = session.mailbox.shut().into_all().collect();
+    let unread = session.mailbox.shut().into_all().collect();
+    undelivered(server, session, unread).await;
+}
+
+/// What the client of a session that is over never got goes elsewhere.
+pub(super) async fn undelivered(server: &Arc<Server>, session: &Session, unread: Vec<Outgoing>) {
+    if !unread.is_empty() {
+        // Nothing here is worth a larger task for every session.
+        Box::pin(messages::undelivered(server, session, unread)).await;
+    }
 }
