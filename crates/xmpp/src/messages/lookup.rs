@@ -36,6 +36,8 @@ pub(super) async fn answers_copied(server: &Server, message: &Message, (from, to
     let Some(told) = content::told(&id) else {
         return false;
     };
+    // What it answers may be on its way into the archive still.
+    server.store.wait(server.store.newest_ticket()).await;
     let found = server
         .store
         .read(move |reader| reader.message_called(to, from, told))

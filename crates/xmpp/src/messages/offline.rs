@@ -76,6 +76,8 @@ pub(crate) enum Flush {
 
 async fn flush(server: &Arc<Server>, session: &Arc<Session>) -> Result<(), store::ReadError> {
     let owner = session.no;
+    // What was handed in before is older than what comes now, and is to be told first.
+    server.store.wait(server.store.newest_ticket()).await;
     loop {
         let page = server
             .store

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 use store::archive_preferences::{self, Chosen, Exception, Otherwise};
-use store::{JidNo, Store};
+use store::{JidNo, MessageId, Store, Timestamp};
 use wire::{Jid, StanzaError};
 
 use crate::failures::{unreadable, unwritable};
@@ -111,6 +111,14 @@ impl Archiving {
     pub(crate) fn keep_days(&self, own: &Preferences) -> Option<u32> {
         let (own, general) = (own.chosen.keep_days, self.general.keep_days);
         own.into_iter().chain(general).min()
+    }
+
+    /// Behind which message an account's archive begins: what is older goes before long, and is not shown until then.
+    pub(crate) fn begins_behind(&self, no: JidNo, now: Timestamp) -> MessageId {
+        match self.keep_days(&self.of(no)) {
+            None => MessageId(i64::MIN),
+            Some(days) => MessageId(MessageId::first_at(kept_since(now, days)).0 - 1),
+        }
     }
 
     /// After how many days everybody's messages are deleted.
@@ -235,12 +243,6 @@ pub(crate) fn wish(server: &Server, owner: JidNo, peer: JidNo, jid: &Jid) -> Wis
     }
 }
 
-/// The same where nothing waits: of a roster that is not in memory it is taken that the address is on it, since what is kept can
-/// be deleted and what is not kept is lost.
-pub(crate) fn archives(server: &Server, owner: JidNo, peer: JidNo, jid: &Jid) -> bool {
-    wish(server, owner, peer, jid) != Wish::NotArchived
-}
-
 /// Has in memory what [`wish`] has to know of an account.
 ///
 /// # Errors
@@ -255,7 +257,7 @@ pub(crate) fn rule(text: &str) -> Result<Jid, StanzaError> {
 }
 
 /// The first moment that is kept, where messages are kept so many days.
-pub(crate) fn kept_since(now: store::Timestamp, days: u32) -> store::Timestamp {
+pub(crate) fn kept_since(now: Timestamp, days: u32) -> Timestamp {
     const DAY_MS: i64 = 24 * 3_600 * 1_000;
-    store::Timestamp(now.0.saturating_sub(i64::from(days) * DAY_MS))
+    Timestamp(now.0.saturating_sub(i64::from(days) * DAY_MS))
 }
