@@ -239,17 +239,22 @@ impl Reader {
         Ok(found.is_some())
     }
 
-    /// The first or the last message of an archive, and when it was received; `None` when it is empty.
-    pub fn archive_end(&self, owner: JidNo, end: End) -> Result<Option<(MessageId, Timestamp)>, ReadError> {
+    /// The first or the last message of an archive behind `after`, and when it was received; `None` when there is none.
+    pub fn archive_end(
+        &self,
+        owner: JidNo,
+        after: MessageId,
+        end: End,
+    ) -> Result<Option<(MessageId, Timestamp)>, ReadError> {
         let order = match end {
             End::Oldest => "",
             End::Newest => " DESC",
         };
         let sql = format!(
             "SELECT o.id, m.created FROM message_owners o CROSS JOIN messages m ON m.id = o.id \
-             WHERE o.owner = ?1 AND o.archived = 1 ORDER BY o.id{order} LIMIT 1"
+             WHERE o.owner = ?1 AND o.id > ?2 AND o.archived = 1 ORDER BY o.id{order} LIMIT 1"
         );
-        self.first(&sql, [owner], |row| Ok((row.get(0)?, row.get(1)?)))
+        self.first(&sql, (owner, after), |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
     /// Up to `limit` entries of all archives with numbers between the two, neither included, in the order of the numbers.

@@ -91,6 +91,7 @@ async fn take_back(server: &Arc<Server>, user: Person) -> Result<(), StanzaError
         .map_err(crate::xep::pubsub::errors::on_the_wire)?;
     server.rosters.forget(user.no);
     server.blocks.forget(user.no);
+    server.archiving.forget(user.no);
     server.accounts.forget(&user.jid);
     Ok(())
 }

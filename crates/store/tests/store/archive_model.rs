@@ -387,8 +387,8 @@ impl World {
                     .map(|id| r.is_archived(owner, *id))
                     .collect::<Result<Vec<_>, _>>()?;
                 Ok((
-                    r.archive_end(owner, End::Oldest)?,
-                    r.archive_end(owner, End::Newest)?,
+                    r.archive_end(owner, MessageId(i64::MIN), End::Oldest)?,
+                    r.archive_end(owner, MessageId(i64::MIN), End::Newest)?,
                     there,
                 ))
             });

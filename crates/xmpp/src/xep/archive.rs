@@ -80,9 +80,10 @@ async fn ends(cx: Cx) -> Answered {
 /// When the store cannot be read.
 pub(crate) async fn metadata(server: &Server, owner: JidNo) -> Result<Vec<u8>, StanzaError> {
     settled(server).await;
+    let behind = server.archiving.begins_behind(owner, server.clock.now());
     let both = move |reader: &Reader| {
-        let first = reader.archive_end(owner, End::Oldest)?;
-        Ok((first, reader.archive_end(owner, End::Newest)?))
+        let first = reader.archive_end(owner, behind, End::Oldest)?;
+        Ok((first, reader.archive_end(owner, behind, End::Newest)?))
     };
     let (first, last) = server
         .store
@@ -116,6 +117,9 @@ async fn settled(server: &Server) {
 async fn ask(cx: Cx) -> Answered {
     let query = Query::parse(cx.payload())?;
     let (server, session) = (cx.server.clone(), cx.session()?.clone());
+    if query.is_catching_up() {
+        session.routing.set_reads_archive();
+    }
     Answer::later(async move { answer(&server, &session, query).await })
 }
 
@@ -250,9 +254,14 @@ async fn find(server: &Arc<Server>, session: &Session, query: &Query) -> Result<
 
 /// The range and the anchors that a query means; ids that never were any are not there.
 fn read(server: &Server, owner: JidNo, query: &Query) -> Result<Asked, StanzaError> {
-    let id = |text: &String| server.archive_ids.parse(owner, text).ok_or_else(not_there);
     let filter = &query.filter;
     let mut selection = Selection::all(owner);
+    selection.begin_after(server.archiving.begins_behind(owner, server.clock.now()));
+    let begin = selection.after;
+    let id = |text: &String| {
+        let id = server.archive_ids.parse(owner, text);
+        id.filter(|id| *id > begin).ok_or_else(not_there)
+    };
     let mut anchors = Vec::new();
     selection.phrases = filter.words.as_ref().map(|words| words.phrases().to_vec());
     if let Some(start) = filter.start {

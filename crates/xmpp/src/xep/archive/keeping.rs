@@ -52,13 +52,11 @@ async fn set(cx: Cx) -> Answered {
             _ => return Err(StanzaError::bad_request().text("days are a number from 1 to 36500")),
         },
     };
+    // What was shown no more must not come back with a longer time.
+    empty_old(&cx).await?;
     cx.server.archiving.set_keep_days(cx.no(), days).await?;
     Answer::later(async move {
-        let own = cx.server.archiving.of(cx.no());
-        if let Some(days) = cx.server.archiving.keep_days(&own) {
-            let before = MessageId::first_at(kept_since(cx.server.clock.now(), days));
-            empty(&cx.server, cx.no(), before).await?;
-        }
+        empty_old(&cx).await?;
         Ok(Answer::Payload(written(&cx)))
     })
 }
@@ -80,6 +78,18 @@ async fn delete(cx: Cx) -> Answered {
         empty(&cx.server, cx.no(), before).await?;
         Ok(Answer::Empty)
     })
+}
+
+/// Deletes what is too old by the rules in force.
+async fn empty_old(cx: &Cx) -> Result<(), StanzaError> {
+    let own = cx.server.archiving.of(cx.no());
+    match cx.server.archiving.keep_days(&own) {
+        None => Ok(()),
+        Some(days) => {
+            let before = MessageId::first_at(kept_since(cx.server.clock.now(), days));
+            empty(&cx.server, cx.no(), before).await
+        }
+    }
 }
 
 /// Deletes the messages of an archive that came before this one, the oldest first.

@@ -68,6 +68,23 @@ impl Query {
     }
 }
 
+impl Query {
+    /// §6.1.1: whether whoever asks so comes upon everything that was left for them.
+    pub(super) fn is_catching_up(&self) -> bool {
+        let Filter {
+            with,
+            end,
+            before_id,
+            ids,
+            words,
+            ..
+        } = &self.filter;
+        let is_narrow =
+            with.is_some() || end.is_some() || before_id.is_some() || !ids.is_empty() || words.is_some();
+        !is_narrow && self.page.max != Some(0)
+    }
+}
+
 impl Filter {
     fn of(form: &DataForm) -> Result<Filter, StanzaError> {
         // §4.1

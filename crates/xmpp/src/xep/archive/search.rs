@@ -32,7 +32,7 @@ pub(super) fn register(xeps: &mut Xeps) {
 pub(super) async fn make_ready(server: &Server, owner: JidNo) -> Result<(), StanzaError> {
     let reading = move |reader: &store::Reader| {
         let upto = reader.searched_upto(owner)?.unwrap_or(MessageId(i64::MIN));
-        Ok((upto, reader.archive_end(owner, End::Newest)?))
+        Ok((upto, reader.archive_end(owner, upto, End::Newest)?))
     };
     let (mut upto, newest) = server
         .store
