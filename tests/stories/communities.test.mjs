@@ -82,4 +82,27 @@ test('a community of two', { timeout: 240_000 }, async (t) => {
     await romeo.page.reload();
     await romeo.sees('Wherefore art thou?');
   });
+
+  await t.test('its founder gives it a picture, takes out a post and casts somebody out', async () => {
+    await juliet.page.goto(`${server.site}/app/c/garden`);
+    await juliet.page.getByText('Look after this community').click();
+    const drawn = await juliet.page.screenshot({ clip: { x: 0, y: 0, width: 320, height: 200 } });
+    await juliet.page.getByLabel('Its picture').setInputFiles({ name: 'roses.png', mimeType: 'image/png', buffer: drawn });
+    await button(juliet, 'Take the picture away').waitFor();
+    const picture = await fetch(`${server.site}/c/garden/avatar`);
+    assert.equal(picture.status, 200);
+    assert.match(picture.headers.get('content-type'), /^image\/(webp|png)$/);
+    assert.equal(await juliet.page.locator('img.community-picture').first().evaluate((image) => image.complete), true);
+    const post = juliet.page.locator('article', { hasText: 'A rose, by any other' });
+    await post.getByRole('button', { name: 'More about this post' }).click();
+    await juliet.page.getByRole('menuitem', { name: 'Remove from the community' }).click();
+    await button(juliet, 'Remove from the community').last().click();
+    await post.waitFor({ state: 'detached' });
+    await juliet.page.getByLabel('Whose part to change').fill('romeo@localhost');
+    await juliet.page.getByLabel('What they may do').selectOption('outcast');
+    await button(juliet, 'Set').click();
+    await juliet.page.getByLabel('What romeo@localhost may do').waitFor();
+    await romeo.page.goto(`${server.site}/app/c/garden`);
+    await romeo.page.getByRole('alert').waitFor();
+  });
 });

@@ -205,6 +205,8 @@ pub struct NodeConfig {
     pub rules: Option<Arc<str>>,
     /// `{urn:x-folkmoot:communities:0}listed`: whether everybody may find a community that not everybody may read.
     pub is_listed: bool,
+    /// The SHA-1 of a community's avatar. Set with the image, and in no form.
+    pub avatar: Option<Arc<str>>,
     /// Whether its public posts stand in the public stream and the tags; its owner's choice, and in no form.
     pub in_stream: bool,
     /// Whether its public posts are found by their words, and its owner by name; likewise.
@@ -252,6 +254,7 @@ impl NodeConfig {
             publish_node_full: NodeFull::RetractOldest,
             rules: None,
             is_listed: false,
+            avatar: None,
             in_stream: true,
             in_search: true,
             feed: None,
@@ -318,6 +321,7 @@ impl NodeConfig {
             ("type", &self.type_),
             ("dataform_xslt", &self.dataform_xslt),
             ("rules", &self.rules),
+            ("avatar", &self.avatar),
         ] {
             if let Some(value) = value {
                 line(key, value);
@@ -400,6 +404,7 @@ impl NodeConfig {
                 "language" => config.language = Some(value.into()),
                 "type" => config.type_ = Some(value.into()),
                 "rules" => config.rules = Some(value.into()),
+                "avatar" => config.avatar = Some(value.into()),
                 "listed" => config.is_listed = is_set,
                 "access_model" => access = Some(value),
                 "roster_group" => groups.push(value.into()),
@@ -499,6 +504,7 @@ mod tests {
             notify_sub: true,
             rules: Some("be kind\nbe brief".into()),
             is_listed: true,
+            avatar: Some("da39a3ee5e6b4b0d3255bfef95601890afd80709".into()),
             in_stream: false,
             in_search: false,
             ..NodeConfig::microblog(AccessModel::Open)

@@ -12,6 +12,7 @@ use store::Timestamp;
 
 use crate::answer;
 use crate::catalogue::{Catalogue, counted, fill};
+use crate::conditional;
 use crate::content::{self, ContentError, Page, Source, is_hidden};
 use crate::date;
 use crate::pages::{absolute, finish, part_of, refused};
@@ -31,6 +32,10 @@ pub(crate) struct CommunityPage {
     pub(crate) title: String,
     pub(crate) description: String,
     pub(crate) rules: Option<String>,
+    /// Its avatar's path.
+    pub(crate) avatar: Option<String>,
+    /// The same with the site before it, for whoever shows a link to the page.
+    pub(crate) image: Option<String>,
     pub(crate) counts: Vec<String>,
     pub(crate) tags: Vec<Tag>,
     pub(crate) canonical: String,
@@ -57,6 +62,8 @@ pub(crate) struct Listed {
     pub(crate) title: String,
     /// Its page, where everybody may read it.
     pub(crate) href: Option<String>,
+    /// Its avatar's path, likewise.
+    pub(crate) avatar: Option<String>,
     pub(crate) description: Option<String>,
     pub(crate) counts: Vec<String>,
     pub(crate) active_iso: String,
@@ -139,11 +146,34 @@ fn listed(community: &Community) -> Listed {
     Listed {
         title: title(community).to_owned(),
         href: is_open.then(|| path(&community.node)),
+        avatar: avatar_path(community).filter(|_| is_open),
         description: community.description.as_deref().map(str::to_owned),
         counts,
         active_iso: date::iso(active),
         active_text: date::for_people(active, TEXT),
         tags: tags(community),
+    }
+}
+
+/// `/c/NAME/avatar`
+pub(crate) async fn avatar(
+    State(site): State<Arc<Site>>,
+    Path(node): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let found = async {
+        open(&site, &node).await?;
+        let (service, actor) = (content::service(&site, site.domain())?, content::nobody(&site)?);
+        let avatar = site
+            .content
+            .timelines
+            .community_avatar(&service, &actor, &node)
+            .await?;
+        avatar.ok_or(ContentError::NotFound)
+    };
+    match found.await {
+        Ok(avatar) => conditional::image(&headers, &avatar.media_type, &avatar.hash, avatar.bytes),
+        Err(error) => refused(&site, &error),
     }
 }
 
@@ -178,6 +208,8 @@ fn shown(site: &Site, community: &Community, page: &Page) -> CommunityPage {
         description: description.unwrap_or_else(|| fill(TEXT.communities.posts_in, &title)),
         title,
         rules: community.rules.as_deref().map(str::to_owned),
+        avatar: avatar_path(community),
+        image: avatar_path(community).map(|path| absolute(site, &path)),
         counts: counts(community),
         tags: tags(community),
         canonical: absolute(site, &path),
@@ -221,6 +253,12 @@ pub(crate) fn title(community: &Community) -> &str {
 /// The path of a community's page.
 pub(crate) fn path(node: &str) -> String {
     format!("/c/{}", percent_encode(node))
+}
+
+/// Where its avatar is; another one has another address.
+fn avatar_path(community: &Community) -> Option<String> {
+    let hash = community.avatar.as_ref()?;
+    Some(format!("{}/avatar?{hash}", path(&community.node)))
 }
 
 fn counts(community: &Community) -> Vec<String> {

@@ -28,6 +28,7 @@ pub fn router(site: Arc<Site>) -> Router {
         .route("/tag/{tag}/feed.atom", get(feed::tag))
         .route("/c/", get(communities::directory))
         .route("/c/{community}", get(communities::page))
+        .route("/c/{community}/avatar", get(communities::avatar))
         .route("/c/{community}/feed.atom", get(feed::community))
         .route("/{handle}", get(person_or_file))
         .route("/{handle}/feed.atom", get(feed::person))

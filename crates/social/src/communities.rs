@@ -11,7 +11,7 @@ use format::{hashtag, rsm};
 use pubsub::access::may_read;
 use pubsub::communities::{is_listed, tags};
 use pubsub::{Actor, PubsubError};
-use store::communities::Listed;
+use store::communities::{Avatar, Listed};
 use store::{PostId, Timestamp};
 use wire::BareJid;
 
@@ -46,6 +46,8 @@ pub struct Community {
     pub posting: PublishModel,
     /// Whether everybody may find it.
     pub is_listed: bool,
+    /// The SHA-1 of its avatar.
+    pub avatar: Option<Arc<str>>,
     /// Its hash tags, folded.
     pub tags: Vec<String>,
     /// How many follow it.
@@ -219,6 +221,26 @@ impl Timelines {
         self.told_of(actor, &view).await
     }
 
+    /// The avatar of a community, for whoever may know of it.
+    ///
+    /// # Errors
+    /// As for [`community`](Timelines::community).
+    pub async fn community_avatar(
+        &self,
+        service: &BareJid,
+        actor: &Actor,
+        node: &str,
+    ) -> Result<Option<Avatar>, PubsubError> {
+        let community = self.community(service, actor, node).await?;
+        if community.avatar.is_none() {
+            return Ok(None);
+        }
+        let view = self.community_view(service, &community.node).await?;
+        let no = view.ok_or(PubsubError::NodeNotFound)?.no;
+        let read = self.inner.store.read(move |reader| reader.community_avatar(no));
+        Ok(read.await?)
+    }
+
     /// A community's node, as it is now.
     pub(crate) async fn community_view(
         &self,
@@ -261,6 +283,7 @@ impl Timelines {
             access: config.access.clone(),
             posting: config.publish_model,
             is_listed: is_listed(config),
+            avatar: config.avatar.clone(),
             tags: tags(config),
             members: followers(view),
             posts,

@@ -35,6 +35,17 @@ pub struct Listed {
     pub tags: String,
 }
 
+/// The image that a community shows of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Avatar {
+    /// The SHA-1 of the file, in hexadecimal.
+    pub hash: String,
+    /// Its content type.
+    pub media_type: String,
+    /// The file.
+    pub bytes: Vec<u8>,
+}
+
 /// Puts a community into the directory, or changes what that says of it. `active` counts for a new one only.
 #[must_use]
 pub fn put(entry: Entry, active: PostId) -> Write {
@@ -67,14 +78,42 @@ pub fn posted(node: NodeNo, post: PostId) -> Write {
     })
 }
 
+/// Keeps a community's avatar in place of the one before it, or none from now on.
+#[must_use]
+pub fn set_avatar(node: NodeNo, avatar: Option<Avatar>) -> Write {
+    Write::new(
+        avatar.as_ref().map_or(0, |avatar| avatar.bytes.len()),
+        move |tx| {
+            tx.node(node)?;
+            match &avatar {
+            Some(avatar) => tx
+                .execute(
+                    "INSERT INTO community_avatars (node, hash, media_type, bytes) VALUES (?1, ?2, ?3, ?4) \
+                     ON CONFLICT (node) DO UPDATE SET hash = excluded.hash, media_type = excluded.media_type, \
+                     bytes = excluded.bytes",
+                    (node, &avatar.hash, &avatar.media_type, &avatar.bytes),
+                )
+                .map(drop),
+            None => forget_avatar(tx, node),
+        }
+        },
+    )
+}
+
+fn forget_avatar(tx: &Tx<'_>, node: NodeNo) -> Result<(), WriteError> {
+    tx.execute("DELETE FROM community_avatars WHERE node = ?1", [node])
+        .map(drop)
+}
+
 /// Takes a node out of the directory. Does nothing when it is not there.
 #[must_use]
 pub fn remove(node: NodeNo) -> Write {
     Write::new(0, move |tx| forget(tx, node))
 }
 
-/// Takes a node out of the directory.
+/// Takes a node out of the directory, its avatar included.
 pub(crate) fn forget(tx: &Tx<'_>, node: NodeNo) -> Result<(), WriteError> {
+    forget_avatar(tx, node)?;
     tx.execute("DELETE FROM communities WHERE node = ?1", [node])
         .map(drop)
 }
@@ -125,6 +164,18 @@ impl Reader {
     pub fn community_active(&self, node: NodeNo) -> Result<Option<PostId>, ReadError> {
         self.first("SELECT active FROM communities WHERE node = ?1", [node], |row| {
             row.get(0)
+        })
+    }
+
+    /// The avatar of a community.
+    pub fn community_avatar(&self, node: NodeNo) -> Result<Option<Avatar>, ReadError> {
+        let sql = "SELECT hash, media_type, bytes FROM community_avatars WHERE node = ?1";
+        self.first(sql, [node], |row| {
+            Ok(Avatar {
+                hash: row.get(0)?,
+                media_type: row.get(1)?,
+                bytes: row.get(2)?,
+            })
         })
     }
 }

@@ -10,12 +10,13 @@ import { Dialog } from './Dialog';
 import { useAccount, useClient } from './hooks';
 import { holdPlace } from './keyboard';
 import { Menu, type MenuItem } from './Menu';
-import { useThreadRoot } from './thread-root';
+import { useKeepsOrder, useThreadRoot } from './thread-root';
 import { toast } from './toasts';
 
 export function PostMenu({ post }: { post: Post }) {
   const account = useAccount();
   const root = useThreadRoot();
+  const keepsOrder = useKeepsOrder();
   const address = usePublicAddress(post);
   const [isAsking, setAsking] = useState(false);
   const isOwn = post.author === account;
@@ -33,6 +34,8 @@ export function PostMenu({ post }: { post: Post }) {
   // Whoever began a thread may take out what others answered.
   else if (post.place && root === account) {
     items.push({ icon: 'trash', text: t('reply.remove'), isDanger: true, run: ask });
+  } else if (keepsOrder) {
+    items.push({ icon: 'trash', text: t('community.remove'), isDanger: true, run: ask });
   }
   if (items.length === 0) return null;
   return (
@@ -79,7 +82,11 @@ function DeleteDialog({ post, isOwn, onClose }: DeleteProps) {
       toast(errorText(error), 'error');
     }
   };
-  const title = isOwn ? t('post.delete.title') : t('reply.remove.title');
+  const keepsOrder = useKeepsOrder();
+  const act = keepsOrder ? t('community.remove') : t('reply.remove');
+  const title = isOwn
+    ? t('post.delete.title')
+    : t(keepsOrder ? 'community.remove.title' : 'reply.remove.title');
   return (
     <Dialog label={title} kind="question" onClose={onClose}>
       <h2>{title}</h2>
@@ -89,7 +96,7 @@ function DeleteDialog({ post, isOwn, onClose }: DeleteProps) {
           {t('dialog.cancel')}
         </button>
         <button type="button" class="danger" onClick={() => void remove()}>
-          {isOwn ? t('post.delete') : t('reply.remove')}
+          {isOwn ? t('post.delete') : act}
         </button>
       </div>
     </Dialog>

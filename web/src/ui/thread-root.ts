@@ -11,6 +11,13 @@ export function useThreadRoot(): string | undefined {
   return useContext(ThreadRoot);
 }
 
+/** Whether one keeps order where the posts on the screen stand. */
+export const KeepsOrder = createContext(false);
+
+export function useKeepsOrder(): boolean {
+  return useContext(KeepsOrder);
+}
+
 interface Around {
   account: string;
   root: string | undefined;

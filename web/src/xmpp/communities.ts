@@ -17,6 +17,8 @@ export interface Community {
   /** Whether the one who asks may read it. */
   isRead: boolean;
   mayPost: boolean;
+  /** The SHA-1 of its picture. */
+  avatar: string | undefined;
   /** How many ask to come in; for those who may answer. */
   requests: number;
 }
@@ -36,6 +38,7 @@ function read(element: Element): Community {
     subscription: word('subscription') as Community['subscription'],
     isRead: word('posts') !== undefined,
     mayPost: word('may-post') === 'true',
+    avatar: word('avatar'),
     requests: Number(word('requests') ?? 0),
   };
 }
@@ -103,4 +106,70 @@ export async function answerRequest(
 ): Promise<void> {
   const request = x('answer', { xmlns: NS.communities, node, jid, allow: String(allow) });
   await link.iq('set', service, request);
+}
+
+/** What somebody may be in a community, the most first. */
+export const ROLES = ['owner', 'moderator', 'publisher', 'member', 'outcast', 'none'] as const;
+export type Role = (typeof ROLES)[number];
+
+/** Whether somebody of this role keeps order. */
+export function keepsOrder(role: string | undefined): boolean {
+  return role === 'owner' || role === 'moderator';
+}
+
+/** Who has a part in it, by address; for those who keep order. */
+export async function fetchRoles(
+  link: Link,
+  service: string,
+  node: string,
+): Promise<Map<string, Role>> {
+  const request = x('pubsub', { xmlns: NS.pubsubOwner }, x('affiliations', { node }));
+  const answer = child(await link.iq('get', service, request), 'pubsub', NS.pubsubOwner);
+  const list = child(answer, 'affiliations', NS.pubsubOwner);
+  const roles = new Map<string, Role>();
+  for (const one of list ? childrenNamed(list, 'affiliation', NS.pubsubOwner) : []) {
+    const isModerator = child(one, 'moderator', NS.communities) !== undefined;
+    const role = isModerator ? 'moderator' : attribute(one, 'affiliation');
+    const known = ROLES.find((name) => name === role);
+    const jid = attribute(one, 'jid');
+    if (known && jid !== undefined) roles.set(jid, known);
+  }
+  return roles;
+}
+
+export async function setRole(
+  link: Link,
+  service: string,
+  node: string,
+  jid: string,
+  affiliation: Role,
+): Promise<void> {
+  const request = x(
+    'pubsub',
+    { xmlns: NS.pubsubOwner },
+    x('affiliations', { node }, x('affiliation', { jid, affiliation })),
+  );
+  await link.iq('set', service, request);
+}
+
+/** Its picture as an address that an image can have; undefined where there is none. */
+export async function fetchAvatar(
+  link: Link,
+  service: string,
+  node: string,
+): Promise<string | undefined> {
+  const answer = await link.iq('get', service, x('avatar', { xmlns: NS.communities, node }));
+  const avatar = child(answer, 'avatar', NS.communities);
+  const type = avatar && attribute(avatar, 'type');
+  return type === undefined ? undefined : `data:${type};base64,${avatar?.textContent ?? ''}`;
+}
+
+/** `picture` in base64; empty takes it away. */
+export async function setAvatar(
+  link: Link,
+  service: string,
+  node: string,
+  picture: string,
+): Promise<void> {
+  await link.iq('set', service, x('avatar', { xmlns: NS.communities, node }, picture));
 }

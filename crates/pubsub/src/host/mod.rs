@@ -8,6 +8,7 @@ mod accounts;
 mod affiliations;
 mod boosts;
 mod choice;
+mod community;
 mod computed;
 mod configs;
 mod conversation;

@@ -2,7 +2,10 @@
 //! posts in it (XEP-0472), so that reading, following, posting and keeping order are XEP-0060's; here is what that does
 //! not have: the directory, founding in one request, and the requests that wait, as a list.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bus::{Affiliation, SubscriptionState};
+use format::avatar::Image;
 use format::form::{DataForm, Field, FormType, parse_bool};
 use format::{datetime, rsm};
 use pubsub::{Verdict, form};
@@ -29,7 +32,9 @@ pub(super) fn register(xeps: &mut Xeps) {
         .get(Target::Pubsub, COMMUNITIES, "community", one)
         .get(Target::Pubsub, COMMUNITIES, "requests", requests)
         .set(Target::Pubsub, COMMUNITIES, "found", found)
-        .set(Target::Pubsub, COMMUNITIES, "answer", answer);
+        .set(Target::Pubsub, COMMUNITIES, "answer", answer)
+        .get(Target::Pubsub, COMMUNITIES, "avatar", avatar)
+        .set(Target::Pubsub, COMMUNITIES, "avatar", set_avatar);
 }
 
 /// `<communities search='…' tag='…'/>` with RSM, or `<communities mine='true'/>`.
@@ -113,6 +118,7 @@ fn fill(writer: &mut Writer, community: &Community) {
         .attr_opt("posts", number(community.posts).as_deref())
         .attr("active", &datetime::to_text(community.active.0))
         .attr_opt("lang", community.language.as_deref())
+        .attr_opt("avatar", community.avatar.as_deref())
         .attr_opt("listed", community.is_listed.then_some("true"))
         .attr_opt(
             "role",
@@ -235,6 +241,50 @@ async fn answer(cx: Cx) -> Answered {
     Answer::later(async move {
         let changed = accepted.durable.await.map_err(on_the_wire)?;
         approval::tell(&cx.server, &cx.to, &node, &changed).await;
+        Ok(Answer::Empty)
+    })
+}
+
+/// `<avatar node='…'/>`: the image of a community, for whoever may know of it.
+async fn avatar(cx: Cx) -> Answered {
+    let node = node_of(cx.payload())?;
+    let (timelines, actor) = (cx.server.timelines.clone(), cx.actor());
+    Answer::later(async move {
+        let avatar = timelines.community_avatar(&cx.to, &actor, &node).await;
+        let avatar = avatar.map_err(on_the_wire)?;
+        let avatar = avatar.ok_or_else(StanzaError::item_not_found)?;
+        let mut writer = Writer::new();
+        writer
+            .open("avatar")
+            .ns(COMMUNITIES)
+            .attr("node", &node)
+            .attr("id", &avatar.hash)
+            .attr("type", &avatar.media_type)
+            .text(&STANDARD.encode(&avatar.bytes))
+            .close();
+        Ok(Answer::Payload(writer.finish()))
+    })
+}
+
+/// `<avatar node='…'>base64</avatar>` by those who keep order; an empty one takes it away.
+async fn set_avatar(cx: Cx) -> Answered {
+    let (node, image) = {
+        let asked = cx.payload();
+        let text = asked.text();
+        let image = match text.trim() {
+            "" => None,
+            text => Some(Image::from_base64(text).map_err(|error| {
+                let unread = StanzaError::bad_request();
+                unread.text(error.as_str())
+            })?),
+        };
+        (node_of(asked)?, image)
+    };
+    let host = cx.server.host.clone();
+    let accepted = host.set_community_avatar(&cx.to, &cx.actor(), &node, image).await;
+    let accepted = accepted.map_err(on_the_wire)?;
+    Answer::later(async move {
+        accepted.durable.await.map_err(on_the_wire)?;
         Ok(Answer::Empty)
     })
 }

@@ -1,68 +1,32 @@
 /** Communities: one's own and those to be found, founding one, and the page of one. */
-import { useEffect, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { ago, plural, t } from '../../i18n';
-import { errorText } from '../../i18n/errors';
 import { paths } from '../../model/route';
 import { communitySource } from '../../model/sources';
 import { tagsOf } from '../../model/text';
 import {
   answerRequest,
+  fetchAvatar,
   fetchCommunities,
   fetchCommunity,
   fetchRequests,
   found,
+  keepsOrder,
   type Community,
 } from '../../xmpp/communities';
 import { writeEntry } from '../../xmpp/entry';
 import { bare } from '../../xmpp/jid';
-import type { Link } from '../../xmpp/link';
 import { publishItem, subscribe, unsubscribe } from '../../xmpp/pubsub';
 import { FeedView } from '../FeedView';
 import { useClient, useFeed, useLink, useNow, useTask } from '../hooks';
 import { PageHead } from '../PageHead';
 import { PeopleTabs } from '../PeopleTabs';
 import { A, navigate } from '../router';
+import { KeepsOrder } from '../thread-root';
+import { Keeping } from './CommunityKeeping';
+import { Failure, useFetched } from './fetched';
 
-/** So that not every letter is a request. */
-const PAUSE = 250;
 const LONGEST = 2_000;
-
-/** What a request gave, asked anew whenever `again` is called or the connection comes back. */
-function useFetched<T>(
-  fetch: (link: Link) => Promise<T>,
-  keys: readonly unknown[],
-): { value: T | undefined; error: unknown; again: () => void } {
-  const link = useLink();
-  const [round, setRound] = useState(0);
-  const [state, setState] = useState<{ value: T | undefined; error: unknown }>({
-    value: undefined,
-    error: undefined,
-  });
-  useEffect(() => {
-    if (!link) return undefined;
-    let isCurrent = true;
-    const timer = setTimeout(() => {
-      fetch(link).then(
-        (value) => isCurrent && setState({ value, error: undefined }),
-        (error: unknown) => isCurrent && setState({ value: undefined, error }),
-      );
-    }, PAUSE);
-    return () => {
-      isCurrent = false;
-      clearTimeout(timer);
-    };
-  }, [link, round, ...keys]);
-  return { ...state, again: () => setRound((before) => before + 1) };
-}
-
-function Failure({ error }: { error: unknown }) {
-  if (error === undefined) return null;
-  return (
-    <p class="form-error" role="alert">
-      {errorText(error)}
-    </p>
-  );
-}
 
 export function CommunitiesPage() {
   const { pubsub } = useClient().site;
@@ -108,6 +72,7 @@ function CommunityList({ all }: { all: readonly Community[] }) {
       {all.map((one) => (
         <li key={one.node} class="person">
           <A to={paths.community(one.node)} class="person-link">
+            <Picture of={one} />
             <span class="person-text">
               <bdi class="name">{one.title}</bdi>
               <span class="handle">
@@ -120,6 +85,22 @@ function CommunityList({ all }: { all: readonly Community[] }) {
       ))}
     </ul>
   );
+}
+
+/** Decoration only: the name always stands beside it. */
+function Picture({ of }: { of: Community }) {
+  const { node, avatar } = of;
+  if (avatar === undefined) return null;
+  if (of.access !== 'open') return <ClosedPicture of={of} />;
+  const source = `/c/${encodeURIComponent(node)}/avatar?${avatar}`;
+  return <img class="community-picture" src={source} alt="" loading="lazy" />;
+}
+
+/** Of one that not everybody may read: by the connection, since the page's address tells nobody of it. */
+function ClosedPicture({ of: { node, avatar } }: { of: Community }) {
+  const { pubsub } = useClient().site;
+  const { value } = useFetched((link) => fetchAvatar(link, pubsub, node), [node, avatar]);
+  return value === undefined ? null : <img class="community-picture" src={value} alt="" />;
 }
 
 function Founding() {
@@ -193,6 +174,7 @@ export function CommunityPage({ node }: { node: string }) {
       <Failure error={error} />
       {value && (
         <section class="people-page">
+          <Picture of={value} />
           <p class="note">{plural('community.members', value.members)}</p>
           {value.description !== undefined && <p class="breakable">{value.description}</p>}
           {value.rules !== undefined && (
@@ -201,12 +183,17 @@ export function CommunityPage({ node }: { node: string }) {
               <p class="breakable">{value.rules}</p>
             </details>
           )}
+          {keepsOrder(value.role) && <Keeping community={value} onDone={again} />}
           {value.requests > 0 && <Applicants node={node} onDone={again} />}
           {value.mayPost && <Writing node={node} />}
           {!value.isRead && <p class="note">{t('community.closed')}</p>}
         </section>
       )}
-      {value?.isRead && <Posts node={node} />}
+      {value?.isRead && (
+        <KeepsOrder.Provider value={keepsOrder(value.role)}>
+          <Posts node={node} />
+        </KeepsOrder.Provider>
+      )}
     </>
   );
 }
