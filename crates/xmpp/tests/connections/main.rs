@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod bosh;
 mod closing;
 mod limits;
 mod negotiation;
