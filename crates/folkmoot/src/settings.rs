@@ -201,6 +201,7 @@ pub fn xmpp(config: &Config, site_url: &str, mode: Mode) -> xmpp::settings::Sett
             invites_per_account: limits.invites_per_account,
             devices_per_account: limits.devices_per_account,
             device_lifetime_ms: i64::from(limits.device_days) * 86_400_000,
+            push_endpoints_per_account: limits.push_endpoints_per_account,
         },
     }
 }

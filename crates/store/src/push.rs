@@ -189,6 +189,16 @@ impl Reader {
         self.rows(&sql, (no, now), registration)
     }
 
+    /// Whether an account has registrations.
+    pub fn has_push(&self, no: JidNo) -> Result<bool, ReadError> {
+        let found = self.first(
+            "SELECT 1 FROM push_registrations WHERE no = ?1 LIMIT 1",
+            [no],
+            |_| Ok(()),
+        )?;
+        Ok(found.is_some())
+    }
+
     /// The accounts that have registrations.
     pub fn push_accounts(&self) -> Result<Vec<JidNo>, ReadError> {
         self.rows("SELECT DISTINCT no FROM push_registrations", [], |row| row.get(0))

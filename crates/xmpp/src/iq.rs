@@ -231,6 +231,9 @@ fn ask(
     to: BareJid,
 ) -> Routed {
     let Some(verb) = verb else {
+        if target == Target::Server && server.questions.answered(sender.jid(), &stanza) {
+            return Routed::Done;
+        }
         let Some(session) = sender.session().filter(|session| server.caps.is_asked(session)) else {
             return Routed::Done;
         };

@@ -15,6 +15,8 @@ pub struct Metrics {
     pub presences: Counter,
     /// Pubsub notifications handed to sessions.
     pub notifications: Counter,
+    /// Pushes that apps' servers and push services took.
+    pub pushes: Counter,
     /// Stanza errors returned to clients.
     pub errors: Counter,
 }

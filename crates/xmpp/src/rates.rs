@@ -89,6 +89,14 @@ impl<K: Hash + Eq> Keyed<K> {
                 .is_none_or(|used| used.debt_ms(&self.rate, now_ms) == 0)
     }
 
+    /// How long to wait until one more is allowed.
+    pub(crate) fn debt_ms(&self, key: &K, now_ms: u64) -> u64 {
+        self.used
+            .lock()
+            .get(key)
+            .map_or(0, |used| used.debt_ms(&self.rate, now_ms))
+    }
+
     /// Counts one.
     pub(crate) fn charge(&self, key: K, now_ms: u64) {
         if self.rate.is_unlimited() {

@@ -434,6 +434,8 @@ pub struct Limits {
     pub devices_per_account: usize,
     /// How long a device stays signed in without being used.
     pub device_days: u32,
+    /// Endpoints of other apps (UnifiedPush) of one account; 0 turns them off.
+    pub push_endpoints_per_account: u32,
     /// Connections from one address (one /64 of IPv6).
     pub connections_per_address: usize,
     /// HTTP connections in all, WebSockets not counted once they are open.
@@ -581,6 +583,7 @@ impl Default for Limits {
             invites_per_account: 20,
             devices_per_account: 50,
             device_days: 180,
+            push_endpoints_per_account: 100,
             connections_per_address: 200,
             http_connections: 10_000,
             bosh_sessions: 10_000,

@@ -268,6 +268,10 @@ const COMMENTS: &[(&str, &str)] = &[
         "How long a device stays signed in without being used.",
     ),
     (
+        "limits.push_endpoints_per_account",
+        "Apps on a person's phones that may be pushed to through their XMPP app (UnifiedPush); 0 turns it off.",
+    ),
+    (
         "limits.connections_per_address",
         "Connections from one network address at a time.",
     ),

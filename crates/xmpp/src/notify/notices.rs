@@ -12,6 +12,7 @@ use store::notifications::{Notice, NoticeAct, Notices};
 use wire::{BareJid, Writer};
 
 use super::message;
+use crate::push;
 use crate::server::Server;
 use crate::session::Session;
 use crate::session::mailbox::{Outgoing, SharedOut};
@@ -24,6 +25,9 @@ pub(crate) async fn deliver_all(server: Arc<Server>, mut notices: Notices) {
             notice = notices.recv() => notice,
         };
         let Some(notice) = notice else { return };
+        if let NoticeAct::Added(id) = notice.act {
+            push::notice(&server, notice.owner, id).await;
+        }
         if server.registry.is_online(notice.owner) {
             deliver(&server, notice).await;
         }
