@@ -16,6 +16,7 @@ use wire::{StreamCondition, StreamError};
 use super::Session;
 use super::mailbox::{Detached, Outgoing, Overdue, ResumptionId};
 use crate::messages;
+use crate::push;
 use crate::router;
 use crate::server::Server;
 
@@ -134,7 +135,13 @@ pub(super) fn let_go(server: &Arc<Server>, session: &Arc<Session>, connection: u
     let now = server.clock.monotonic_ms();
     let detached = session.mailbox.detach(connection, now, &waiting.waker);
     match detached {
-        Detached::Waits(until) => wait(server, session, until),
+        Detached::Waits(until) => {
+            wait(server, session, until);
+            let unread = session.mailbox.unread();
+            if !unread.is_empty() {
+                push::unread(server, session, unread);
+            }
+        }
         Detached::TakenOver => {}
         Detached::Over => {
             let (server, session) = (server.clone(), session.clone());

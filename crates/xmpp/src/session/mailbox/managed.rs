@@ -62,7 +62,7 @@ pub(super) struct Managed {
     pub(super) has_reader: bool,
     /// Without a connection, when the session ends (monotonic, in milliseconds).
     pub(super) until: Option<u64>,
-    /// What was unacknowledged when it was resumed: allowed beyond the bound until the client has had the time to read it.
+    /// What waited when it was resumed: allowed beyond the bound until the client has had the time to read it.
     pub(super) carried: usize,
     /// Whether somebody who had a lot to send went away without having sent it.
     pub(super) was_refused_room: bool,
@@ -93,6 +93,12 @@ impl Managed {
             was_refused_room: false,
             is_cut: false,
         }
+    }
+
+    /// As if so many stanzas had been sent and acknowledged.
+    #[cfg(test)]
+    pub(super) fn begin_at(&mut self, acked: u32) {
+        self.acked = acked;
     }
 
     /// Bytes that are sent and not acknowledged.
@@ -176,7 +182,6 @@ impl Managed {
         }
         self.acked = self.acked.wrapping_add(more as u32);
         self.written = self.written.saturating_sub(more);
-        self.carried = self.carried.min(self.unacked_bytes);
         if self.unacked.is_empty() && self.unacked.capacity() > KEPT_CAPACITY {
             self.unacked = VecDeque::new();
         }
@@ -190,7 +195,11 @@ impl Managed {
         self.is_worth_asking = false;
         self.is_cut = false;
         self.until = None;
-        self.carried = self.unacked_bytes;
+    }
+
+    /// The messages that the client may not have.
+    pub(super) fn unread(&self) -> impl Iterator<Item = &Outgoing> {
+        self.unacked.iter().filter(|out| out.is_message())
     }
 
     /// Gives up what the client never acknowledged.

@@ -92,7 +92,7 @@ impl Inner {
     pub(super) fn limit(&mut self, hard: usize) -> usize {
         match self.managed() {
             Some(managed) if managed.resume_s > 0 && !managed.has_reader => hard.saturating_mul(2),
-            Some(managed) => hard.saturating_add(managed.carried),
+            Some(managed) => hard.saturating_add(managed.carried.min(hard)),
             None => hard,
         }
     }
@@ -107,6 +107,14 @@ impl Inner {
         }
         self.look_again();
         true
+    }
+
+    /// Allows what waits now beyond the bound, or what was allowed before.
+    fn carry(&mut self, allowed: impl FnOnce(usize, usize) -> usize) {
+        let total = self.total();
+        if let Some(managed) = self.managed() {
+            managed.carried = allowed(managed.carried, total);
+        }
     }
 
     /// Whether the connection is to be dropped.
@@ -248,6 +256,7 @@ impl Mailbox {
         };
         managed.acknowledge(h)?;
         let asks = managed.ask();
+        inner.carry(usize::min);
         inner.look_again();
         Ok(asks)
     }
@@ -292,6 +301,18 @@ impl Mailbox {
         Detached::Waits(until)
     }
 
+    /// The messages that its client may not have.
+    pub(crate) fn unread(&self) -> Vec<Outgoing> {
+        let mut inner = self.inner.lock();
+        let Some(managed) = inner.managed() else {
+            return Vec::new();
+        };
+        let mut unread: Vec<Outgoing> = managed.unread().cloned().collect();
+        let waiting = inner.first.iter().chain(&inner.fan_out);
+        unread.extend(waiting.filter(|out| out.is_message()).cloned());
+        unread
+    }
+
     /// Takes the session over for a client that has `h` of what it was sent; `None` where it cannot be gone on with.
     pub(crate) fn claim(&self, id: &ResumptionId, h: u32, now_ms: u64) -> Option<Claimed> {
         if !self.has_id(id) {
@@ -333,6 +354,7 @@ impl Mailbox {
         let Some(managed) = inner.managed() else { return };
         managed.connect();
         managed.has_reader = true;
+        inner.carry(|_, total| total);
         inner.is_blocked = false;
         inner.look_again();
         drop(inner);
@@ -405,3 +427,6 @@ impl Mailbox {
             .is_some_and(|survival| survival.is_inactive)
     }
 }
+
+#[cfg(test)]
+mod tests;
