@@ -1,4 +1,4 @@
-import { defineConfig, type Plugin } from 'vite';
+import { build, defineConfig, type Plugin } from 'vite';
 
 /** A server started by hand during development; the built client needs no such setting. */
 const devServer = process.env.DEV_SERVER ?? 'http://127.0.0.1:5280';
@@ -6,14 +6,13 @@ const devServer = process.env.DEV_SERVER ?? 'http://127.0.0.1:5280';
 const proxy = { '/xmpp-websocket': { target: devServer, ws: true } };
 
 /**
- * Parts of Strophe that this client never makes: connections by polling or in a worker, resumption,
+ * Parts of Strophe that this client never makes: connections by polling or in a worker,
  * mechanisms that it does not offer, HTML, stanzas from text. One file holds everything, so that no bundler can leave them out by itself.
  */
 const UNUSED = [
   'Bosh',
   'Request',
   'WorkerWebsocket',
-  'StreamManagement',
   'StreamManagementMirror',
   'MemoryStorageBackend',
   'SessionStorageBackend',
@@ -53,9 +52,39 @@ function leanStrophe(): Plugin {
   };
 }
 
+/** The service worker is one script at the root, which not every browser lets import others. */
+function pushWorker(): Plugin {
+  let outDir = 'dist';
+  return {
+    name: 'push-worker',
+    apply: (config, { command }) => command === 'build' && !config.build?.ssr,
+    configResolved(config) {
+      outDir = config.build.outDir;
+    },
+    async closeBundle() {
+      await build({
+        configFile: false,
+        logLevel: 'warn',
+        build: {
+          target: 'es2022',
+          outDir,
+          emptyOutDir: false,
+          copyPublicDir: false,
+          lib: {
+            entry: 'src/push/worker.ts',
+            formats: ['iife'],
+            name: 'worker',
+            fileName: () => 'push-worker.js',
+          },
+        },
+      });
+    },
+  };
+}
+
 export default defineConfig({
   base: '/',
-  plugins: [leanStrophe()],
+  plugins: [leanStrophe(), pushWorker()],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
     target: 'es2022',
@@ -68,7 +97,9 @@ export default defineConfig({
       output: {
         // What several parts share is one file: many small ones compress badly.
         codeSplitting: {
-          groups: [{ name: 'shared', test: /\/src\/|\/preact\//, minShareCount: 2 }],
+          groups: [
+            { name: 'shared', test: /\/src\/(?!push\/|xmpp\/push)|\/preact\//, minShareCount: 2 },
+          ],
         },
       },
     },

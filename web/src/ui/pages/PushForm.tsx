@@ -1,0 +1,91 @@
+/** Whether this device is told of what comes while no page is open. Permission is asked by the click alone. */
+import { useState } from 'preact/hooks';
+import { errorText } from '../../i18n/errors';
+import { t } from '../../i18n';
+import {
+  NotAllowed,
+  NotOffered,
+  browser,
+  isSupported,
+  keepOnce,
+  readWish,
+  switchOff,
+  switchOn,
+} from '../../push/keep';
+import { useAccount, useClient, useLink, useTask } from '../hooks';
+import { navigate } from '../router';
+import { toast } from '../toasts';
+
+export function PushForm() {
+  return (
+    <section>
+      <h2>{t('settings.push')}</h2>
+      {isSupported() ? <Switches /> : <p class="hint">{t('settings.push.unsupported')}</p>}
+    </section>
+  );
+}
+
+function Switches() {
+  const { session } = useClient();
+  const account = useAccount();
+  const link = useLink();
+  const { busy, error, run } = useTask();
+  const [wish, setWish] = useState(() => readWish(account, browser));
+  const change = async (isOn: boolean, showsText: boolean) => {
+    if (!link) return;
+    try {
+      await (isOn ? switchOn(link, showsText, browser) : switchOff(link, browser));
+    } finally {
+      setWish(readWish(account, browser));
+    }
+    if (isOn) keepOnce(session, navigate, browser);
+    toast(t('settings.saved'));
+  };
+  const isDenied = Notification.permission === 'denied';
+  return (
+    <>
+      <label class="choice">
+        <input
+          type="checkbox"
+          checked={wish !== undefined}
+          disabled={busy || !link || (isDenied && !wish)}
+          onChange={(event) => {
+            const isOn = event.currentTarget.checked;
+            void run(() => change(isOn, wish?.showsText ?? false));
+          }}
+        />
+        <span>
+          {t('settings.push.on')}
+          <span class="hint">{t(isDenied ? 'settings.push.denied' : 'settings.push.on.hint')}</span>
+        </span>
+      </label>
+      <label class="choice">
+        <input
+          type="checkbox"
+          checked={wish?.showsText ?? false}
+          disabled={busy || !link || !wish}
+          onChange={(event) => {
+            const showsText = event.currentTarget.checked;
+            void run(() => change(true, showsText));
+          }}
+        />
+        <span>
+          {t('settings.push.text')}
+          <span class="hint">{t('settings.push.text.hint')}</span>
+        </span>
+      </label>
+      {error !== undefined && (
+        <p class="form-error" role="alert">
+          {problem(error)}
+        </p>
+      )}
+    </>
+  );
+}
+
+function problem(error: unknown): string {
+  if (error instanceof NotAllowed) return t('settings.push.denied');
+  if (error instanceof NotOffered) return t('settings.push.unoffered');
+  // What a browser's own push service says is for nobody.
+  return error instanceof DOMException ? t('settings.push.failed') : errorText(error);
+}
