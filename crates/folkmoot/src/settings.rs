@@ -124,6 +124,7 @@ pub fn xmpp(config: &Config, site_url: &str, mode: Mode) -> xmpp::settings::Sett
             config::Summary::Sender => PushSummary::Sender,
             config::Summary::Text => PushSummary::Text,
         },
+        components: Vec::new(),
         pubsub_prefix: format!("{}.", config.services.pubsub),
         site_url: site_url.to_owned(),
         registration: match config.policy() {
@@ -219,6 +220,14 @@ pub fn web(config: &Config, server: &xmpp::settings::Settings) -> http_site::Set
         patience: Duration::from_secs(config.limits.http_seconds),
         metrics_allow: config.metrics_allow.clone(),
         lan: None,
+        ways: http_site::Ways {
+            addresses: config.public_addresses.clone(),
+            tls: match config.ports.xmpp_tls {
+                Port::Number(port) if port != 0 => Some(port),
+                _ => None,
+            },
+            has_bosh: config.limits.bosh_sessions > 0,
+        },
         sockets: Vec::new(),
     }
 }
