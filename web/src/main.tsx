@@ -10,13 +10,15 @@ import './styles/overlays.css';
 import './styles/landing.css';
 import './styles/forms.css';
 import './styles/people.css';
+import { t } from './i18n';
 import { systemClock } from './model/clock';
 import { Client } from './model/client';
 import { deviceLabel } from './model/device';
 import { readSite } from './model/site';
 import './ui/appearance';
 import { App } from './ui/App';
-import { startRouter } from './ui/router';
+import { WISH } from './push/wish';
+import { navigate, startRouter } from './ui/router';
 import { dialStrophe } from './xmpp/strophe';
 
 const site = readSite(document, location);
@@ -29,7 +31,14 @@ const client = new Client(site, {
     'locks' in navigator ? navigator.locks.request('folkmoot.outbox', task) : task(),
   newId: () => crypto.randomUUID(),
   deviceLabel: deviceLabel(navigator.userAgent),
+  retractionText: t('chat.retraction'),
+  onErase: () => void push(({ browser, forget }) => forget(browser)),
 });
+
+/** Only who wants to be told while no page is open needs this part. */
+async function push(use: (part: typeof import('./push/keep')) => unknown): Promise<void> {
+  if (localStorage.getItem(WISH) !== null) await use(await import('./push/keep'));
+}
 
 addEventListener('online', () => client.session.nudge());
 document.addEventListener('visibilitychange', () => {
@@ -39,5 +48,6 @@ addEventListener('storage', (event) => client.onStorage(event.key));
 
 startRouter();
 client.resume();
+void push(({ browser, keepOnce }) => keepOnce(client.session, navigate, browser));
 const root = document.getElementById('app');
 if (root) render(<App client={client} />, root);

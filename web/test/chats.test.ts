@@ -16,6 +16,7 @@ function setUp(storage = memory(), trusted = [ROMEO]) {
   const chats = new Chats(ME, storage, clock, (task) => task(), {
     isTrusted: (jid) => trusted.includes(jid),
     newId: () => `own-${++counter}`,
+    retractionText: () => 'Taken back',
   });
   const link = scripted(ME);
   const receive = (text: string) => chats.receive(stanza(text), link);
@@ -208,7 +209,7 @@ test('who is typing is shown until they stop, write, or fall silent', async () =
     receive(
       `<message xmlns='jabber:client' from='${ROMEO}/x' type='chat'><${name} xmlns='http://jabber.org/protocol/chatstates'/></message>`,
     );
-  const isTyping = () => chats.typing.value.has(ROMEO);
+  const isTyping = () => chats.typing.who.value.has(ROMEO);
   state('composing');
   assert.ok(isTyping());
   state('paused');

@@ -31,6 +31,7 @@ async function signedIn() {
     exclusive: (task) => task(),
     newId: () => `id-${++counter}`,
     deviceLabel: 'Test',
+    retractionText: 'Taken back',
   });
   client.signIn(ME, 'secret');
   await settled();

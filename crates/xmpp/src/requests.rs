@@ -10,12 +10,13 @@ use std::sync::Arc;
 
 use lru::LruCache;
 use parking_lot::{Mutex, RwLock};
+use store::messages::OfflineMessage;
 use store::requests::{Strangers, WaitingMessage};
 use store::{JidNo, Store, Write};
 use wire::{Jid, Stanza, StanzaError, ns};
 
 use crate::failures::{unreadable, unwritable};
-use crate::messages::offline;
+use crate::messages::{offline, prefs};
 use crate::server::Server;
 
 /// How many strangers' messages wait for one account at most; then theirs are refused.
@@ -202,11 +203,10 @@ pub(crate) async fn accept(server: &Arc<Server>, owner: JidNo, sender: JidNo) ->
             break;
         }
         has_waited = true;
-        write(server, arrive(server, owner, &waiting)).await?;
+        arrive(server, owner, sender, waiting).await?;
     }
     if has_waited {
         crate::xep::requests::tell(server, owner, sender).await;
-        offline::deliver_to_anybody(server, owner).await;
     }
     Ok(())
 }
@@ -230,11 +230,43 @@ async fn write(server: &Server, write: Write) -> Result<(), StanzaError> {
 
 /// Waiting messages become messages that were received now, with new numbers: a client that reads its archive from where it
 /// stopped finds them. When they were sent stays what is told of them.
-fn arrive(server: &Server, owner: JidNo, waiting: &[WaitingMessage]) -> Write {
-    let moves = waiting
-        .iter()
-        .map(|message| (message.id, server.store.next_message()));
-    store::requests::release(owner, moves.collect(), true)
+async fn arrive(
+    server: &Arc<Server>,
+    owner: JidNo,
+    sender: JidNo,
+    waiting: Vec<WaitingMessage>,
+) -> Result<(), StanzaError> {
+    let name = server.store.jids().name(sender).await;
+    let name = name.map_err(|error| unreadable(&error))?;
+    let jid = name.and_then(|name| Jid::parse(&name).ok());
+    prefs::learn(server, owner).await?;
+    let archived = jid.is_none_or(|jid| prefs::wish(server, owner, sender, &jid) != prefs::Wish::NotArchived);
+    let mut late = Vec::with_capacity(waiting.len());
+    let pending = {
+        // Numbered and handed in within one turn, as everything in an archive.
+        let _turn = server.order.turn(owner, sender);
+        let mut moves = Vec::with_capacity(waiting.len());
+        for message in waiting {
+            let id = server.store.next_message();
+            moves.push((message.id, id));
+            late.push(OfflineMessage {
+                id,
+                created: message.created,
+                sender,
+                archived,
+                stanza: message.stanza,
+            });
+        }
+        server
+            .store
+            .write(store::requests::release(owner, moves, archived))
+    };
+    pending.await.map_err(|error| unwritable(&error))?;
+    if offline::deliver_to_all(server, owner, &late) {
+        let ids = late.iter().map(|message| message.id).collect();
+        write(server, store::messages::delivered(owner, ids)).await?;
+    }
+    Ok(())
 }
 
 /// What waits of a sender goes, unread; they stay a stranger.

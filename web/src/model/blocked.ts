@@ -1,5 +1,5 @@
 /** Whom this account blocks, as the server keeps it. */
-import { block, fetchBlocked, readBlockPush, unblock } from '../xmpp/blocking';
+import { block, fetchBlocked, readBlockPush, unblock, type Report } from '../xmpp/blocking';
 import type { Link } from '../xmpp/link';
 import { Signal } from './signal';
 
@@ -24,8 +24,8 @@ export class Blocked {
     return true;
   }
 
-  async block(link: Link, jid: string): Promise<void> {
-    await block(link, jid);
+  async block(link: Link, jid: string, report?: Report): Promise<void> {
+    await block(link, jid, report);
     this.change('block', [jid]);
   }
 

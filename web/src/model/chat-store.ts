@@ -4,8 +4,11 @@
  */
 import type { Storage } from './outbox';
 
-/** `waiting` for a connection or the server; `sent`: the server has it; `delivered`: a device has it. */
-export type Delivery = 'waiting' | 'sent' | 'delivered' | 'failed';
+/**
+ * `waiting` for a connection or the server; `sent`: the server has it; `delivered`: a device has it;
+ * `read`: somebody has seen it.
+ */
+export type Delivery = 'waiting' | 'sent' | 'delivered' | 'read' | 'failed';
 
 export interface Message {
   /** Of the stanza, or made up where it had none. */
@@ -19,6 +22,17 @@ export interface Message {
   isLate: boolean;
   /** The condition of a failure. */
   error: string | undefined;
+  /** Its id in the account's archive, once it is known. */
+  archiveId?: string | undefined;
+  isEdited?: boolean;
+  /** Taken back by its author; the body is empty. */
+  isRetracted?: boolean;
+  /** Whether its author wants to know that it was read. */
+  isMarkable?: boolean;
+  /** Who reacted with what, by bare JID. */
+  reactions?: Readonly<Record<string, readonly string[]>>;
+  /** The message of one's own that this, while it waits, is to take the place of. */
+  replaces?: string | undefined;
 }
 
 export interface Summary {
@@ -29,6 +43,16 @@ export interface Summary {
   draft: string;
   /** When anything happened last; Unix milliseconds. */
   at: number;
+  /** The archive id of the last message that was read, on whatever device. */
+  displayed?: string | undefined;
+}
+
+/** What of the archive this browser has: all between two ids. */
+export interface Mark {
+  newest: string | undefined;
+  oldest: string | undefined;
+  /** Whether nothing is older. */
+  isWhole: boolean;
 }
 
 export const MOST_MESSAGES = 300;
@@ -39,6 +63,7 @@ const LONGEST_PREVIEW = 200;
 
 export class ChatStore {
   private readonly listKey: string;
+  private readonly markKey: string;
   /** What a forbidden or full storage would not take, as long as this page lives. */
   private readonly kept = new Map<string, string>();
 
@@ -47,6 +72,7 @@ export class ChatStore {
     private readonly storage: Storage,
   ) {
     this.listKey = `folkmoot.chats.${account}`;
+    this.markKey = `folkmoot.archive.${account}`;
   }
 
   /** Which conversation a storage key is about; `list` for all, undefined for none of ours. */
@@ -84,6 +110,15 @@ export class ChatStore {
     this.write(`${this.listKey}/${jid}`, kept.reverse());
   }
 
+  readMark(): Mark | undefined {
+    const [mark] = this.read(this.markKey);
+    return isMark(mark) ? mark : undefined;
+  }
+
+  writeMark(mark: Mark): void {
+    this.write(this.markKey, [mark]);
+  }
+
   forget(jid: string): void {
     this.remove(`${this.listKey}/${jid}`);
     this.writeList(this.readList().filter((summary) => summary.jid !== jid));
@@ -93,6 +128,7 @@ export class ChatStore {
   erase(): void {
     for (const { jid } of this.readList()) this.remove(`${this.listKey}/${jid}`);
     this.remove(this.listKey);
+    this.remove(this.markKey);
     this.kept.clear();
   }
 
@@ -139,6 +175,11 @@ function isMessage(value: unknown): value is Message {
     typeof message.body === 'string' &&
     typeof message.at === 'number'
   );
+}
+
+function isMark(value: unknown): value is Mark {
+  const mark = value as Partial<Mark> | null | undefined;
+  return typeof mark === 'object' && mark !== null && typeof mark.isWhole === 'boolean';
 }
 
 function isSummary(value: unknown): value is Summary {

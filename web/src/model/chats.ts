@@ -1,57 +1,75 @@
 /**
- * Private conversations: what is sent, what comes, who is typing. A message that is written
- * without a connection waits, and goes out once under the same id; what was read, delivered or
- * refused is told apart. Does not know a history beyond what this browser saw.
+ * Private conversations: what is sent, what comes, by whatever device, and what was said before.
+ * The archive on the server has it all; this browser keeps the latest, to show at once. A message
+ * that is written without a connection waits, and goes out once under the same id.
  */
 import { StanzaError } from '../xmpp/errors';
+import { domainpart } from '../xmpp/jid';
 import type { Link } from '../xmpp/link';
 import {
+  enableCarbons,
+  readCarbon,
   readChatError,
   readMessage,
   writeMessage,
+  writeReactions,
   writeReceipt,
-  writeState,
+  writeRetraction,
   type ChatError,
   type ChatMessage,
-  type ChatState,
 } from '../xmpp/message';
-import { domainpart } from '../xmpp/jid';
 import { NS } from '../xmpp/ns';
 import { x } from '../xmpp/xml';
-import { ChatStore, type Delivery, type Message, type Summary } from './chat-store';
+import {
+  apply,
+  countUnread,
+  deliver,
+  insert,
+  readUpTo,
+  unreadAfter,
+  unreadSinceOwn,
+  type Log,
+} from './chat-log';
+import { ChatStore, type Message, type Summary } from './chat-store';
 import type { Clock } from './clock';
+import { History } from './history';
 import type { Exclusive, Storage } from './outbox';
+import { Reads } from './reads';
 import { Signal } from './signal';
+import { Strangers } from './strangers';
+import { Typing } from './typing';
 
 export const LONGEST_MESSAGE = 10_000;
-/** Somebody who stopped typing this long ago has paused. */
-const PAUSED_AFTER = 6_000;
-/** Nobody types this long without a word about it. */
-const STALE_AFTER = 45_000;
-/** Two copies of one message reach two tabs within this time. */
-const SAME_WITHIN = 60_000;
 const ACCEPT_TIMEOUT = 20_000;
 const RETRY_AFTER = 10_000;
+/** Reactions kept whose message is not here yet. */
+const MOST_ORPHANS = 200;
 
 export interface ChatEvents {
-  /** Whether this person may learn that a message has arrived: contacts only (XEP-0184 §8). */
+  /** Whether this person may learn that a message has arrived or was read: contacts only (XEP-0184 §8). */
   isTrusted(jid: string): boolean;
   newId(): string;
+  /** What programs show that do not know how a message is taken back. */
+  retractionText(): string;
 }
 
 export class Chats {
   /** Latest first. */
   readonly list: Signal<readonly Summary[]>;
-  /** Who is typing at present. */
-  readonly typing = new Signal<ReadonlySet<string>>(new Set());
+  readonly typing: Typing;
+  readonly history: History;
+  readonly strangers: Strangers;
+  private readonly reads: Reads;
   private readonly store: ChatStore;
-  private readonly open = new Map<string, Signal<readonly Message[]>>();
-  /** Who has spoken of chat states in this session, so that ours are welcome (XEP-0085 §5.1). */
-  private readonly talkative = new Set<string>();
-  private readonly stale = new Map<string, () => void>();
-  private readonly ownState = new Map<string, { state: ChatState; cancel: () => void }>();
+  private readonly open = new Map<string, Signal<Log>>();
+  /** What is about messages that are not here; applied when they come. */
+  private orphans: ChatMessage[] = [];
+  /** Conversations of which much changes at once, written when all of it has. */
+  private batch: Map<string, Log> | undefined;
   private looking: string | undefined;
   private link: Link | undefined;
+  /** Whether all that was missed is here, so that nothing is sent that was sent already. */
+  private isReady = false;
   private isFlushing = false;
 
   constructor(
@@ -62,22 +80,44 @@ export class Chats {
     private readonly events: ChatEvents,
   ) {
     this.store = new ChatStore(account, storage);
-    this.list = new Signal<readonly Summary[]>(this.store.readList());
+    this.typing = new Typing(clock);
+    this.reads = new Reads(account, clock);
+    this.strangers = new Strangers(account);
+    this.history = new History(account, this.store, {
+      onPage: (messages, what) => this.takePage(messages, what),
+      onGap: () => this.forgetLogs(),
+      oldestOf: (jid) =>
+        this.logOf(jid).find(({ archiveId }) => archiveId !== undefined)?.archiveId,
+    });
+    this.list = new Signal<readonly Summary[]>(this.conversations());
   }
 
   connect(link: Link): void {
     this.link = link;
+    this.typing.connect(link);
+    // Copies first: what is said on other devices while the rest is fetched comes as well.
+    void link.iq('set', undefined, enableCarbons()).catch(() => undefined);
+    void this.strangers.connect(link).catch(() => undefined);
+    void this.catchUp(link);
+  }
+
+  private async catchUp(link: Link): Promise<void> {
+    const displayed = await this.reads.connect(link);
+    if (this.link !== link) return;
+    for (const { jid, archiveId } of displayed) this.displayedElsewhere(jid, archiveId);
+    await this.history.catchUp(link).catch(() => undefined);
+    if (this.link !== link) return;
+    this.isReady = true;
     void this.flush();
   }
 
   disconnect(): void {
     this.link = undefined;
-    for (const cancel of this.stale.values()) cancel();
-    for (const { cancel } of this.ownState.values()) cancel();
-    this.stale.clear();
-    this.ownState.clear();
-    this.talkative.clear();
-    this.typing.set(new Set());
+    this.isReady = false;
+    this.typing.disconnect();
+    this.reads.disconnect();
+    this.history.disconnect();
+    this.strangers.disconnect();
   }
 
   /** Ends what this browser keeps. */
@@ -90,38 +130,109 @@ export class Chats {
   /** Another tab has changed what is kept. */
   reload(key: string): void {
     const what = this.store.concerns(key);
-    if (what === 'list') this.list.set(this.store.readList());
-    else if (what) this.open.get(what.jid)?.set(this.store.readMessages(what.jid));
+    if (what === 'list') this.list.set(this.conversations());
+    else if (what) {
+      const kept = this.store.readMessages(what.jid);
+      const before = this.open.get(what.jid)?.value ?? [];
+      const start = kept[0]?.at ?? Infinity;
+      this.open.get(what.jid)?.set([...before.filter(({ at }) => at < start), ...kept]);
+    }
   }
 
   /** The messages of one conversation, oldest first. */
-  messages(jid: string): Signal<readonly Message[]> {
-    const known =
-      this.open.get(jid) ?? new Signal<readonly Message[]>(this.store.readMessages(jid));
+  messages(jid: string): Signal<Log> {
+    const known = this.open.get(jid) ?? new Signal<Log>(this.store.readMessages(jid));
     this.open.set(jid, known);
     return known;
+  }
+
+  private logOf(jid: string): Log {
+    return this.batch?.get(jid) ?? this.open.get(jid)?.value ?? this.store.readMessages(jid);
   }
 
   /** The conversation that is before somebody's eyes, if any: what comes in it is read. */
   look(jid: string | undefined): void {
     this.looking = jid;
-    if (jid !== undefined && this.summaryOf(jid).unread > 0) this.summarize(jid, { unread: 0 });
+    if (jid !== undefined) this.seen(jid);
+  }
+
+  /** Everything in a conversation is read now; all devices are to know. */
+  private seen(jid: string): void {
+    const { unread, displayed } = this.summaryOf(jid);
+    const last = this.logOf(jid).findLast(
+      ({ archiveId, delivery }) => archiveId !== undefined && delivery === undefined,
+    );
+    if (unread > 0) this.summarize(jid, { unread: 0 });
+    if (last?.archiveId === undefined || last.archiveId === displayed) return;
+    // Where it was read already, or further, there is nothing to tell.
+    if (unread === 0 && unreadAfter(this.logOf(jid), displayed) === 0) return;
+    this.summarize(jid, { displayed: last.archiveId });
+    this.reads.tell(jid, last, last.isMarkable === true && this.events.isTrusted(jid));
+  }
+
+  /** Another device has read up to a message; it never goes back (XEP-0490 §5.1). */
+  private displayedElsewhere(jid: string, archiveId: string): void {
+    const log = this.logOf(jid);
+    const { displayed, unread } = this.summaryOf(jid);
+    const at = (id: string | undefined) => log.findLastIndex((other) => other.archiveId === id);
+    if (displayed !== undefined && at(archiveId) <= at(displayed)) return;
+    this.summarize(jid, { displayed: archiveId, unread: unreadAfter(log, archiveId) ?? unread });
   }
 
   send(jid: string, body: string): void {
     const text = body.trim().slice(0, LONGEST_MESSAGE);
     if (text === '') return;
-    this.rest(jid);
+    this.typing.rest(jid);
     const at = this.clock.now();
     const id = this.events.newId();
-    this.append(jid, { id, body: text, at, delivery: 'waiting', isLate: false, error: undefined });
+    const message = { id, body: text, at, isLate: false, error: undefined };
+    this.write(jid, insert(this.logOf(jid), { ...message, delivery: 'waiting' }));
     this.summarize(jid, { draft: '', unread: 0 });
+    this.strangers.drop(jid);
     void this.flush();
+  }
+
+  /** Says something else than was said; only while there is a connection. */
+  correct(jid: string, message: Message, body: string): void {
+    const text = body.trim().slice(0, LONGEST_MESSAGE);
+    if (text === '' || text === message.body) return;
+    this.act(jid, (id) => writeMessage(jid, id, text, message.id), {
+      body: text,
+      replaces: message.id,
+    });
+  }
+
+  /** Takes a message back, on all devices of both. */
+  retract(jid: string, message: Message): void {
+    const instead = this.events.retractionText();
+    this.act(jid, (id) => writeRetraction(jid, id, message.id, instead), { retracts: message.id });
+  }
+
+  /** Adds a reaction of one's own, or takes it away. */
+  react(jid: string, message: Message, emoji: string): void {
+    const own = message.reactions?.[this.account] ?? [];
+    const emojis = own.includes(emoji) ? own.filter((other) => other !== emoji) : [...own, emoji];
+    this.act(jid, (id) => writeReactions(jid, id, message.id, emojis), {
+      reaction: { of: message.id, emojis },
+    });
+  }
+
+  /** Sends what is done to a message, and does it here. */
+  private act(
+    jid: string,
+    write: (id: string) => ReturnType<typeof x>,
+    does: Partial<ChatMessage>,
+  ) {
+    const { link } = this;
+    if (!link) return;
+    this.typing.rest(jid);
+    link.send(write(this.events.newId()));
+    this.take({ ...NOTHING, ...does, peer: jid, isOwn: true }, 'older');
   }
 
   /** Sends a refused message again, under the same id. */
   retry(jid: string, id: string): void {
-    this.mark(jid, [id], 'waiting');
+    this.change(jid, deliver(this.logOf(jid), [id], 'waiting'));
     void this.flush();
   }
 
@@ -129,129 +240,148 @@ export class Chats {
   discard(jid: string, id: string): void {
     this.write(
       jid,
-      this.store.readMessages(jid).filter((message) => message.id !== id),
+      this.logOf(jid).filter((message) => message.id !== id),
     );
-  }
-
-  /** Takes a whole conversation out of this browser. */
-  forget(jid: string): void {
-    this.store.forget(jid);
-    this.open.get(jid)?.set([]);
-    this.list.set(this.store.readList());
   }
 
   /** What stands in the field, kept, and told to the other person as "is typing". */
   type(jid: string, draft: string): void {
     if (draft !== this.summaryOf(jid).draft) this.summarize(jid, { draft });
-    if (draft.trim() === '') {
-      this.say(jid, 'active');
-      return;
-    }
-    this.say(jid, 'composing');
-    const own = this.ownState.get(jid);
-    own?.cancel();
-    if (own) own.cancel = this.clock.after(PAUSED_AFTER, () => this.say(jid, 'paused'));
+    this.typing.type(jid, draft.trim() !== '');
   }
 
   /** Takes a stanza; whether it was for a conversation. */
   receive(stanza: Element, link: Link): boolean {
+    if (this.history.receive(stanza) || this.strangers.receive(stanza)) return true;
+    const displayed = this.reads.receive(stanza);
+    if (displayed) {
+      for (const { jid, archiveId } of displayed) this.displayedElsewhere(jid, archiveId);
+      return true;
+    }
     const failed = readChatError(stanza);
     if (failed) {
       this.fail(failed);
       return true;
     }
-    const message = readMessage(stanza, this.account);
+    const carbon = readCarbon(stanza, this.account);
+    const message = carbon ?? readMessage(stanza, this.account);
     if (!message) return false;
-    if (message.receiptOf) this.mark(message.from, [message.receiptOf], 'delivered');
-    if (message.state) this.hear(message.from, message.state);
-    if (message.body !== undefined) this.take(message, message.body, link);
+    this.history.came(message.archiveId);
+    this.hear(message);
+    const isNew = this.take(message, 'live');
+    // Only the device that it came to says that it arrived.
+    const { id, peer } = message;
+    if (isNew && !carbon && message.wantsReceipt && id && this.events.isTrusted(peer)) {
+      link.send(writeReceipt(peer, id));
+    }
     return true;
   }
 
-  private take(message: ChatMessage, body: string, link: Link): void {
-    const { from, id, stamp } = message;
-    this.stopTyping(from);
-    if (message.wantsReceipt && id !== undefined && this.events.isTrusted(from)) {
-      link.send(writeReceipt(from, id));
+  /** What a message tells of the moment. */
+  private hear({ peer, isOwn, state, body, receiptOf, displayedOf }: ChatMessage): void {
+    if (isOwn) return;
+    if (body !== undefined) this.typing.stop(peer);
+    if (state) this.typing.hear(peer, state);
+    const log = this.logOf(peer);
+    if (receiptOf !== undefined) this.change(peer, deliver(log, [receiptOf], 'delivered'));
+    if (displayedOf !== undefined) this.change(peer, readUpTo(log, displayedOf));
+  }
+
+  /** Takes messages of the archive; how many there are to show that were not there. */
+  private takePage(messages: readonly ChatMessage[], what: 'missed' | 'older'): number {
+    let shown = 0;
+    const batch = new Map<string, Log>();
+    this.batch = batch;
+    for (const message of messages) {
+      if (this.take(message, what)) shown++;
+      if (message.isOwn) continue;
+      const { peer, receiptOf, displayedOf } = message;
+      const log = this.logOf(peer);
+      if (receiptOf !== undefined) this.change(peer, deliver(log, [receiptOf], 'delivered'));
+      if (displayedOf !== undefined) this.change(peer, readUpTo(log, displayedOf));
     }
-    const now = this.clock.now();
-    const at = Math.min(stamp ?? now, now);
-    // Another tab may have kept it already; some programs begin to count anew at each connection.
-    const isKnown = this.store
-      .readMessages(from)
-      .some(
-        (known) =>
-          known.delivery === undefined &&
-          known.id === id &&
-          known.body === body &&
-          Math.abs(known.at - at) < SAME_WITHIN,
-      );
-    const isRead = this.looking === from;
-    if (isKnown) {
-      // Kept by a tab that nobody looks at, perhaps.
-      if (isRead) this.summarize(from, { unread: 0 });
-      return;
+    // What was about messages of this page, and said later than all of it.
+    const { orphans } = this;
+    this.orphans = [];
+    for (const orphan of orphans) this.take(orphan, 'older');
+    this.batch = undefined;
+    for (const [peer, log] of batch) this.write(peer, log);
+    for (const peer of new Set(messages.map((message) => message.peer))) this.recount(peer, what);
+    return shown;
+  }
+
+  /** Takes one message; whether there is something new to show. */
+  private take(message: ChatMessage, how: 'live' | 'missed' | 'older'): boolean {
+    const { peer } = message;
+    if (peer === this.account) return false;
+    const log = this.logOf(peer);
+    const around = {
+      now: this.clock.now(),
+      newId: () => this.events.newId(),
+      isLive: how === 'live',
+      account: this.account,
+    };
+    const { log: next, added, isOrphan } = apply(log, message, around);
+    if (isOrphan && this.orphans.length < MOST_ORPHANS) this.orphans.push(message);
+    if (next !== log) this.write(peer, next);
+    if (message.body === undefined || message.isOwn) return added !== undefined;
+    const isRead = this.looking === peer;
+    if (added && how !== 'older' && !isRead) {
+      this.summarize(peer, { unread: this.summaryOf(peer).unread + 1 });
     }
-    this.append(from, {
-      id: id ?? this.events.newId(),
-      body,
-      at,
-      delivery: undefined,
-      isLate: stamp !== undefined,
-      error: undefined,
-    });
-    this.summarize(from, { unread: isRead ? 0 : this.summaryOf(from).unread + 1 });
+    // It may have been kept by a tab that nobody looks at.
+    if (isRead && !this.batch) this.seen(peer);
+    return added !== undefined;
+  }
+
+  /** Counts anew what nobody has read, by what all devices say. */
+  private recount(jid: string, what: 'missed' | 'older'): void {
+    const log = this.logOf(jid);
+    const { displayed, unread } = this.summaryOf(jid);
+    const known = unreadAfter(log, displayed);
+    if (known !== undefined) this.summarize(jid, { unread: known });
+    else if (what === 'older' && unread === 0 && !this.open.has(jid)) {
+      const since = displayed === undefined ? unreadSinceOwn(log) : countUnread(log);
+      if (since > 0) this.summarize(jid, { unread: since });
+    }
+    if (this.looking === jid) this.seen(jid);
+  }
+
+  /** The archive ids of what somebody wrote last, to be reported. */
+  lastOf(jid: string, most: number): string[] {
+    const waiting = this.strangers.list.value.find((stranger) => stranger.jid === jid)?.messages;
+    const received = this.logOf(jid).filter(({ delivery }) => delivery === undefined);
+    const ids = [...received, ...(waiting ?? [])].map(({ archiveId }) => archiveId);
+    return ids.filter((id) => id !== undefined).slice(-most);
+  }
+
+  /** Someone is no stranger any more: what they wrote is in the archive now. */
+  async accept(jid: string): Promise<void> {
+    const { link } = this;
+    if (!link) return;
+    await this.strangers.answer(link, jid, 'accept');
+    await this.history.restart(jid);
   }
 
   private fail({ from, id, error }: ChatError): void {
     if (id === undefined) return;
-    const messages = this.store.readMessages(from);
-    const isOurs = messages.some((message) => message.id === id && message.delivery !== undefined);
-    if (!isOurs) return;
+    const log = this.logOf(from);
+    const isMeant = (message: Message) =>
+      message.id === id &&
+      message.delivery !== undefined &&
+      message.delivery !== 'delivered' &&
+      message.delivery !== 'read';
+    if (!log.some(isMeant)) return;
     this.write(
       from,
-      messages.map((message) =>
-        message.id === id && message.delivery !== undefined && message.delivery !== 'delivered'
-          ? { ...message, delivery: 'failed', error: error.condition }
-          : message,
+      log.map((message) =>
+        isMeant(message) ? { ...message, delivery: 'failed', error: error.condition } : message,
       ),
     );
   }
 
-  private hear(jid: string, state: ChatState): void {
-    this.talkative.add(jid);
-    this.stopTyping(jid);
-    if (state !== 'composing') return;
-    this.typing.update((all) => new Set(all).add(jid));
-    this.stale.set(
-      jid,
-      this.clock.after(STALE_AFTER, () => this.stopTyping(jid)),
-    );
-  }
-
-  private stopTyping(jid: string): void {
-    this.stale.get(jid)?.();
-    this.stale.delete(jid);
-    if (!this.typing.value.has(jid)) return;
-    this.typing.update((all) => new Set([...all].filter((other) => other !== jid)));
-  }
-
-  private say(jid: string, state: ChatState): void {
-    const own = this.ownState.get(jid);
-    if ((own?.state ?? 'active') === state || !this.link || !this.talkative.has(jid)) return;
-    own?.cancel();
-    this.ownState.set(jid, { state, cancel: () => undefined });
-    this.link.send(writeState(jid, state));
-  }
-
-  /** The message itself says `active`. */
-  private rest(jid: string): void {
-    this.ownState.get(jid)?.cancel();
-    this.ownState.delete(jid);
-  }
-
   private async flush(): Promise<void> {
-    if (this.isFlushing || !this.link) return;
+    if (this.isFlushing || !this.link || !this.isReady) return;
     this.isFlushing = true;
     let isThrough = false;
     try {
@@ -270,7 +400,7 @@ export class Chats {
     for (;;) {
       const link = this.link;
       const waiting = this.waiting();
-      if (!link || waiting.length === 0) return link !== undefined;
+      if (!link || !this.isReady || waiting.length === 0) return link !== undefined;
       for (const [jid, { id, body }] of waiting) link.send(writeMessage(jid, id, body));
       // Nothing answers a message. A server takes stanzas in their order: once it answers what
       // was asked behind them, it has them.
@@ -284,7 +414,7 @@ export class Chats {
       } catch (error) {
         if (!(error instanceof StanzaError)) return false;
       }
-      for (const [jid, { id }] of waiting) this.mark(jid, [id], 'sent');
+      for (const [jid, { id }] of waiting) this.change(jid, deliver(this.logOf(jid), [id], 'sent'));
     }
   }
 
@@ -297,33 +427,29 @@ export class Chats {
     );
   }
 
-  /** Delivery only gets better; a failure is for `fail` to tell. */
-  private mark(jid: string, ids: readonly string[], delivery: Delivery): void {
-    const messages = this.store.readMessages(jid);
-    const changes = (message: Message) =>
-      message.delivery !== undefined &&
-      ids.includes(message.id) &&
-      BETTER[delivery].includes(message.delivery);
-    if (!messages.some(changes)) return;
-    this.write(
-      jid,
-      messages.map((message) =>
-        changes(message) ? { ...message, delivery, error: undefined } : message,
-      ),
-    );
+  /** What is kept does not reach to what is new: only what waits stays. */
+  private forgetLogs(): void {
+    for (const { jid } of this.store.readList()) {
+      const own = this.logOf(jid).filter(
+        ({ delivery }) => delivery === 'waiting' || delivery === 'failed',
+      );
+      this.store.writeMessages(jid, own);
+      this.open.get(jid)?.set(own);
+    }
   }
 
-  private append(jid: string, message: Message): void {
-    const messages = this.store.readMessages(jid);
-    // What waited on the server may be older than what was written meanwhile.
-    const place = messages.findLastIndex((other) => other.at <= message.at) + 1;
-    this.write(jid, [...messages.slice(0, place), message, ...messages.slice(place)]);
+  private change(jid: string, log: Log): void {
+    if (log !== this.logOf(jid) && log.length > 0) this.write(jid, log);
   }
 
-  private write(jid: string, messages: readonly Message[]): void {
-    this.store.writeMessages(jid, messages);
-    this.open.get(jid)?.set(this.store.readMessages(jid));
-    this.summarize(jid, { latest: messages.at(-1) });
+  private write(jid: string, log: Log): void {
+    if (this.batch) {
+      this.batch.set(jid, log);
+      return;
+    }
+    this.store.writeMessages(jid, log);
+    this.open.get(jid)?.set(log);
+    this.summarize(jid, { latest: log.at(-1) });
   }
 
   private summaryOf(jid: string): Summary {
@@ -337,15 +463,32 @@ export class Chats {
     next.at = Math.max(next.latest?.at ?? 0, change.draft ? this.clock.now() : before.at);
     const others = this.store.readList().filter((summary) => summary.jid !== jid);
     // A conversation in which nothing was ever said or begun is none.
-    const isEmpty = next.latest === undefined && next.draft === '';
+    const isEmpty = next.latest === undefined && next.draft === '' && next.displayed === undefined;
     this.store.writeList(isEmpty ? others : [...others, next]);
-    this.list.set(this.store.readList());
+    this.list.set(this.conversations());
+  }
+
+  /** Those in which something was said or begun, latest first. */
+  private conversations(): Summary[] {
+    return this.store
+      .readList()
+      .filter(({ latest, draft }) => latest !== undefined || draft !== '');
   }
 }
 
-const BETTER: Record<Delivery, readonly Delivery[]> = {
-  waiting: ['failed'],
-  sent: ['waiting'],
-  delivered: ['waiting', 'sent'],
-  failed: [],
+/** A message that says nothing, for what is done here. */
+const NOTHING: Omit<ChatMessage, 'peer' | 'isOwn'> = {
+  id: undefined,
+  archiveId: undefined,
+  body: undefined,
+  state: undefined,
+  receiptOf: undefined,
+  displayedOf: undefined,
+  wantsReceipt: false,
+  isMarkable: false,
+  replaces: undefined,
+  retracts: undefined,
+  isRetracted: false,
+  reaction: undefined,
+  stamp: undefined,
 };

@@ -38,6 +38,10 @@ export interface Surroundings {
   newId(): string;
   /** How this device is called in the list of devices. */
   deviceLabel: string;
+  /** What programs show that do not know how a message is taken back. */
+  retractionText: string;
+  /** Nobody is signed in on this device any more. */
+  onErase?(): void;
 }
 
 /** Timelines kept for a return, beside those on the screen. */
@@ -220,6 +224,7 @@ export class Client {
         return contact !== undefined && seesUs(contact);
       },
       newId: () => this.around.newId(),
+      retractionText: () => this.around.retractionText,
     });
     this.chats.set(chats);
     this.session.start(credentials);
@@ -292,6 +297,7 @@ export class Client {
   private erase(): void {
     this.chats.value?.erase();
     this.contacts.value?.erase();
+    this.around.onErase?.();
   }
 
   private onStanza(stanza: Element, link: Link): void {

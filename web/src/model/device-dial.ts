@@ -34,6 +34,7 @@ export function withDevice(dial: Dial, label: string, keep: (device: KeptDevice)
         isClosed = true;
         current.close();
       },
+      drop: () => current.drop(),
     };
   };
 }

@@ -27,6 +27,9 @@ export type Route =
   | { page: 'sign-up'; token: string | undefined; kind: 'open' | 'welcome' }
   | { page: 'missing' };
 
+/** Stands where the address of a conversation does, for all those that wait. */
+export const STRANGERS = 'requests';
+
 export function parseRoute(path: string): Route {
   const parts = path
     .split('/')
@@ -100,6 +103,7 @@ export const paths = {
   requests: '/app/requests',
   invitations: '/app/invitations',
   messages: '/app/messages',
+  strangers: '/app/messages/requests',
   /** Servers speak too, and have no name before the `@`. */
   conversation: (jid: string, domain: string) =>
     `/app/messages/${jid.includes('@') ? person(handleOf(jid, domain)) : encodeURIComponent(jid)}`,

@@ -5,7 +5,7 @@
 import { NS } from '../xmpp/ns';
 import { bare } from '../xmpp/jid';
 import { StanzaError } from '../xmpp/errors';
-import type { Credentials, Dial, Dialled, Link, LinkFailure } from '../xmpp/link';
+import type { Credentials, Dial, Dialled, Held, Link, LinkFailure } from '../xmpp/link';
 import { x } from '../xmpp/xml';
 import type { Clock } from './clock';
 import { Signal } from './signal';
@@ -17,6 +17,8 @@ const PROVEN_AFTER = 20_000;
 const PING_AFTER = 60_000;
 const PING_TIMEOUT = 15_000;
 const QUICK_PING_TIMEOUT = 5_000;
+/** So long a session without a line is waited for, and nobody is told that it is gone. */
+const HELD_FOR = 60_000;
 
 export type SessionState =
   /** `tried`: what did not work, where there is a failure. */
@@ -49,6 +51,10 @@ export class Session {
   private wasOnline = false;
   private cancelRetry: (() => void) | undefined;
   private cancelPing: (() => void) | undefined;
+  /** A session that may go on where it was. */
+  private held: Held | undefined;
+  private heldLink: Link | undefined;
+  private cancelHeld: (() => void) | undefined;
 
   constructor(
     private readonly dial: Dial,
@@ -97,30 +103,64 @@ export class Session {
   private connect(): void {
     const credentials = this.credentials;
     if (!credentials) return;
-    this.hangUp();
     const jid = bare(credentials.jid);
+    const { held } = this;
+    if (held) {
+      this.cancelRetry?.();
+      this.state.set({ kind: 'connecting', jid, isFirst: false });
+      held.resume();
+      return;
+    }
+    this.hangUp();
     this.state.set({ kind: 'connecting', jid, isFirst: !this.wasOnline });
     this.dialled = this.dial(credentials, {
       onOnline: (link) => this.onOnline(link),
+      onResumed: (link) => this.onResumed(link),
       onStanza: (stanza) => {
         this.heardAt = this.clock.now();
-        if (this.link) this.events.onStanza(stanza, this.link);
+        // What the server kept for a held session comes before it is said to go on.
+        const link = this.link ?? this.heldLink;
+        if (link) this.events.onStanza(stanza, link);
       },
       onTraffic: (direction, stanza) => this.events.onTraffic(direction, stanza),
-      onEnd: (failure) => this.onEnd(failure),
+      onEnd: (failure, held) => this.onEnd(failure, held),
     });
   }
 
+  private onResumed(link: Link): void {
+    this.cancelHeld?.();
+    this.held = this.heldLink = undefined;
+    this.isUp(link);
+  }
+
+  /** A session that was held is over; what hung on it is told. */
+  private dropHeld(): void {
+    this.cancelHeld?.();
+    if (!this.held) return;
+    this.held = this.heldLink = undefined;
+    this.events.onOffline();
+  }
+
   private onOnline(link: Link): void {
+    this.dropHeld();
+    this.isUp(link);
+    this.events.onOnline(link);
+  }
+
+  private isUp(link: Link): void {
     this.onlineSince = this.heardAt = this.clock.now();
     this.wasOnline = true;
     this.state.set({ kind: 'online', jid: bare(link.jid), link });
     this.schedulePing();
-    this.events.onOnline(link);
   }
 
-  private onEnd(failure: LinkFailure): void {
+  private onEnd(failure: LinkFailure, held?: Held): void {
     const wasOnline = this.state.value.kind === 'online';
+    if (held && (wasOnline || this.held)) {
+      this.hold(held, wasOnline);
+      this.retryLater(wasOnline);
+      return;
+    }
     this.hangUp();
     if (wasOnline) this.events.onOffline();
     if (failure.kind === 'lost' && (this.wasOnline || this.credentials?.kind === 'token')) {
@@ -129,6 +169,21 @@ export class Session {
     }
     this.stop(failure);
     if (failure.kind === 'refused') this.events.onRefused();
+  }
+
+  private hold(held: Held, isNew: boolean): void {
+    this.cancelPing?.();
+    if (!isNew) return;
+    this.held = held;
+    this.heldLink = this.link;
+    this.cancelHeld = this.clock.after(HELD_FOR, () => {
+      held.release();
+      this.dropHeld();
+      // Nothing is left of it but the wish to be there: the next attempt begins anew.
+      this.dialled?.close();
+      this.dialled = undefined;
+      if (this.state.value.kind === 'connecting') this.connect();
+    });
   }
 
   private retryLater(wasOnline: boolean): void {
@@ -148,6 +203,7 @@ export class Session {
   }
 
   private hangUp(): void {
+    this.dropHeld();
     this.cancelRetry?.();
     this.cancelPing?.();
     this.cancelRetry = this.cancelPing = undefined;
@@ -172,7 +228,7 @@ export class Session {
     } catch (error) {
       // An error is an answer too.
       if (!(error instanceof StanzaError)) {
-        if (this.link === link) this.onEnd({ kind: 'lost', condition: undefined });
+        if (this.link === link) this.dialled?.drop();
         return;
       }
     }

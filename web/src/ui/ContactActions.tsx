@@ -9,6 +9,7 @@ import { handleOf } from '../xmpp/jid';
 import { openAdd, openEdit } from './adding';
 import { Dialog } from './Dialog';
 import { useAccount, useClient, useLink, useSignal } from './hooks';
+import { lazy } from './lazy';
 import { Icon } from './icons';
 import { Menu, type MenuItem } from './Menu';
 import { useBlocked, useContact } from './people-hooks';
@@ -19,6 +20,8 @@ interface Props {
   jid: string;
   name: string;
 }
+
+export const BlockDialog = lazy(async () => (await import('./BlockDialog')).BlockDialog);
 
 /** For people who may be contacts or not: a way to write to them, or to add them. */
 export function ContactButton({ jid, name }: Props) {
@@ -73,12 +76,6 @@ export function ContactMenu({ jid, name, label }: Props & { label: string }) {
       attempt(() => contacts.roster.remove(link, jid), t('contacts.removed', { name }));
     }
   };
-  const block = () => {
-    setQuestion('none');
-    if (!link) return;
-    contacts.requests.drop(jid);
-    attempt(() => contacts.blocked.block(link, jid), t('contacts.blocked', { name }));
-  };
   const unblock = () => {
     if (!link) return;
     attempt(() => contacts.blocked.unblock(link, jid), t('contacts.unblocked', { address: jid }));
@@ -126,13 +123,7 @@ export function ContactMenu({ jid, name, label }: Props & { label: string }) {
         />
       )}
       {question === 'block' && (
-        <Confirm
-          title={t('contacts.block.title', { name })}
-          text={t('contacts.block.text', { address: jid })}
-          submit={t('contacts.block')}
-          onSubmit={block}
-          onClose={() => setQuestion('none')}
-        />
+        <BlockDialog jid={jid} name={name} onClose={() => setQuestion('none')} />
       )}
     </>
   );

@@ -10,7 +10,21 @@ export interface MenuItem {
   run: () => void;
 }
 
-export function Menu({ label, items }: { label: string; items: MenuItem[] }) {
+/** Something short to pick, in a row above the items. */
+export interface QuickItem {
+  text: string;
+  label: string;
+  isOn: boolean;
+  run: () => void;
+}
+
+interface MenuProps {
+  label: string;
+  items: MenuItem[];
+  quick?: QuickItem[];
+}
+
+export function Menu({ label, items, quick }: MenuProps) {
   const [isOpen, setOpen] = useState(false);
   const root = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);
@@ -27,6 +41,11 @@ export function Menu({ label, items }: { label: string; items: MenuItem[] }) {
     return () => removeEventListener('pointerdown', onPointer);
   }, [isOpen]);
 
+  const pick = (run: () => void) => {
+    setOpen(false);
+    button.current?.focus();
+    run();
+  };
   const onKey = (event: KeyboardEvent) => {
     if (!isOpen) return;
     if (event.key === 'Escape' || event.key === 'Tab') {
@@ -34,7 +53,7 @@ export function Menu({ label, items }: { label: string; items: MenuItem[] }) {
       if (event.key === 'Escape') button.current?.focus();
       return;
     }
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const step = { ArrowDown: 1, ArrowUp: -1, ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (step === undefined) return;
     event.preventDefault();
     const all = [...(root.current?.querySelectorAll<HTMLElement>('[role=menuitem]') ?? [])];
@@ -57,16 +76,25 @@ export function Menu({ label, items }: { label: string; items: MenuItem[] }) {
       </button>
       {isOpen && (
         <div class="menu-list" role="menu" aria-label={label}>
+          {quick && (
+            <div class="menu-quick" role="group">
+              {quick.map(({ text, label: name, isOn, run }) => (
+                <button
+                  key={text}
+                  type="button"
+                  role="menuitem"
+                  tabIndex={-1}
+                  class={isOn ? 'is-on' : undefined}
+                  aria-label={name}
+                  onClick={() => pick(run)}
+                >
+                  {text}
+                </button>
+              ))}
+            </div>
+          )}
           {items.map(({ icon, text, isDanger, run }) => (
-            <MenuButton
-              key={text}
-              danger={isDanger === true}
-              onPick={() => {
-                setOpen(false);
-                button.current?.focus();
-                run();
-              }}
-            >
+            <MenuButton key={text} danger={isDanger === true} onPick={() => pick(run)}>
               <Icon name={icon} />
               {text}
             </MenuButton>

@@ -1,8 +1,9 @@
 /** The block list (XEP-0191). Keeps no state. */
+import { bare } from './jid';
 import type { Link } from './link';
 import { NS } from './ns';
 import { isFromAccount } from './roster';
-import { attribute, child, childrenNamed, x } from './xml';
+import { attribute, child, childrenNamed, x, type Xml } from './xml';
 
 export async function fetchBlocked(link: Link): Promise<string[]> {
   const answer = await link.iq('get', undefined, x('blocklist', { xmlns: NS.blocking }));
@@ -10,8 +11,26 @@ export async function fetchBlocked(link: Link): Promise<string[]> {
   return list ? addresses(list) : [];
 }
 
-export async function block(link: Link, jid: string): Promise<void> {
-  await link.iq('set', undefined, x('block', { xmlns: NS.blocking }, x('item', { jid })));
+/** What is told the administrators with a block (XEP-0377). */
+export interface Report {
+  reason: 'spam' | 'abuse';
+  text: string;
+  /** Ids of messages in the account's own archive. */
+  messages: readonly string[];
+}
+
+export async function block(link: Link, jid: string, report?: Report): Promise<void> {
+  const item = x('item', { jid }, report && writeReport(report, bare(link.jid)));
+  await link.iq('set', undefined, x('block', { xmlns: NS.blocking }, item));
+}
+
+function writeReport({ reason, text, messages }: Report, account: string): Xml {
+  return x(
+    'report',
+    { xmlns: NS.reporting, reason: `urn:xmpp:reporting:${reason}` },
+    ...messages.map((id) => x('stanza-id', { xmlns: NS.stanzaIds, by: account, id })),
+    text === '' ? undefined : x('text', {}, text),
+  );
 }
 
 export async function unblock(link: Link, jid: string): Promise<void> {

@@ -24,10 +24,15 @@ export const FEATURES: readonly string[] = [
   NS.chatStates,
   NS.discoInfo,
   NS.nick,
+  NS.corrections,
+  NS.markers,
   NS.ping,
+  NS.reactions,
   NS.receipts,
+  NS.retractions,
   `${NODE.home}+notify`,
   `${NODE.notifications}+notify`,
+  `${NODE.displayed}+notify`,
 ];
 
 /** The verification string, hashed (XEP-0115 §5.1). */

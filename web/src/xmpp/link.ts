@@ -26,8 +26,21 @@ export interface LinkEvents {
   onStanza(stanza: Element): void;
   /** Every stanza in both directions, once signed in; for those who want to look at them. */
   onTraffic?(direction: 'in' | 'out', stanza: Element): void;
-  /** Ends every connection exactly once, whether or not it ever was online. */
-  onEnd(failure: LinkFailure): void;
+  /** A held connection goes on where it was: nothing was lost, nothing came twice. */
+  onResumed?(link: Link): void;
+  /**
+   * Ends every connection exactly once, whether or not it ever was online. One that is `held` may
+   * be resumed: what was asked waits for its answer, what is sent waits for the line.
+   */
+  onEnd(failure: LinkFailure, held?: Held): void;
+}
+
+/** A connection whose line is gone, and whose session the server keeps for a while (XEP-0198). */
+export interface Held {
+  /** Tries again; ends in `onResumed`, `onOnline` where the session is gone, or `onEnd`. */
+  resume(): void;
+  /** Gives the session up: what waits for an answer is told so. */
+  release(): void;
 }
 
 export interface Link {
@@ -45,6 +58,8 @@ export interface Link {
 /** A connection under way or up; `close` is silent (no `onEnd` follows). */
 export interface Dialled {
   close(): void;
+  /** Ends it as the loss of the network would; `onEnd` follows. */
+  drop(): void;
 }
 
 export type Dial = (credentials: Credentials, events: LinkEvents) => Dialled;

@@ -72,7 +72,13 @@ export class FakeNetwork {
     const line = new Line(this, credentials, events, this.clock);
     this.lines.add(line);
     queueMicrotask(() => line.open());
-    return { close: () => this.drop(line) };
+    return {
+      close: () => this.drop(line),
+      drop: () => {
+        this.drop(line);
+        line.events.onEnd({ kind: 'lost', condition: undefined });
+      },
+    };
   };
 
   /** Cuts all connections. */

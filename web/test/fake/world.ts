@@ -33,6 +33,7 @@ export function setUp(posts = 0) {
       exclusive: (task) => task(),
       newId: () => `own-${++ids}`,
       deviceLabel: 'Test',
+      retractionText: 'Taken back',
     },
   );
   return { clock, server, network, kept, client };

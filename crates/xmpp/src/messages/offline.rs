@@ -43,6 +43,23 @@ pub(crate) async fn deliver_to_anybody(server: &Arc<Server>, owner: JidNo) {
     }
 }
 
+/// Delivers messages that waited for the account's decision to everybody who is there to read, and says whether anybody is.
+pub(crate) fn deliver_to_all(server: &Server, owner: JidNo, messages: &[OfflineMessage]) -> bool {
+    let mut delivered = false;
+    for session in server.registry.sessions(owner).iter() {
+        if session.routing.priority().is_none_or(|priority| priority < 0) {
+            continue;
+        }
+        for out in messages
+            .iter()
+            .filter_map(|message| late(server, session, message))
+        {
+            delivered |= session.send(out).is_ok();
+        }
+    }
+    delivered
+}
+
 /// Delivers what waits to a session, oldest first. Only one delivery of an account is under way at a time, so that nothing
 /// comes twice; whoever asks meanwhile makes it look once more.
 pub(crate) async fn deliver(server: &Arc<Server>, session: &Arc<Session>) {
@@ -123,6 +140,11 @@ fn outgoing(server: &Server, session: &Session, message: &OfflineMessage) -> Opt
     if message.archived && session.routing.reads_archive() {
         return None;
     }
+    late(server, session, message)
+}
+
+/// The same for a session that cannot have found it yet.
+fn late(server: &Server, session: &Session, message: &OfflineMessage) -> Option<Outgoing> {
     let stanza = Stanza::parse(&*message.stanza).ok()?;
     // XEP-0191 §3.3: what somebody left who was blocked since is not shown any more.
     let is_blocked = server.blocks.of(session.no).is_some()

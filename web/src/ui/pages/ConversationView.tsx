@@ -1,21 +1,20 @@
 /** One private conversation: what was said, who is typing, and where to write. */
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { conditionText } from '../../i18n/errors';
-import { clockTime, dayName, moment, t } from '../../i18n';
+import { dayName, t } from '../../i18n';
 import { LONGEST_MESSAGE, type Chats } from '../../model/chats';
 import type { Message } from '../../model/chat-store';
 import { lengthOf } from '../../model/text';
 import { paths } from '../../model/route';
 import { handleOf } from '../../xmpp/jid';
 import { openAdd } from '../adding';
-import { Confirm, ContactMenu } from '../ContactActions';
+import { ContactMenu } from '../ContactActions';
 import { useClient, useLink, useNow, useSignal } from '../hooks';
-import { Icon, type IconName } from '../icons';
+import { Icon } from '../icons';
 import { useBlocked, useCalled, useContact, useContacts } from '../people-hooks';
-import { PostText } from '../PostText';
 import { availabilityText, AvatarWithPresence, useVisible } from '../Presence';
-import { A, navigate } from '../router';
+import { A } from '../router';
 import { useTitle } from '../title';
+import { Bubble } from './Bubble';
 
 interface Props {
   jid: string;
@@ -24,8 +23,9 @@ interface Props {
 
 export function ConversationView({ jid, chats }: Props) {
   const messages = useSignal(chats.messages(jid));
-  const isTyping = useSignal(chats.typing).has(jid);
+  const isTyping = useSignal(chats.typing.who).has(jid);
   const name = useCalled(jid);
+  const [edited, setEdited] = useState<Message | undefined>(undefined);
   useTitle(name);
   useEffect(() => {
     // Only what is before somebody's eyes is read.
@@ -37,20 +37,43 @@ export function ConversationView({ jid, chats }: Props) {
       chats.look(undefined);
     };
   }, [jid, chats]);
+  const editLast = () => {
+    const own = messages.findLast(({ delivery, isRetracted }) => delivery && !isRetracted);
+    if (own && canChange(own)) setEdited(own);
+  };
   return (
     <section class="chat-main">
-      <Head jid={jid} name={name} chats={chats} />
-      <Log jid={jid} name={name} chats={chats} messages={messages} isTyping={isTyping} />
-      <Writing jid={jid} name={name} chats={chats} />
+      <Head jid={jid} name={name} />
+      <Log
+        jid={jid}
+        name={name}
+        chats={chats}
+        messages={messages}
+        isTyping={isTyping}
+        onEdit={setEdited}
+      />
+      <Writing
+        key={edited?.id ?? ''}
+        jid={jid}
+        name={name}
+        chats={chats}
+        edited={edited}
+        onEditLast={editLast}
+        onEdited={() => setEdited(undefined)}
+      />
     </section>
   );
 }
 
-function Head({ jid, name, chats }: Props & { name: string }) {
+/** What the server has can be changed; what waits or failed cannot yet. */
+function canChange({ delivery }: Message): boolean {
+  return delivery === 'sent' || delivery === 'delivered' || delivery === 'read';
+}
+
+function Head({ jid, name }: { jid: string; name: string }) {
   const { domain } = useClient().site;
   const now = useNow();
   const availability = useVisible(jid);
-  const [isForgetting, setForgetting] = useState(false);
   const handle = handleOf(jid, domain);
   return (
     <header class="page-head chat-head">
@@ -73,28 +96,7 @@ function Head({ jid, name, chats }: Props & { name: string }) {
           </span>
         </span>
       </A>
-      <button
-        type="button"
-        class="quiet icon-button"
-        title={t('chat.forget')}
-        aria-label={t('chat.forget')}
-        onClick={() => setForgetting(true)}
-      >
-        <Icon name="trash" />
-      </button>
       <ContactMenu jid={jid} name={name} label={t('chat.menu')} />
-      {isForgetting && (
-        <Confirm
-          title={t('chat.forget.title')}
-          text={t('chat.forget.text')}
-          submit={t('chat.forget')}
-          onSubmit={() => {
-            chats.forget(jid);
-            navigate(paths.messages, 'replace');
-          }}
-          onClose={() => setForgetting(false)}
-        />
-      )}
     </header>
   );
 }
@@ -103,21 +105,37 @@ interface LogProps extends Props {
   name: string;
   messages: readonly Message[];
   isTyping: boolean;
+  onEdit: (message: Message) => void;
 }
 
-/** As near to the end as this counts as being there. */
+/** As near to the end, or to the beginning, as this counts as being there. */
 const NEAR = 80;
+/** A conversation is opened with at least so many messages, where there are as many. */
+const ENOUGH = 25;
 
-function Log({ jid, name, chats, messages, isTyping }: LogProps) {
+function Log({ jid, name, chats, messages, isTyping, onEdit }: LogProps) {
   const log = useRef<HTMLDivElement>(null);
   const isAtEnd = useRef(true);
+  /** How far the reader is from the end, to stay there when older messages come above. */
+  const fromEnd = useRef(0);
+  const first = useRef<Message | undefined>(undefined);
   const now = useNow();
+  const link = useLink();
+  const reach = useSignal(chats.history.of(jid));
   const latest = messages.at(-1);
   useLayoutEffect(() => {
+    const area = log.current;
+    if (!area) return;
+    const isOlder = first.current !== undefined && first.current !== messages[0];
+    first.current = messages[0];
     // One's own words are always shown; others' do not tear the reader away.
-    const isOwn = latest?.delivery !== undefined;
-    if (log.current && (isAtEnd.current || isOwn)) log.current.scrollTop = log.current.scrollHeight;
+    const isOwn = latest?.delivery !== undefined && !isOlder;
+    if (isAtEnd.current || isOwn) area.scrollTop = area.scrollHeight;
+    else if (isOlder) area.scrollTop = area.scrollHeight - fromEnd.current;
   }, [messages, isTyping]);
+  useEffect(() => {
+    if (link && messages.length < ENOUGH && !reach.hasFailed) void chats.history.older(jid);
+  }, [link, jid, chats, messages.length < ENOUGH, reach.isLoading]);
   return (
     <div
       ref={log}
@@ -128,20 +146,24 @@ function Log({ jid, name, chats, messages, isTyping }: LogProps) {
       onScroll={(event) => {
         const { scrollHeight, scrollTop, clientHeight } = event.currentTarget;
         isAtEnd.current = scrollHeight - scrollTop - clientHeight < NEAR;
+        fromEnd.current = scrollHeight - scrollTop;
+        if (scrollTop < NEAR && !isAtEnd.current) void chats.history.older(jid);
       }}
     >
-      <p class="chat-note">{t('chat.history')}</p>
+      <Beginning reach={reach} name={name} onMore={() => void chats.history.older(jid)} />
       {messages.map((message, index) => {
         const before = messages[index - 1];
         const isNewDay = !before || dayName(before.at, now) !== dayName(message.at, now);
         return (
-          <Entry
+          <Bubble
             key={`${message.delivery === undefined ? 'in' : 'out'} ${message.id} ${message.at}`}
             day={isNewDay ? dayName(message.at, now) : undefined}
             isFollowUp={!isNewDay && isSameBreath(before, message)}
+            jid={jid}
+            name={name}
+            chats={chats}
             message={message}
-            onRetry={() => chats.retry(jid, message.id)}
-            onDiscard={() => chats.discard(jid, message.id)}
+            onEdit={canChange(message) ? () => onEdit(message) : undefined}
           />
         );
       })}
@@ -161,6 +183,28 @@ function Log({ jid, name, chats, messages, isTyping }: LogProps) {
   );
 }
 
+interface BeginningProps {
+  reach: { isLoading: boolean; isWhole: boolean; hasFailed: boolean };
+  name: string;
+  onMore: () => void;
+}
+
+/** What stands above the oldest message that is shown. */
+function Beginning({ reach, name, onMore }: BeginningProps) {
+  const isOnline = useLink() !== undefined;
+  if (reach.isWhole) return <p class="chat-note">{t('chat.beginning', { name })}</p>;
+  if (reach.isLoading) return <p class="chat-note">{t('chat.older.loading')}</p>;
+  if (!isOnline) return null;
+  return (
+    <p class="chat-note">
+      {reach.hasFailed && `${t('chat.older.failed')} `}
+      <button type="button" class="link" onClick={onMore}>
+        {t('chat.older')}
+      </button>
+    </p>
+  );
+}
+
 const BREATH = 3 * 60_000;
 
 function isSameBreath(before: Message | undefined, message: Message): boolean {
@@ -171,80 +215,25 @@ function isSameBreath(before: Message | undefined, message: Message): boolean {
   );
 }
 
-interface EntryProps {
-  message: Message;
-  /** A new day begins with it. */
-  day: string | undefined;
-  isFollowUp: boolean;
-  onRetry: () => void;
-  onDiscard: () => void;
-}
-
-function Entry({ message, day, isFollowUp, onRetry, onDiscard }: EntryProps) {
-  const { body, at, delivery, isLate } = message;
-  const side = delivery === undefined ? 'theirs' : 'mine';
-  return (
-    <>
-      {day !== undefined && <h2 class="chat-day">{day}</h2>}
-      <div class={`bubble is-${side}${isFollowUp ? ' is-follow-up' : ''}`}>
-        <div class="bubble-text" dir="auto">
-          <PostText text={body} />
-        </div>
-        <span class="bubble-foot">
-          {isLate && <span>{t('chat.late')}</span>}
-          <time dateTime={new Date(at).toISOString()} title={moment(at)}>
-            {clockTime(at)}
-          </time>
-          {delivery !== undefined && delivery !== 'failed' && <DeliveryMark delivery={delivery} />}
-        </span>
-        {delivery === 'failed' && (
-          <span class="bubble-failed" role="alert">
-            <Icon name="alert" />
-            {t('chat.state.failed', { reason: conditionText(message.error ?? '') })}
-            <button type="button" class="link" onClick={onRetry}>
-              {t('chat.retry')}
-            </button>
-            <button type="button" class="link" onClick={onDiscard}>
-              {t('chat.discard')}
-            </button>
-          </span>
-        )}
-      </div>
-    </>
-  );
-}
-
-function DeliveryMark({ delivery }: { delivery: 'waiting' | 'sent' | 'delivered' }) {
-  const isOnline = useLink() !== undefined;
-  const icons: Record<typeof delivery, IconName> = {
-    waiting: 'clock',
-    sent: 'check',
-    delivered: 'sent',
-  };
-  const text = {
-    waiting: isOnline ? t('chat.state.sending') : t('chat.state.waiting'),
-    sent: t('chat.state.sent'),
-    delivered: t('chat.state.delivered'),
-  }[delivery];
-  return (
-    <span class={`mark is-${delivery}`} title={text}>
-      <Icon name={icons[delivery]} />
-      <span class="visually-hidden">{text}</span>
-    </span>
-  );
-}
-
 /** Where a thumb writes, the key for a new line makes one; on a keyboard it sends. */
 function isThumb(): boolean {
   return matchMedia('(pointer: coarse)').matches;
 }
 
-function Writing({ jid, name, chats }: Props & { name: string }) {
+interface WritingProps extends Props {
+  name: string;
+  /** The message that is being changed, if one is. */
+  edited: Message | undefined;
+  onEditLast: () => void;
+  onEdited: () => void;
+}
+
+function Writing({ jid, name, chats, edited, onEditLast, onEdited }: WritingProps) {
   const field = useRef<HTMLTextAreaElement>(null);
   const isBlocked = useBlocked()?.has(jid) === true;
   const isKnown = useContacts() === undefined || useContact(jid) !== undefined;
   const draft = useSignal(chats.list).find((summary) => summary.jid === jid)?.draft ?? '';
-  const [text, setText] = useState(draft);
+  const [text, setText] = useState(edited?.body ?? draft);
   const over = lengthOf(text.trim()) - LONGEST_MESSAGE;
   const canSend = text.trim() !== '' && over <= 0;
   useLayoutEffect(() => {
@@ -254,11 +243,16 @@ function Writing({ jid, name, chats }: Props & { name: string }) {
     area.style.height = `${area.scrollHeight}px`;
   }, [text]);
   useEffect(() => {
-    if (!isThumb()) field.current?.focus();
+    if (edited || !isThumb()) field.current?.focus();
   }, []);
 
   const submit = () => {
     if (!canSend) return;
+    if (edited) {
+      chats.correct(jid, edited, text);
+      onEdited();
+      return;
+    }
     chats.send(jid, text);
     setText('');
     field.current?.focus();
@@ -271,6 +265,15 @@ function Writing({ jid, name, chats }: Props & { name: string }) {
           {t('chat.stranger', { name })}{' '}
           <button type="button" class="link" onClick={() => openAdd(jid)}>
             {t('add.button')}
+          </button>
+        </p>
+      )}
+      {edited && (
+        <p class="chat-editing">
+          <Icon name="write" />
+          {t('chat.editing')}
+          <button type="button" class="link" onClick={onEdited}>
+            {t('chat.editing.cancel')}
           </button>
         </p>
       )}
@@ -291,9 +294,15 @@ function Writing({ jid, name, chats }: Props & { name: string }) {
           value={text}
           onInput={(event) => {
             setText(event.currentTarget.value);
-            chats.type(jid, event.currentTarget.value);
+            // What is changed is no draft of something new.
+            if (!edited) chats.type(jid, event.currentTarget.value);
           }}
           onKeyDown={(event) => {
+            if (event.key === 'Escape' && edited) onEdited();
+            if (event.key === 'ArrowUp' && text === '' && !edited) {
+              event.preventDefault();
+              onEditLast();
+            }
             const isPlain = !event.shiftKey && !event.isComposing && !isThumb();
             if (event.key === 'Enter' && (isPlain || event.ctrlKey || event.metaKey)) {
               event.preventDefault();
@@ -306,9 +315,9 @@ function Writing({ jid, name, chats }: Props & { name: string }) {
           type="submit"
           class="primary icon-button"
           disabled={!canSend}
-          aria-label={t('chat.send')}
+          aria-label={edited ? t('settings.save') : t('chat.send')}
         >
-          <Icon name="send" />
+          <Icon name={edited ? 'check' : 'send'} />
         </button>
       </form>
     </>

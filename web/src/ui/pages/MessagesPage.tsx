@@ -3,18 +3,20 @@ import { useEffect, useState } from 'preact/hooks';
 import { ago, plural, t } from '../../i18n';
 import type { Chats } from '../../model/chats';
 import type { Summary } from '../../model/chat-store';
+import type { Strangers } from '../../model/strangers';
 import { readWanted } from '../../model/lookup';
-import { paths } from '../../model/route';
+import { paths, STRANGERS } from '../../model/route';
 import { jidOf } from '../../xmpp/jid';
 import { Dialog } from '../Dialog';
 import { TextField } from '../fields';
-import { useAccount, useClient, useNow, useSignal } from '../hooks';
+import { useAccount, useClient, useLink, useNow, useSignal } from '../hooks';
 import { Icon } from '../icons';
 import { PageHead } from '../PageHead';
 import { useCalled, useContacts } from '../people-hooks';
 import { AvatarWithPresence, useVisible } from '../Presence';
 import { A, navigate } from '../router';
 import { ConversationView } from './ConversationView';
+import { StrangersView } from './StrangersView';
 import '../../styles/chat.css';
 
 export function MessagesPage({ whom }: { whom: string | undefined }) {
@@ -23,12 +25,15 @@ export function MessagesPage({ whom }: { whom: string | undefined }) {
   const jid = whom?.startsWith('@') === true ? jidOf(whom, site.domain) : whom;
   if (!chats) return null;
   return (
-    <div class={jid === undefined ? 'chat-page' : 'chat-page is-open'}>
+    <div class={whom === undefined ? 'chat-page' : 'chat-page is-open'}>
       <section class="chat-list" aria-label={t('chat.list')}>
         <ListHead />
+        <StrangersRow strangers={chats.strangers} isCurrent={whom === STRANGERS} />
         <ConversationList chats={chats} current={jid} />
       </section>
-      {jid === undefined ? (
+      {whom === STRANGERS ? (
+        <StrangersView chats={chats} />
+      ) : jid === undefined ? (
         <div class="chat-main chat-nothing">
           <Icon name="chat" />
           <p>{t('chat.choose')}</p>
@@ -37,6 +42,23 @@ export function MessagesPage({ whom }: { whom: string | undefined }) {
         <ConversationView key={jid} jid={jid} chats={chats} />
       )}
     </div>
+  );
+}
+
+/** The way to those whose first messages wait, where anybody does. */
+function StrangersRow({ strangers, isCurrent }: { strangers: Strangers; isCurrent: boolean }) {
+  const count = useSignal(strangers.list).length;
+  if (count === 0 && !isCurrent) return null;
+  return (
+    <A to={paths.strangers} class={isCurrent ? 'chat-row is-current' : 'chat-row'}>
+      <span class="chat-row-icon">
+        <Icon name="people" />
+      </span>
+      <span class="person-text">
+        <span class="name">{t('strangers.title')}</span>
+        <span class="meta">{plural('strangers.count', count)}</span>
+      </span>
+    </A>
   );
 }
 
@@ -65,7 +87,9 @@ interface ConversationListProps {
 
 function ConversationList({ chats, current }: ConversationListProps) {
   const list = useSignal(chats.list);
-  const typing = useSignal(chats.typing);
+  const typing = useSignal(chats.typing.who);
+  const reach = useSignal(chats.history.reach);
+  const link = useLink();
   if (list.length === 0) {
     return (
       <div class="empty">
@@ -77,16 +101,30 @@ function ConversationList({ chats, current }: ConversationListProps) {
     );
   }
   return (
-    <ul>
-      {list.map((summary) => (
-        <ConversationRow
-          key={summary.jid}
-          summary={summary}
-          isCurrent={summary.jid === current}
-          isTyping={typing.has(summary.jid)}
-        />
-      ))}
-    </ul>
+    <>
+      <ul>
+        {list.map((summary) => (
+          <ConversationRow
+            key={summary.jid}
+            summary={summary}
+            isCurrent={summary.jid === current}
+            isTyping={typing.has(summary.jid)}
+          />
+        ))}
+      </ul>
+      {link && !reach.isWhole && (
+        <p class="chat-more">
+          <button
+            type="button"
+            class="quiet"
+            disabled={reach.isLoading}
+            onClick={() => void chats.history.olderConversations()}
+          >
+            {t('chat.list.older')}
+          </button>
+        </p>
+      )}
+    </>
   );
 }
 
@@ -102,8 +140,9 @@ function ConversationRow({ summary, isCurrent, isTyping }: RowProps) {
   const { jid, latest, unread, draft } = summary;
   const name = useCalled(jid);
   const availability = useVisible(jid);
+  const body = latest?.isRetracted ? t('chat.retracted') : (latest?.body ?? '');
   const words =
-    latest?.delivery === undefined ? (latest?.body ?? '') : t('chat.mine', { text: latest.body });
+    latest?.delivery === undefined || latest.isRetracted ? body : t('chat.mine', { text: body });
   const preview = isTyping
     ? t('chat.isTyping')
     : draft !== '' && !isCurrent

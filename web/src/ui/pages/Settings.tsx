@@ -20,6 +20,8 @@ import { ChoiceForm } from './ChoiceForm';
 import { DeleteAccount } from './DeleteAccount';
 import { Devices } from './Devices';
 import { PasswordForm } from './PasswordForm';
+import { StrangersForm } from './StrangersForm';
+import { PushForm } from './PushForm';
 
 export function Settings() {
   return (
@@ -31,6 +33,8 @@ export function Settings() {
         <ProfileForm />
         <AudienceForm />
         <ChoiceForm />
+        <StrangersForm />
+        <PushForm />
         <AppearanceForm />
         <Address />
         <Devices />
