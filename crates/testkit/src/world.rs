@@ -22,7 +22,7 @@ use xmpp::settings::{Component, Contacts, Registration, Settings, Share};
 use crate::manual_clock::ManualClock;
 
 /// Everybody's password.
-const PASSWORD: &str = "secret";
+pub(crate) const PASSWORD: &str = "secret";
 const PIPE_BYTES: usize = 1 << 20;
 /// Every component's secret.
 const COMPONENT_SECRET: &str = "verona";
@@ -211,6 +211,20 @@ impl World {
     pub fn open_connection(&mut self, who: &str) {
         let client = self.silent();
         self.clients.insert(who.to_owned(), client);
+    }
+
+    /// Opens a stream in the name of `NAME` or `NAME/RESOURCE` and takes the features.
+    pub async fn open_stream(&mut self, who: &str) -> Result<Document, String> {
+        let name = who.split('/').next().unwrap_or(who);
+        let mut client = self.silent();
+        let header = format!(
+            "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' \
+             from='{name}@localhost' to='localhost' version='1.0'>"
+        );
+        client.send(header.as_bytes()).await?;
+        let features = client.stanza().await?;
+        self.clients.insert(who.to_owned(), client);
+        Ok(features)
     }
 
     /// The client of this name.
@@ -441,6 +455,16 @@ impl Client {
     /// The full JID; empty before it is known.
     pub fn jid(&self) -> &str {
         &self.jid
+    }
+
+    /// It was told its address.
+    pub(crate) fn known_as(&mut self, jid: &str) {
+        jid.clone_into(&mut self.jid);
+    }
+
+    /// Has the full JID of the session that it resumed.
+    pub fn has_resumed(&mut self, jid: &str) {
+        jid.clone_into(&mut self.jid);
     }
 
     /// Writes bytes.
