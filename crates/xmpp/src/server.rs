@@ -84,6 +84,8 @@ pub struct Server {
     pub archive_ids: ArchiveIds,
     /// Whose messages are archived.
     pub archiving: Archiving,
+    /// Queries of archives, one of each session at a time.
+    pub(crate) archive_turns: xep::archive::Turns,
     /// The turns of accounts' messages.
     pub(crate) order: Order,
     /// Accounts whose waiting messages are being delivered at this moment.
@@ -220,6 +222,7 @@ impl Server {
             archive_ids,
             order: Order::default(),
             archiving,
+            archive_turns: xep::archive::Turns::default(),
             flushing: Mutex::default(),
             push,
             questions: Questions::default(),

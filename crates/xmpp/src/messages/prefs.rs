@@ -243,12 +243,6 @@ pub(crate) fn wish(server: &Server, owner: JidNo, peer: JidNo, jid: &Jid) -> Wis
     }
 }
 
-/// The same where nothing waits: of a roster that is not in memory it is taken that the address is on it, since what is kept can
-/// be deleted and what is not kept is lost.
-pub(crate) fn archives(server: &Server, owner: JidNo, peer: JidNo, jid: &Jid) -> bool {
-    wish(server, owner, peer, jid) != Wish::NotArchived
-}
-
 /// Has in memory what [`wish`] has to know of an account.
 ///
 /// # Errors

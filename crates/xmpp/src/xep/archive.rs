@@ -6,6 +6,7 @@ mod keeping;
 mod preferences;
 mod query;
 mod search;
+mod turns;
 
 use std::sync::Arc;
 
@@ -23,6 +24,8 @@ use crate::server::Server;
 use crate::session::Session;
 pub(crate) use keeping::sweep;
 use query::{Filter, Query};
+use turns::Turn;
+pub(crate) use turns::Turns;
 
 /// The extended half of the protocol (§7).
 const EXTENDED: &str = "urn:xmpp:mam:2#extended";
@@ -120,7 +123,13 @@ async fn ask(cx: Cx) -> Answered {
     if query.is_catching_up() {
         session.routing.set_reads_archive();
     }
-    Answer::later(async move { answer(&server, &session, query).await })
+    let mut turn = Turn::take(&server, session.id);
+    Answer::later(async move {
+        turn.come().await;
+        let payload = answer(&server, &session, query).await?;
+        // The next one's results stand behind this one's end.
+        Ok(Answer::PayloadThen(payload, Box::pin(async move { drop(turn) })))
+    })
 }
 
 /// What a page came to.
@@ -129,7 +138,7 @@ struct Found {
     count: Option<u64>,
 }
 
-async fn answer(server: &Arc<Server>, session: &Arc<Session>, query: Query) -> Answered {
+async fn answer(server: &Arc<Server>, session: &Arc<Session>, query: Query) -> Result<Vec<u8>, StanzaError> {
     let owner = session.no;
     let id_of = |id| server.archive_ids.archive_id(owner, id);
     let found = find(server, session, &query).await?;
@@ -167,7 +176,7 @@ async fn answer(server: &Arc<Server>, session: &Arc<Session>, query: Query) -> A
     }
     set.write(&mut writer);
     writer.close();
-    Ok(Answer::Payload(writer.finish()))
+    Ok(writer.finish())
 }
 
 /// §4.2

@@ -6,5 +6,6 @@ mod blocking;
 mod bounds;
 mod deletion;
 mod fan_out;
+mod retention;
 mod rosters;
 mod support;

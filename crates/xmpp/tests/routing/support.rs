@@ -40,17 +40,27 @@ impl Drop for Folder {
 }
 
 pub async fn server(folder: &Folder) -> Arc<Server> {
-    let clock: Arc<dyn Clock> = Arc::new(ManualClock::new());
+    server_with(folder, ManualClock::new(), |_| {}).await
+}
+
+/// The same under a clock of the test's, configured otherwise.
+pub async fn server_with(
+    folder: &Folder,
+    clock: ManualClock,
+    configure: impl FnOnce(&mut Settings),
+) -> Arc<Server> {
+    let clock: Arc<dyn Clock> = Arc::new(clock);
     let options = Options {
         clock: clock.clone(),
         ..Options::default()
     };
     let store = Store::open(folder.path(), &options).unwrap();
-    let settings = Settings {
+    let mut settings = Settings {
         scram_rounds: 1,
         is_dev: true,
         ..Settings::for_domain("localhost")
     };
+    configure(&mut settings);
     let auth = Auth::open(store.clone(), clock.clone(), &settings).await.unwrap();
     let parts = Parts {
         connections: Connections::new(&settings),
