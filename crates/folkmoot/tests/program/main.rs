@@ -15,5 +15,6 @@ mod names;
 mod nginx;
 mod online;
 mod pebble;
+mod push;
 mod running;
 mod storage;
