@@ -2,9 +2,10 @@
 
 use store::bulk::{Bulk, BulkError};
 use store::items::{self, NewItem};
+use store::messages::{Direction, MessageOwner, NewMessage, append};
 use store::nodes::{self, Node};
 use store::subscriptions::{self, Subscription};
-use store::{JidNo, NodeNo, OpenError, PostId, Write, WriteError};
+use store::{JidNo, MessageId, NodeNo, OpenError, PostId, Write, WriteError};
 
 use crate::fixtures::{Folder, START, item, open, payload, put, rows};
 
@@ -54,6 +55,32 @@ fn new_item(like: NewItem, post_id: PostId, n: usize) -> Write {
     })
 }
 
+/// The same messages in either database, kept by both sides.
+fn new_message(id: MessageId, sender: JidNo, recipient: JidNo) -> Write {
+    let row = |owner, peer, direction| {
+        Some(MessageOwner {
+            owner,
+            peer,
+            direction,
+            offline: false,
+            archived: true,
+            requested: false,
+        })
+    };
+    append(NewMessage {
+        id,
+        created: START,
+        sender,
+        recipient,
+        told: Some(id.0),
+        stanza: b"<message/>"[..].into(),
+        owners: [
+            row(sender, recipient, Direction::Out),
+            row(recipient, sender, Direction::In),
+        ],
+    })
+}
+
 /// What of the schema and the rows an SQLite of its own sees.
 fn contents(folder: &Folder) -> (Vec<String>, Vec<String>) {
     let connection = rusqlite::Connection::open(folder.database()).unwrap();
@@ -67,7 +94,8 @@ fn contents(folder: &Folder) -> (Vec<String>, Vec<String>) {
     let schema = rows("SELECT type || ' ' || name || ' ' || coalesce(sql, '') FROM sqlite_master ORDER BY 1");
     let items = rows(
         "SELECT format('%d %d %d %s %s', post_id, seq, node, item_id, \
-         (SELECT group_concat(tag) FROM item_tags t WHERE t.post_id = items.post_id)) FROM items ORDER BY post_id",
+         (SELECT group_concat(tag) FROM item_tags t WHERE t.post_id = items.post_id)) FROM items \
+         UNION ALL SELECT format('%d %d %s', owner, id, direction) FROM message_owners ORDER BY 1",
     );
     (schema, items)
 }
@@ -105,6 +133,12 @@ async fn it_holds_what_the_usual_way_would_have_written() {
         bulk.write(&new_item(like.clone(), post_id, n)).unwrap();
         store.write(new_item(like, post_id, n)).await.unwrap();
     }
+    for _ in 0..3 {
+        let id = store.next_message();
+        assert_eq!(bulk.next_message(START), id);
+        store.write(new_message(id, romeo, juliet)).await.unwrap();
+        bulk.write(&new_message(id, romeo, juliet)).unwrap();
+    }
     assert!(bulk.bytes().unwrap() > 0);
     assert!(!filled.database().exists(), "it is not there before it is whole");
     bulk.finish().unwrap();
@@ -124,6 +158,9 @@ async fn it_holds_what_the_usual_way_would_have_written() {
         .await
         .unwrap();
     assert!(store.post_ids().next(START) > last[0]);
+    let end =
+        store.read(move |reader| reader.archive_end(romeo, MessageId(i64::MIN), store::archive::End::Newest));
+    assert!(store.next_message() > end.await.unwrap().unwrap().0);
     put(&store, no, "later", "y").await.unwrap();
     assert_eq!(payload(&store, no, "later").await.as_deref(), Some("y"));
     let found = store
