@@ -155,3 +155,25 @@ CREATE TABLE client_tokens (
     shown     BIGINT,
     PRIMARY KEY (device, is_used)
 ) WITHOUT ROWID;
+
+-- Subscriptions whose notifications come several at a time: up to when each was told.
+CREATE TABLE digests (
+    node  BIGINT NOT NULL,
+    no    BIGINT NOT NULL,
+    subid BIGINT NOT NULL,
+    sent  BIGINT NOT NULL,
+    PRIMARY KEY (node, no, subid)
+) WITHOUT ROWID;
+
+-- Endpoints at which other apps' servers push to a person's phone by way of its XMPP app (UnifiedPush). The token is the
+-- last part of the endpoint's address; whoever has it may push.
+CREATE TABLE unified_push (
+    token       TEXT NOT NULL PRIMARY KEY,
+    no          BIGINT NOT NULL,
+    resource    TEXT NOT NULL,
+    application TEXT NOT NULL,
+    instance    TEXT NOT NULL,
+    expires     BIGINT NOT NULL
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX unified_push_no ON unified_push (no, resource, application, instance);
+CREATE INDEX unified_push_expires ON unified_push (expires);

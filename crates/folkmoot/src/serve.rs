@@ -34,7 +34,7 @@ use crate::listeners::{Listeners, PORTS_FILE, Service, addresses};
 use crate::web::connections::Connections;
 use crate::web::patience::Patience;
 use crate::web::serve::Web;
-use crate::web::{bosh, metrics, websocket};
+use crate::web::{bosh, metrics, unified_push, websocket};
 use crate::websocket_origins;
 use crate::{admin, archive, check, service, settings};
 
@@ -269,6 +269,7 @@ fn web(house: &Arc<House>, site: &Arc<Site>, lan: Option<Lan>, certificates: &Ar
     let mut router = Router::new()
         .route(websocket::PATH, any(upgrade))
         .route(bosh::PATH, any(http_bind))
+        .route(unified_push::PATH, any(push))
         .with_state(house.clone())
         .merge(http_site::router(site.clone()));
     if let Some(lan) = lan {
@@ -412,6 +413,11 @@ async fn http_bind(
 ) -> Response {
     let origins = websocket_origins(&house.config);
     bosh::serve(&house.server, peer(&client), &origins, request).await
+}
+
+/// Hands what an app's server pushes to the XMPP side.
+async fn push(State(house): State<Arc<House>>, Path(token): Path<String>, request: Request) -> Response {
+    unified_push::serve(&house.server, &token, request).await
 }
 
 /// Whom the XMPP side takes an HTTP client for.

@@ -118,13 +118,14 @@ pub fn xmpp(config: &Config, site_url: &str, mode: Mode) -> xmpp::settings::Sett
     );
     Settings {
         domains: config.domains.clone(),
+        // Their secrets may stand in files of their own, which are read when the server is put together.
+        components: Vec::new(),
         push_summary: match config.push.summary {
             config::Summary::Nothing => PushSummary::Nothing,
             config::Summary::Count => PushSummary::Count,
             config::Summary::Sender => PushSummary::Sender,
             config::Summary::Text => PushSummary::Text,
         },
-        components: Vec::new(),
         pubsub_prefix: format!("{}.", config.services.pubsub),
         site_url: site_url.to_owned(),
         registration: match config.policy() {

@@ -7,6 +7,7 @@ use crate::client_tokens;
 use crate::ids::{DeviceId, JidNo, Timestamp};
 use crate::push;
 use crate::read::{ReadError, Reader};
+use crate::unified_push;
 use crate::write::{Tx, Write, WriteError};
 
 /// A signed-in device.
@@ -117,6 +118,7 @@ pub fn revoke_all(no: JidNo) -> Write {
             [no],
         )?;
         tx.execute("DELETE FROM devices WHERE no = ?1", [no])?;
+        unified_push::forget(tx, no)?;
         push::forget(tx, no)
     })
 }

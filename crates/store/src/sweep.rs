@@ -177,6 +177,7 @@ const ACCOUNT_ROWS: &[&str] = &[
     "DELETE FROM archive_exceptions WHERE no = ?1 AND (contact, resource) IN \
      (SELECT contact, resource FROM archive_exceptions WHERE no = ?1 LIMIT ?2)",
     "DELETE FROM searched_archives WHERE no = ?1 AND ?2 > 0",
+    "DELETE FROM unified_push WHERE no = ?1 AND token IN (SELECT token FROM unified_push WHERE no = ?1 LIMIT ?2)",
     "DELETE FROM strangers_wait WHERE no = ?1 AND ?2 > 0",
     "DELETE FROM accepted_senders WHERE owner = ?1 AND sender IN \
      (SELECT sender FROM accepted_senders WHERE owner = ?1 LIMIT ?2)",

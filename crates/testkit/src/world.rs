@@ -11,6 +11,7 @@ use base64::Engine;
 use sha1::Digest;
 use store::{Fault, Options, Store};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use wire::{Document, Limits, Scanned, Scanner};
@@ -18,6 +19,7 @@ use xmpp::auth::Auth;
 use xmpp::listen::{self, Connections, Peer};
 use xmpp::server::{Parts, Server};
 use xmpp::settings::{Component, Contacts, Registration, Settings, Share};
+use xmpp::unified_push::{self, Pushed};
 
 use crate::manual_clock::ManualClock;
 
@@ -47,6 +49,8 @@ pub struct World {
     clients: BTreeMap<String, Client>,
     is_held: bool,
     asked: u32,
+    /// The last push by an app's server.
+    push: Option<JoinHandle<Pushed>>,
 }
 
 impl World {
@@ -102,6 +106,7 @@ impl World {
             clients: BTreeMap::new(),
             is_held: false,
             asked: 0,
+            push: None,
         }
     }
 
@@ -124,6 +129,39 @@ impl World {
         );
         client.ask("register", &register).await?;
         client.send(b"</stream:stream>").await
+    }
+
+    /// Gives an account the rights of an administrator.
+    pub async fn make_administrator(&mut self, name: &str) -> Result<(), String> {
+        let jid = format!("{name}@localhost");
+        let no = self
+            .store
+            .jids()
+            .number(&jid)
+            .await
+            .map_err(|error| error.to_string())?;
+        let written = self.store.write(store::accounts::make_admin(no)).await;
+        written.map(drop).map_err(|error| error.to_string())
+    }
+
+    /// Pushes to an endpoint, as an app's server would.
+    pub fn push(&mut self, token: String, body: Vec<u8>) {
+        let server = self.server.clone();
+        self.push = Some(tokio::spawn(async move {
+            let pushed = unified_push::push(&server, &token, &body).await;
+            pushed.expect("endpoints can be read")
+        }));
+    }
+
+    /// Waits for what came of the last push, and says how it is not what was expected.
+    pub async fn pushed(&mut self, expected: &str) -> Result<(), String> {
+        let push = self.push.take().ok_or("nothing was pushed")?;
+        let outcome = push.await.map_err(|error| error.to_string())?;
+        if format!("{outcome:?}") == expected {
+            Ok(())
+        } else {
+            Err(format!("the push is {outcome:?}"))
+        }
     }
 
     /// Subscribes both to each other's presence, as two clients would.

@@ -20,6 +20,7 @@ use crate::blocking::Blocks;
 use crate::caps::CapsCache;
 use crate::component::{self, Components};
 use crate::invitations::PER_DAY;
+use crate::digests::{self, Digests};
 use crate::leases;
 use crate::listen::Connections;
 use crate::messages::ids::{ArchiveIds, IdsError};
@@ -35,6 +36,7 @@ use crate::registry::Registry;
 use crate::requests::Requests;
 use crate::rosters::Rosters;
 use crate::settings::Settings;
+use crate::unified_push::UnifiedPush;
 use crate::upkeep;
 use crate::xep::commands::Commands;
 use crate::xep::{self, Xeps};
@@ -90,6 +92,8 @@ pub struct Server {
     pub(crate) order: Order,
     /// Accounts whose waiting messages are being delivered at this moment.
     pub(crate) flushing: Mutex<HashMap<JidNo, Flush>>,
+    /// Subscriptions whose notifications come several at a time.
+    pub(crate) digests: Digests,
     /// How many invitations each account made of late.
     pub(crate) invitations: Keyed<JidNo>,
     /// With whom strangers' messages wait, and who is known.
@@ -102,6 +106,8 @@ pub struct Server {
     pub push: Push,
     /// What this server asked others.
     pub(crate) questions: Questions,
+    /// What bounds other apps' pushes.
+    pub(crate) unified_push: UnifiedPush,
     pub(crate) xeps: Xeps,
 }
 
@@ -200,6 +206,7 @@ impl Server {
             invitations: Keyed::new(Rate::new(invitations_a_day, DAY_MS, PER_DAY)),
             requests,
             reports: Keyed::new(Rate::new(xep::reports::PER_DAY, DAY_MS, xep::reports::PER_DAY)),
+            digests: Digests::default(),
             commands: Commands::default(),
             components: Components::new(&settings.components),
             settings,
@@ -226,6 +233,7 @@ impl Server {
             flushing: Mutex::default(),
             push,
             questions: Questions::default(),
+            unified_push: UnifiedPush::new(),
             xeps: xep::all(),
         });
         server.notifier.serve(&server);
@@ -240,6 +248,7 @@ impl Server {
         }
         server.tasks.spawn(upkeep::run(Arc::clone(&server)));
         server.tasks.spawn(leases::run(Arc::clone(&server)));
+        server.tasks.spawn(digests::run(Arc::clone(&server)));
         server.resume_deletions().await.map_err(BuildError::Jobs)?;
         xep::server_info::settle(&server).await;
         Ok(server)

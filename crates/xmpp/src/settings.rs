@@ -230,6 +230,8 @@ pub struct Limits {
     pub devices_per_account: usize,
     /// How long a device token lasts without being used.
     pub device_lifetime_ms: i64,
+    /// Endpoints of other apps (UnifiedPush) that one account may have; 0 turns them off.
+    pub push_endpoints_per_account: u32,
 }
 
 impl Default for Limits {
@@ -257,6 +259,7 @@ impl Default for Limits {
             invites_per_account: 20,
             devices_per_account: 50,
             device_lifetime_ms: 180 * 24 * 3_600 * 1_000,
+            push_endpoints_per_account: 100,
         }
     }
 }

@@ -25,6 +25,7 @@ pub(crate) async fn run(server: Arc<Server>) {
             tracing::error!(%error, "expired items were not looked for");
         }
         sweep_notifications(&server).await;
+        crate::unified_push::sweep(&server).await;
         if let Err(error) = crate::xep::archive::sweep(&server).await {
             tracing::error!(%error, "old messages were not deleted");
         }

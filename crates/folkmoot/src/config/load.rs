@@ -271,6 +271,12 @@ fn validate(config: &mut Config) -> anyhow::Result<()> {
         ),
         ("limits.device_days", u64::from(limits.device_days), 1, 3_650),
         (
+            "limits.push_endpoints_per_account",
+            u64::from(limits.push_endpoints_per_account),
+            0,
+            10_000,
+        ),
+        (
             "archive.keep_days",
             u64::from(config.archive.keep_days),
             0,

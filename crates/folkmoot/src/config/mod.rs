@@ -19,7 +19,7 @@ use serde::de::{IntoDeserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use crate::listeners::Service;
-pub use components::{Component, Share};
+pub use components::Component;
 pub use duration::{in_words, parse_duration};
 pub use load::{Flags, load};
 pub use print::render;
@@ -40,6 +40,9 @@ pub struct Config {
     pub bind: Vec<IpAddr>,
     /// Whether it serves a home network: the domain is this machine's name with `.local`, and it makes its certificates.
     pub lan: bool,
+    /// Addresses under which everybody reaches this server.
+    #[serde(deserialize_with = "one_or_many")]
+    pub public_addresses: Vec<IpAddr>,
     /// Networks whose `X-Forwarded-For` and `X-Forwarded-Proto` count.
     #[serde(deserialize_with = "one_or_many")]
     pub trusted_proxies: Vec<Network>,
@@ -468,6 +471,7 @@ impl Default for Config {
             site_url: String::new(),
             bind: Vec::new(),
             lan: false,
+            public_addresses: Vec::new(),
             trusted_proxies: Vec::new(),
             websocket_origins: vec!["*".into()],
             metrics_allow: Network::loopback().to_vec(),

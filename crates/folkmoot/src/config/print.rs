@@ -28,6 +28,10 @@ const COMMENTS: &[(&str, &str)] = &[
         "Serve a home network, as --lan does: the domain is this machine's name with .local unless another is named, only\nprivate addresses are listened on unless bind names others, and certificates come from an authority made here.",
     ),
     (
+        "public_addresses",
+        "Addresses under which everybody reaches this server, such as \"192.0.2.1\". With them clients need no records of the\nDNS: host-meta tells them where to connect (XEP-0487), by the numbers of ports that stand here.",
+    ),
+    (
         "trusted_proxies",
         "Networks of reverse proxies, such as \"10.0.0.0/8\": from these, X-Forwarded-For and X-Forwarded-Proto count.",
     ),

@@ -7,4 +7,5 @@ pub mod connections;
 pub mod metrics;
 pub mod patience;
 pub mod serve;
+pub mod unified_push;
 pub mod websocket;

@@ -18,8 +18,9 @@
 //!
 //! In expected XML `{any}` stands for any value, `{name}` for a value that is the same wherever that
 //! name appears (also usable in XML that is sent), and the text `{...}` for any further content.
-//! What is long is sent as `{N times TEXT}`. The steps are listed in [`step::Step`].
+//! What is long is sent as `{N times TEXT}`, what is encoded as `{base64 TEXT}` (with `\0` for a zero byte). The steps are listed in [`step::Step`].
 
 pub mod pattern;
 pub mod run;
+mod sasl;
 pub mod step;

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use wire::{Document, Element};
 
 /// The values that `{names}` stand for so far.
@@ -140,6 +142,18 @@ pub fn repeat(text: &str) -> String {
     written.unwrap_or_else(|| format!("{before}{{{}", repeat(rest)))
 }
 
+/// Text in which each `{base64 TEXT}` is encoded; `\0` in it is a zero byte.
+pub fn encode(text: &str) -> String {
+    let Some((before, rest)) = text.split_once("{base64 ") else {
+        return text.to_owned();
+    };
+    let Some((inner, after)) = rest.split_once('}') else {
+        return text.to_owned();
+    };
+    let encoded = STANDARD.encode(inner.replace("\\0", "\0"));
+    format!("{before}{encoded}{}", encode(after))
+}
+
 /// The stanzas of a block, each standing alone in the client's namespace.
 pub fn stanzas(block: &str) -> Result<Vec<Document>, String> {
     if block.is_empty() {
@@ -211,6 +225,12 @@ mod tests {
             "<a>xyxyxy</a>{z}<b/><b/>"
         );
         assert_eq!(repeat("{ many times x}{"), "{ many times x}{");
+    }
+
+    #[test]
+    fn what_is_encoded_is_written_plainly() {
+        assert_eq!(encode("<a>{base64 \\0tim\\0x}</a>{b}"), "<a>AHRpbQB4</a>{b}");
+        assert_eq!(encode("{base64 x"), "{base64 x");
     }
 
     #[test]

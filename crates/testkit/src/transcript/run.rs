@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use wire::{Document, Writer};
 
-use super::pattern::{Captures, compare, fill, repeat, stanzas};
+use super::pattern::{Captures, compare, encode, fill, repeat, stanzas};
+use super::sasl;
 use super::step::{Located, Step, parse};
-use crate::world::{Arrival, World, is_component};
+use crate::world::{Arrival, PASSWORD, World, is_component};
 
 /// Why a transcript failed, with its line.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +40,7 @@ pub fn run(text: &str) -> Result<(), Failure> {
             world: World::start_with(|settings| settings.tells_of_server = tells_of_itself).await,
             captures: Captures::new(),
             asked: BTreeMap::new(),
+            features: BTreeMap::new(),
         };
         for Located { line, step } in steps {
             let played = tokio::time::timeout(PATIENCE, play.step(step)).await;
@@ -56,6 +58,8 @@ struct Play {
     captures: Captures,
     /// The last stanza that each client sent.
     asked: BTreeMap<String, Document>,
+    /// What each client that opened a stream was offered.
+    features: BTreeMap<String, Document>,
 }
 
 impl Play {
@@ -82,12 +86,22 @@ impl Play {
                 // What cannot be read is sent all the same; only what can be read is answered.
                 let asked = stanzas(&packet).ok().and_then(|mut all| all.pop());
                 asked.map(|asked| self.asked.insert(who.clone(), asked));
-                self.world.client(&who)?.send(repeat(&packet).as_bytes()).await
+                self.world
+                    .client(&who)?
+                    .send(encode(&repeat(&packet)).as_bytes())
+                    .await
             }
             Step::Opens(who) => {
                 self.world.open_connection(&who);
                 Ok(())
             }
+            Step::Administrator(who) => self.world.make_administrator(&who).await,
+            Step::Pushes { token, body } => {
+                let (token, body) = (fill(&token, &self.captures), repeat(&body));
+                self.world.push(token, body.into_bytes());
+                Ok(())
+            }
+            Step::PushIs(outcome) => self.world.pushed(&outcome).await,
             Step::ConnectsAsComponent(who) => self.world.connect_component(&who).await,
             Step::TurnedAway(who, condition) => {
                 self.world.prove_component(&who).await?;
@@ -123,6 +137,20 @@ impl Play {
                 self.world.client(&who)?.send(b"</stream:stream>").await?;
                 self.until_end(&who).await
             }
+            Step::OpensStream(who) => {
+                let features = self.world.open_stream(&who).await?;
+                self.features.insert(who, features);
+                Ok(())
+            }
+            Step::Authenticates {
+                who,
+                mechanism,
+                token,
+                block,
+            } => {
+                self.authenticate(&who, &mechanism, token.as_deref(), &block)
+                    .await
+            }
             Step::SignsIn(who) => self.world.only_sign_in(&who).await,
             Step::Loses(who) => self.world.lose_connection(&who).await,
             Step::BreaksOff(who) => self.world.break_off(&who).await,
@@ -152,9 +180,53 @@ impl Play {
 
     async fn next_stanza(&mut self, who: &str) -> Result<Document, String> {
         match self.world.client(who)?.next().await? {
-            Arrival::Stanza(document) => Ok(document),
+            Arrival::Stanza(document) => {
+                let jid = document
+                    .root()
+                    .child("authorization-identifier", "urn:xmpp:sasl:2")
+                    .map(|jid| jid.text().into_owned());
+                if let Some(jid) = jid {
+                    self.world.client(who)?.known_as(&jid);
+                }
+                Ok(document)
+            }
             Arrival::End => Err(format!("the server closed {who}'s stream")),
         }
+    }
+
+    /// Goes through an exchange of the second profile, up to its outcome.
+    async fn authenticate(
+        &mut self,
+        who: &str,
+        mechanism: &str,
+        token: Option<&str>,
+        block: &str,
+    ) -> Result<(), String> {
+        let name = who.split('/').next().unwrap_or(who);
+        let children: String = fill(block, &self.captures).lines().collect();
+        let (first, verifier) = match token {
+            Some(token) => {
+                let (first, verifier) = sasl::hashed_token(name, &fill(token, &self.captures));
+                (first, Some(verifier))
+            }
+            None if mechanism == "PLAIN" => (format!("\0{name}\0{PASSWORD}").into_bytes(), None),
+            None => (sasl::scram_first(name).into_bytes(), None),
+        };
+        let asked = sasl::authenticate(mechanism, &first, &children);
+        self.world.client(who)?.send(asked.as_bytes()).await?;
+        let verifier = if token.is_none() && mechanism != "PLAIN" {
+            let challenge = self.next_stanza(who).await?;
+            let features = self.features.get(who).ok_or("no stream was opened")?;
+            let (response, verifier) = sasl::scram_last(name, &challenge, features)?;
+            self.world.client(who)?.send(response.as_bytes()).await?;
+            Some(verifier)
+        } else {
+            verifier
+        };
+        if let Some(verifier) = verifier {
+            self.captures.insert("verifier".to_owned(), verifier);
+        }
+        Ok(())
     }
 
     /// The beginning of the answer to a client's last stanza: from whom it was sent to, in requests the account itself

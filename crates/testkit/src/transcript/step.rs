@@ -24,6 +24,18 @@ pub enum Step {
     Connects(String),
     /// `mallory opens a connection`: not even a stream is opened.
     Opens(String),
+    /// `the endpoint TOKEN is pushed: TEXT`: by an app's server (UnifiedPush). What comes of it is asked for later, since it may
+    /// depend on what the phone answers.
+    Pushes {
+        /// The endpoint's token, which may be a captured `{name}`.
+        token: String,
+        /// What is pushed.
+        body: String,
+    },
+    /// `the push is OUTCOME`: what came of the last one, as the server calls it (`Delivered`, `Gone`, …).
+    PushIs(String),
+    /// `Given juliet is an administrator`
+    Administrator(String),
     /// `irc.localhost connects as a component`: with the right handshake (XEP-0114).
     ConnectsAsComponent(String),
     /// `irc.localhost is turned away with CONDITION`: the same, and the server ends its stream with this error.
@@ -34,6 +46,21 @@ pub enum Step {
     SignsIn(String),
     /// `juliet/balcony loses the connection`: it ends without a word, and the session waits for its client (XEP-0198).
     Loses(String),
+    /// `juliet opens a stream`: says who she is, and the features are read.
+    OpensStream(String),
+    /// `juliet authenticates with SCRAM-SHA-256:`, or with `PLAIN`, or with `HT-SHA-256-NONE by TOKEN`, and asks for what is below
+    /// it in the same `<authenticate/>` (XEP-0388). What comes of it is received; `{verifier}` in it is what the server
+    /// must prove itself with.
+    Authenticates {
+        /// Who.
+        who: String,
+        /// The mechanism's name.
+        mechanism: String,
+        /// The token that is shown, where the mechanism takes one.
+        token: Option<String>,
+        /// What stands inside the element.
+        block: String,
+    },
     /// `juliet/balcony is online`: connects, sends presence, and what that brings is put aside.
     Online(String),
     /// `juliet is online and wants NODE`: the same with capabilities that announce `NODE+notify`.
@@ -127,6 +154,9 @@ fn step(line: &str, block: &str) -> Option<Step> {
         {
             return Some(Step::Contacts(owned(one), owned(other)));
         }
+        if let Some(who) = given.strip_suffix(" is an administrator") {
+            return Some(Step::Administrator(owned(who)));
+        }
         if let Some((who, rest)) = given.split_once(" has posted ") {
             let (id, text) = rest.split_once(": ")?;
             return Some(Step::Posted {
@@ -143,6 +173,16 @@ fn step(line: &str, block: &str) -> Option<Step> {
         "The store commits" => return Some(Step::StoreCommits),
         "The next commit fails" => return Some(Step::NextCommitFails),
         _ => {}
+    }
+    if let Some(rest) = line.strip_prefix("the endpoint ") {
+        let (token, body) = rest.split_once(" is pushed: ")?;
+        return Some(Step::Pushes {
+            token: owned(token),
+            body: owned(body),
+        });
+    }
+    if let Some(outcome) = line.strip_prefix("the push is ") {
+        return Some(Step::PushIs(owned(outcome)));
     }
     let set_back = line.strip_prefix("the clock is set back ");
     if let Some(count) = set_back.and_then(|rest| rest.strip_suffix(" seconds")) {
@@ -174,7 +214,21 @@ fn step(line: &str, block: &str) -> Option<Step> {
     if let Some(error) = what.strip_prefix("is refused: ") {
         return Some(Step::Refused(who, owned(error)));
     }
+    if let Some(how) = what.strip_prefix("authenticates with ") {
+        let how = how.strip_suffix(':').unwrap_or(how);
+        let (mechanism, token) = match how.split_once(" by ") {
+            None => (how, None),
+            Some((mechanism, token)) => (mechanism, Some(owned(token))),
+        };
+        return Some(Step::Authenticates {
+            who,
+            mechanism: owned(mechanism),
+            token,
+            block: owned(block),
+        });
+    }
     Some(match what {
+        "opens a stream" => Step::OpensStream(who),
         "connects" => Step::Connects(who),
         "opens a connection" => Step::Opens(who),
         "connects as a component" => Step::ConnectsAsComponent(who),

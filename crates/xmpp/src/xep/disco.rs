@@ -16,6 +16,7 @@ use super::{
 };
 use crate::iq::{Answer, Answered, Cx, Target};
 use crate::server::Server;
+use crate::unified_push;
 
 pub(super) fn register(xeps: &mut Xeps) {
     xeps.xep(30, "Service Discovery", "2.5.0");
@@ -60,6 +61,7 @@ fn target_info(server: &Server, target: Target) -> Info {
         .iter()
         .copied()
         .filter(|feature| makes_nodes || !CREATION.contains(feature))
+        .filter(|feature| *feature != unified_push::UNIFIED_PUSH || unified_push::is_offered(server))
         .chain(tells.then_some(server_info::FEATURE))
         .map(str::to_owned)
         .collect();

@@ -217,6 +217,7 @@ xeps![
     web_push,
     commands,
     admin,
+    unified_push,
     invites
 ];
 

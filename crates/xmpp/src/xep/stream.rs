@@ -4,7 +4,9 @@
 use super::Xeps;
 
 pub(super) fn register(xeps: &mut Xeps) {
-    xeps.xep(156, "Discovering Alternative XMPP Connection Methods", "1.4.0")
+    xeps.xep(114, "Jabber Component Protocol", "1.6")
+        .without("the method in which the server connects to the component (`jabber:component:connect`)")
+        .xep(156, "Discovering Alternative XMPP Connection Methods", "1.4.0")
         .xep(158, "CAPTCHA Forms", "1.0.1")
         .without("challenges of pictures, sounds and questions, which hinder people more than programs: work (SHA-256) is asked for")
         .xep(198, "Stream Management", "1.6.3")
