@@ -291,3 +291,161 @@ test('a full storage costs no message of this page', () => {
   assert.deepEqual(bodies(), ['Hello', 'Good day']);
   assert.equal(chats.list.value[0]?.latest?.body, 'Good day');
 });
+
+const RESULT = (id: string, from: string, to: string, content: string, queryid: string) =>
+  `<message xmlns='jabber:client' from='${ME}' to='${ME}/web'><result xmlns='urn:xmpp:mam:2' queryid='${queryid}' id='${id}'>
+    <forwarded xmlns='urn:xmpp:forward:0'><delay xmlns='urn:xmpp:delay' stamp='2026-12-31T23:00:00Z'/>
+    <message xmlns='jabber:client' type='chat' from='${from}' to='${to}' id='m-${id}'>${content}</message></forwarded></result></message>`;
+
+const FIN = (first: string, last: string, isComplete: boolean) =>
+  `<fin xmlns='urn:xmpp:mam:2' complete='${isComplete}'><set xmlns='http://jabber.org/protocol/rsm'><first>${first}</first><last>${last}</last></set></fin>`;
+
+/** A server with an archive of messages from Romeo, numbered from 1; asked by the ids of messages. */
+function archiveOf(count: number, receive: (text: string) => void) {
+  return (request: string): string | undefined => {
+    const queryid = /queryid="([^"]+)"/.exec(request)?.[1];
+    if (queryid === undefined) return undefined;
+    const max = Number(/<max>(\d+)<\/max>/.exec(request)?.[1]);
+    const before = /<before>(\d+)<\/before>/.exec(request)?.[1];
+    const after = /<after>(\d+)<\/after>/.exec(request)?.[1];
+    const ids = Array.from({ length: count }, (_, index) => index + 1)
+      .filter((id) => before === undefined || id < Number(before))
+      .filter((id) => after === undefined || id > Number(after));
+    const page = after === undefined ? ids.slice(-max) : ids.slice(0, max);
+    for (const id of page) {
+      receive(RESULT(String(id), `${ROMEO}/x`, ME, `<body>Sigh ${id}</body>`, queryid));
+    }
+    return FIN(String(page[0] ?? ''), String(page.at(-1) ?? ''), page.length === ids.length);
+  };
+}
+
+test('a browser that knows nothing finds the newest, and what is older on demand', async () => {
+  const { chats, receive, bodies } = setUp();
+  chats.connect(scripted(ME, archiveOf(180, receive)));
+  await settled();
+  assert.equal(bodies().length, 100);
+  assert.equal(bodies().at(-1), 'Sigh 180');
+  assert.equal(chats.history.reach.value.isWhole, false);
+  await chats.history.older(ROMEO);
+  await chats.history.older(ROMEO);
+  assert.equal(bodies()[0], 'Sigh 1');
+  assert.equal(bodies().length, 180);
+  assert.equal(chats.history.of(ROMEO).value.isWhole, true);
+  // Nothing was ever read here, and nothing said.
+  assert.equal(chats.list.value[0]?.unread, 100);
+});
+
+test('what was missed is fetched from where it stopped; too much is given up for the newest', async () => {
+  const first = setUp();
+  first.chats.connect(scripted(ME, archiveOf(3, first.receive)));
+  await settled();
+  assert.deepEqual(first.bodies(), ['Sigh 1', 'Sigh 2', 'Sigh 3']);
+  first.chats.look(ROMEO);
+  first.chats.look(undefined);
+  const next = setUp(first.storage);
+  const link = scripted(ME, archiveOf(5, next.receive));
+  next.chats.connect(link);
+  await settled();
+  assert.deepEqual(next.bodies().slice(-2), ['Sigh 4', 'Sigh 5']);
+  assert.ok(link.asked.some((request) => request.includes('<after>3</after>')));
+  assert.equal(next.chats.list.value[0]?.unread, 2);
+  const late = setUp(next.storage);
+  late.chats.connect(scripted(ME, archiveOf(5_000, late.receive)));
+  await settled();
+  assert.equal(late.bodies()[0], 'Sigh 4901');
+});
+
+test('what one wrote and the archive has is not sent again', async () => {
+  const { chats, storage } = setUp();
+  chats.send(ROMEO, 'Once');
+  const next = setUp(storage);
+  const link = scripted(ME, (request) => {
+    const queryid = /queryid="([^"]+)"/.exec(request)?.[1];
+    if (queryid === undefined) return undefined;
+    next.receive(
+      RESULT('1', `${ME}/old`, ROMEO, '<body>Once</body>', queryid).replace('m-1', 'own-1'),
+    );
+    return FIN('1', '1', true);
+  });
+  next.chats.connect(link);
+  await settled();
+  assert.deepEqual(next.states(), ['sent']);
+  assert.deepEqual(link.sent, []);
+});
+
+test('what is read here is told once, to the author where they are a contact and ask', async () => {
+  const { chats, link, say, clock } = setUp();
+  chats.connect(
+    scripted(ME, (request) =>
+      request.includes('disco#info')
+        ? `<query xmlns='http://jabber.org/protocol/disco#info'><feature var='urn:xmpp:mds:server-assist:0'/></query>`
+        : undefined,
+    ),
+  );
+  await settled();
+  const asking = scripted(ME, () => undefined);
+  chats.disconnect();
+  chats.connect(asking);
+  await settled();
+  const id = (archiveId: string) =>
+    `<stanza-id xmlns='urn:xmpp:sid:0' by='${ME}' id='${archiveId}'/>`;
+  chats.look(ROMEO);
+  say('a', 'But soft', id('a1'));
+  say('b', 'What light', id('a2'));
+  await clock.advance(1_000);
+  const told = asking.asked.filter((request) => request.includes('<publish '));
+  assert.equal(told.length, 1);
+  assert.match(told[0] ?? '', /<item id="romeo@localhost">.*id="a2"/);
+  assert.deepEqual(link.sent, []);
+});
+
+test('what another device has read is read', async () => {
+  const { chats, say, receive } = setUp();
+  chats.connect(scripted(ME));
+  await settled();
+  const id = (archiveId: string) =>
+    `<stanza-id xmlns='urn:xmpp:sid:0' by='${ME}' id='${archiveId}'/>`;
+  say('a', 'But soft', id('a1'));
+  say('b', 'What light', id('a2'));
+  const event = (archiveId: string, from = ME) =>
+    receive(`<message xmlns='jabber:client' type='headline' from='${from}' to='${ME}/web'>
+      <event xmlns='http://jabber.org/protocol/pubsub#event'><items node='urn:xmpp:mds:displayed:0'><item id='${ROMEO}'>
+      <displayed xmlns='urn:xmpp:mds:displayed:0'><stanza-id xmlns='urn:xmpp:sid:0' by='${ME}' id='${archiveId}'/></displayed></item></items></event></message>`);
+  const unread = () => chats.list.value[0]?.unread;
+  assert.equal(unread(), 2);
+  event('a2', 'mallory@localhost');
+  assert.equal(unread(), 2);
+  event('a1');
+  assert.equal(unread(), 1);
+  event('a2');
+  assert.equal(unread(), 0);
+  // It never goes back.
+  event('a1');
+  assert.equal(unread(), 0);
+});
+
+test('strangers that wait are listed, and drop out when they are dealt with', async () => {
+  const { chats, receive } = setUp();
+  const link = scripted(ME, (request) =>
+    request.includes('<requests')
+      ? `<requests xmlns='urn:x-folkmoot:message-requests:0'><request jid='paris@localhost' count='2'/></requests>`
+      : undefined,
+  );
+  chats.connect(link);
+  await settled();
+  const waiting = () => chats.strangers.list.value.map(({ jid, count }) => [jid, count]);
+  assert.deepEqual(waiting(), [['paris@localhost', 2]]);
+  const news = (jid: string, count: number, from = ME) =>
+    receive(`<message xmlns='jabber:client' type='headline' from='${from}'><requests xmlns='urn:x-folkmoot:message-requests:0'>
+      <request jid='${jid}' count='${count}'/></requests></message>`);
+  news('tybalt@localhost', 1, 'mallory@localhost');
+  news('nurse@localhost', 1);
+  assert.deepEqual(waiting(), [
+    ['nurse@localhost', 1],
+    ['paris@localhost', 2],
+  ]);
+  await chats.accept('paris@localhost');
+  news('nurse@localhost', 0);
+  assert.deepEqual(waiting(), []);
+  assert.ok(link.asked.some((request) => request.includes('<accept') && request.includes('paris')));
+});

@@ -27,6 +27,8 @@ export interface Circumstances {
   isLive: boolean;
   /** The bare JID of this account. */
   account: string;
+  /** The archive ids of a page that is older than what is there. */
+  page?: ReadonlySet<string> | undefined;
 }
 
 /** Applies one message; the same twice does no harm. */
@@ -116,27 +118,30 @@ function take(log: Log, message: ChatMessage, around: Circumstances): Outcome {
   };
   if (message.isRetracted) added.isRetracted = true;
   if (message.isMarkable) added.isMarkable = true;
-  return { log: insert(log, added), added, isOrphan: false };
+  return { log: insert(log, added, around.page), added, isOrphan: false };
 }
 
-/** Where its time puts it: what waited on the server may be older than what was written meanwhile. */
-export function insert(log: Log, message: Message): Log {
-  const place = log.findLastIndex((other) => other.at <= message.at) + 1;
-  return log.toSpliced(place, 0, message);
+/**
+ * Where its time puts it: what waited on the server may be older than what was written meanwhile.
+ * Of the same moment, it is the last, but for what is older being after what is in its `page`.
+ */
+export function insert(log: Log, message: Message, page?: ReadonlySet<string>): Log {
+  const isBefore = ({ at, archiveId }: Message) =>
+    at < message.at || (at === message.at && (page?.has(archiveId ?? '') ?? true));
+  return log.toSpliced(log.findLastIndex(isBefore) + 1, 0, message);
 }
 
 function isSame(known: Message, message: ChatMessage, at: number): boolean {
   if (isOwn(known) !== message.isOwn) return false;
+  // A correction stands here in the place of what it corrects, under its id.
+  if (known.isEdited === true && known.id === message.id) return true;
   if (known.archiveId !== undefined && message.archiveId !== undefined) {
     return known.archiveId === message.archiveId;
   }
   if (known.id !== message.id) return false;
   // Ids of one's own are made up once; some programs begin to count anew at each connection.
-  return (
-    message.isOwn ||
-    known.isEdited === true ||
-    (known.body === message.body && Math.abs(known.at - at) < SAME_WITHIN)
-  );
+  const isNear = known.body === message.body && Math.abs(known.at - at) < SAME_WITHIN;
+  return message.isOwn || isNear;
 }
 
 const ORDER: Record<Delivery, number> = { failed: 0, waiting: 1, sent: 2, delivered: 3, read: 4 };

@@ -292,8 +292,10 @@ export class Chats {
     let shown = 0;
     const batch = new Map<string, Log>();
     this.batch = batch;
+    const ids = messages.map(({ archiveId }) => archiveId).filter((id) => id !== undefined);
+    const page = what === 'older' ? new Set(ids) : undefined;
     for (const message of messages) {
-      if (this.take(message, what)) shown++;
+      if (this.take(message, what, page)) shown++;
       if (message.isOwn) continue;
       const { peer, receiptOf, displayedOf } = message;
       const log = this.logOf(peer);
@@ -311,7 +313,11 @@ export class Chats {
   }
 
   /** Takes one message; whether there is something new to show. */
-  private take(message: ChatMessage, how: 'live' | 'missed' | 'older'): boolean {
+  private take(
+    message: ChatMessage,
+    how: 'live' | 'missed' | 'older',
+    page?: ReadonlySet<string>,
+  ): boolean {
     const { peer } = message;
     if (peer === this.account) return false;
     const log = this.logOf(peer);
@@ -320,6 +326,7 @@ export class Chats {
       newId: () => this.events.newId(),
       isLive: how === 'live',
       account: this.account,
+      page,
     };
     const { log: next, added, isOrphan } = apply(log, message, around);
     if (isOrphan && this.orphans.length < MOST_ORPHANS) this.orphans.push(message);
