@@ -1,8 +1,11 @@
 //! Kills the server under load, again and again, and compares what is there after each
 //! restart with what was acknowledged: the node, its tag, the public stream, a follower's
-//! home, and a roster. An acknowledged write is there; one that was not is there whole or not at all.
+//! home, a roster, and the archives of messages. An acknowledged write is there; one that was not is there whole or not at
+//! all.
 
 #![allow(clippy::unwrap_used)]
+
+mod messages;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -70,6 +73,8 @@ struct Ledger {
     contacts: BTreeMap<String, Fate>,
 }
 
+type Book = Arc<Mutex<messages::Conversations>>;
+
 /// What may be found of one thing: any of these, where `None` is absence.
 #[derive(Clone, Debug)]
 struct Fate(Vec<Option<String>>);
@@ -117,18 +122,25 @@ fn whatever_was_acknowledged_survives_a_hundred_kills() {
         reader.ask(&format!("f{n}"), &follow).unwrap();
     }
     drop(reader);
+    for n in 0..messages::WRITERS {
+        PlainClient::register(server.address, &messages::writer(n), "secret").unwrap();
+    }
+    PlainClient::register(server.address, messages::LISTENER, "secret").unwrap();
+    let book = Book::default();
 
     for round in 0..KILLS {
-        load_until_killed(&mut server, round, &ledger);
+        load_until_killed(&mut server, round, &ledger, &book);
         server = Server::start(&data, &ip);
         verify(&server, round, &mut ledger.lock().unwrap());
+        messages::verify(server.address, round, &mut book.lock().unwrap());
     }
     drop(server);
     std::fs::remove_dir_all(&data).unwrap();
 }
 
-/// Authors post, edit and retract, the reader changes a roster, until the server is killed under them.
-fn load_until_killed(server: &mut Server, round: usize, ledger: &Arc<Mutex<Ledger>>) {
+/// Authors post, edit and retract, the reader changes a roster, people write to each other, until the server is killed
+/// under them.
+fn load_until_killed(server: &mut Server, round: usize, ledger: &Arc<Mutex<Ledger>>, book: &Book) {
     let acknowledged = Arc::new(AtomicUsize::new(0));
     let mut workers = Vec::new();
     for author in 0..AUTHORS {
@@ -138,11 +150,26 @@ fn load_until_killed(server: &mut Server, round: usize, ledger: &Arc<Mutex<Ledge
             assert!(matches!(lost, ClientError::Lost(_)), "round {round}: {lost}");
         }));
     }
-    let (book, count, address) = (ledger.clone(), acknowledged.clone(), server.address);
+    let (ledger, count, address) = (ledger.clone(), acknowledged.clone(), server.address);
     workers.push(std::thread::spawn(move || {
-        let lost = roster_at_work(address, round, &book, &count).unwrap_err();
+        let lost = roster_at_work(address, round, &ledger, &count).unwrap_err();
         assert!(matches!(lost, ClientError::Lost(_)), "round {round}: {lost}");
     }));
+    for n in 0..messages::WRITERS {
+        let (book, count) = (book.clone(), acknowledged.clone());
+        workers.push(std::thread::spawn(move || {
+            let lost = messages::write(address, n, round, &book, &count).unwrap_err();
+            assert!(matches!(lost, ClientError::Lost(_)), "round {round}: {lost}");
+        }));
+    }
+    // Every other time what is written waits for somebody to come.
+    if round.is_multiple_of(2) {
+        let book = book.clone();
+        workers.push(std::thread::spawn(move || {
+            let lost = messages::listen(address, &book).unwrap_err();
+            assert!(matches!(lost, ClientError::Lost(_)), "round {round}: {lost}");
+        }));
+    }
     let deadline = Instant::now() + Duration::from_secs(30);
     while acknowledged.load(Ordering::Acquire) < ACKNOWLEDGED_BEFORE_KILL + round % 7 {
         assert!(
