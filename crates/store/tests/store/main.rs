@@ -20,6 +20,7 @@ mod migrations;
 mod notifications;
 mod open;
 mod people;
+mod push;
 mod reading;
 mod search;
 mod sweep;
