@@ -86,6 +86,9 @@ pub struct SubscribeOptions {
     pub include_body: bool,
     /// `pubsub#show-values`: how available a client must be to be sent something.
     pub show: Shows,
+    /// `pubsub#digest` with `pubsub#digest_frequency`: how many milliseconds pass at least between two notifications, each of
+    /// which then tells all that happened.
+    pub digest: Option<u32>,
     /// `pubsub#expire`: when the subscription ends by itself.
     pub expire: Option<Expiry>,
 }
@@ -96,6 +99,7 @@ impl SubscribeOptions {
         deliver: true,
         include_body: true,
         show: Shows::ALL,
+        digest: None,
         expire: None,
     };
 
@@ -122,6 +126,9 @@ impl SubscribeOptions {
             let words: Vec<_> = shown.map(Show::as_str).collect();
             let _ = writeln!(text, "show {}", words.join(" "));
         }
+        if let Some(period) = self.digest {
+            let _ = writeln!(text, "digest {period}");
+        }
         (!text.is_empty()).then_some(text)
     }
 
@@ -140,6 +147,7 @@ impl SubscribeOptions {
             match key {
                 "deliver" => options.deliver = value != "0",
                 "include_body" => options.include_body = value != "0",
+                "digest" => options.digest = value.parse().ok(),
                 "show" => {
                     let words = value.split(' ').filter_map(Show::from_word);
                     options.show = words.fold(Shows::NONE, Shows::with);
@@ -171,6 +179,7 @@ mod tests {
             deliver: false,
             include_body: false,
             show: Shows::NONE.with(Show::Chat).with(Show::DoNotDisturb),
+            digest: Some(86_400_000),
             expire,
         };
         let text = quiet.to_text();

@@ -1,8 +1,8 @@
 //! Options of subscriptions as data forms: [XEP-0060](https://xmpp.org/extensions/xep-0060.html) §6.3, §6.4, §13.5, §13.8, §13.19
 //! and §17.4.2 (the fields).
 //!
-//! Digests are not made and there are no collections, so of these fields only the value that says what happens anyway is
-//! accepted; what is not understood is refused.
+//! There are no collections, so of their fields only the value that says what happens anyway is accepted; what is not
+//! understood is refused.
 
 use std::borrow::Cow;
 
@@ -20,12 +20,15 @@ pub const SUBSCRIBE_OPTIONS: &str = "http://jabber.org/protocol/pubsub#subscribe
 const PRESENCE: &str = "presence";
 
 /// Registered fields that are not supported, with the values that describe what happens here.
-const FIXED: [(&str, &[&str]); 4] = [
-    ("pubsub#digest", &["0", "false"]),
-    ("pubsub#digest_frequency", &[]),
+const FIXED: [(&str, &[&str]); 2] = [
     ("pubsub#subscription_type", &["items"]),
     ("pubsub#subscription_depth", &["1"]),
 ];
+
+/// The milliseconds between two digests where nobody says how many (§6.3.2: approximately one per day), the fewest and the most.
+const DIGEST_USUAL: u32 = 86_400_000;
+const DIGEST_MIN: u32 = 1_000;
+const DIGEST_MAX: u32 = 7 * 86_400_000;
 
 /// How much of the name of a field that nobody knows is told.
 const NAME_SHOWN: usize = 64;
@@ -44,7 +47,18 @@ pub enum Words {
 pub fn form(options: &SubscribeOptions, words: Words, kind: FormType) -> DataForm {
     let mut form = DataForm::new(kind)
         .with_form_type(SUBSCRIBE_OPTIONS)
-        .with(Field::boolean("pubsub#deliver", options.deliver).label("Whether notifications are sent"));
+        .with(Field::boolean("pubsub#deliver", options.deliver).label("Whether notifications are sent"))
+        .with(
+            Field::boolean("pubsub#digest", options.digest.is_some())
+                .label("Whether several come together, seldom, instead of each at once"),
+        )
+        .with(
+            Field::text(
+                "pubsub#digest_frequency",
+                options.digest.unwrap_or(DIGEST_USUAL).to_string(),
+            )
+            .label("The milliseconds that pass between two of these at least"),
+        );
     let expire = match options.expire {
         None => String::new(),
         Some(Expiry::Presence) => PRESENCE.to_owned(),
@@ -100,6 +114,8 @@ pub fn parse(
         return Err(invalid("unexpected FORM_TYPE"));
     }
     let mut options = *before;
+    let mut digest = options.digest.is_some();
+    let mut period = options.digest.unwrap_or(DIGEST_USUAL);
     if form.kind == FormType::Cancel {
         return Ok(options);
     }
@@ -109,6 +125,17 @@ pub fn parse(
         match field.var.as_str() {
             "" | "FORM_TYPE" => {}
             "pubsub#deliver" => options.deliver = flag()?,
+            "pubsub#digest" => digest = flag()?,
+            "pubsub#digest_frequency" if value.is_empty() => {}
+            "pubsub#digest_frequency" => {
+                let asked: u64 = value
+                    .parse()
+                    .map_err(|_| invalid("not a number of milliseconds"))?;
+                // Who asks for what cannot be gets what is next to it, and is told so by the form.
+                period = u32::try_from(asked)
+                    .unwrap_or(DIGEST_MAX)
+                    .clamp(DIGEST_MIN, DIGEST_MAX);
+            }
             "pubsub#include_body" => match (words, flag()?) {
                 (Words::Known, wanted) => options.include_body = wanted,
                 (Words::Unknown, false) => {}
@@ -129,6 +156,7 @@ pub fn parse(
             },
         }
     }
+    options.digest = digest.then_some(period);
     Ok(options)
 }
 
@@ -192,6 +220,7 @@ mod tests {
             deliver: false,
             include_body: false,
             show: Shows::NONE.with(Show::Away).with(Show::Online),
+            digest: Some(60_000),
             expire: Some(Expiry::At(Timestamp(NOW.0 + 1_000))),
         };
         for options in [options, SubscribeOptions::DEFAULT] {
@@ -228,8 +257,8 @@ mod tests {
         let refused: [(&str, &[&str]); 14] = [
             ("deliver", &["perhaps"]),
             ("deliver", &[]),
-            ("digest", &["1"]),
-            ("digest_frequency", &["1000"]),
+            ("digest", &["daily"]),
+            ("digest_frequency", &["-1"]),
             ("include_body", &["1"]),
             ("show-values", &[]),
             ("show-values", &["chat", "asleep"]),
@@ -250,6 +279,25 @@ mod tests {
         }
         let other = DataForm::new(FormType::Submit).with_form_type(crate::form::NODE_CONFIG);
         assert!(parse(&other, &SubscribeOptions::DEFAULT, Words::Known, NOW).is_err());
+    }
+
+    #[test]
+    fn digests_come_daily_unless_another_period_is_asked_for() {
+        let period = |fields: &[(&str, &[&str])]| asked(fields, Words::Unknown).unwrap().digest;
+        assert_eq!(period(&[("digest", &["1"])]), Some(86_400_000));
+        assert_eq!(
+            period(&[("digest", &["1"]), ("digest_frequency", &["60000"])]),
+            Some(60_000)
+        );
+        assert_eq!(
+            period(&[("digest_frequency", &["1"]), ("digest", &["true"])]),
+            Some(1_000)
+        );
+        assert_eq!(
+            period(&[("digest", &["1"]), ("digest_frequency", &["99999999999999"])]),
+            Some(604_800_000)
+        );
+        assert_eq!(period(&[("digest_frequency", &["60000"])]), None);
     }
 
     #[test]

@@ -21,8 +21,9 @@ use store::JidNo;
 use tokio::sync::Notify;
 
 use crate::server::Server;
-pub(crate) use message::request;
+pub(crate) use message::{digest_message, request};
 use plan::Plan;
+pub(crate) use plan::to_subscriber;
 
 /// How many recipients are served in one go before others get their turn.
 const SLICE: usize = 64;

@@ -230,6 +230,9 @@ async fn update(server: &Arc<Server>, session: &Arc<Session>, stanza: Stanza) {
             (Some(_), None, announced) => catch_up::rest(server, session, announced.is_none()).await,
         }
     }
+    if before.is_none() || becomes_reachable {
+        server.digests.came(session.no);
+    }
     if becomes_reachable {
         approval::show(server, session).await;
     }

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bus::{Event, HOME, Item, NodeView, NotificationType, PublishKind, Subscriber, SubscriptionState};
+use bus::{Event, HOME, Item, NodeView, NotificationType, PublishKind, SubId, Subscriber, SubscriptionState};
 use social::{StreamAct, StreamRoute, virtual_payload};
 use wire::{Jid, Writer, ns};
 
@@ -218,6 +218,33 @@ pub(crate) fn request(view: &NodeView, subscriber: &Subscriber, jid: &Jid) -> Ar
     end(writer, Address::ToFull)
 }
 
+/// Several items of a node, and those that are gone, in one message (§6.3, `pubsub#digest`).
+pub(crate) fn digest_message(
+    view: &NodeView,
+    items: &[Arc<Item>],
+    retracted: &[Arc<str>],
+    subid: Option<SubId>,
+) -> Arc<SharedOut> {
+    let mut writer = begin(view.owner_jid.as_str(), view.config.notification_type);
+    open_event(&mut writer);
+    writer.open("items").attr("node", &view.name);
+    if view.config.has_items() {
+        for item in items {
+            write_one(&mut writer, view, item);
+        }
+        for id in retracted {
+            writer.open("retract").attr("id", id).close();
+        }
+    }
+    writer.close().close();
+    if let Some(subid) = subid {
+        writer.open("headers").ns(SHIM);
+        writer.open("header").attr("name", "SubID").text(&subid.to_string());
+        writer.close().close();
+    }
+    end(writer, Address::ToFull)
+}
+
 /// The event as it enters home timelines: from the reader's own bare address.
 pub(super) fn at_home(event: &Event, act: Act, payload: &OnceCell<Vec<u8>>) -> Option<Arc<SharedOut>> {
     let mut writer = Writer::new();
@@ -307,6 +334,11 @@ fn write_item(writer: &mut Writer, view: &NodeView, item: &Item) {
         writer.close();
         return;
     }
+    write_one(writer, view, item);
+    writer.close();
+}
+
+fn write_one(writer: &mut Writer, view: &NodeView, item: &Item) {
     writer
         .open("item")
         .attr("id", &item.id)
@@ -316,7 +348,7 @@ fn write_item(writer: &mut Writer, view: &NodeView, item: &Item) {
     {
         writer.raw(payload);
     }
-    writer.close().close();
+    writer.close();
 }
 
 fn write_virtual(

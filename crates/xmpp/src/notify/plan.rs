@@ -13,6 +13,7 @@ use store::JidNo;
 use wire::Jid;
 
 use super::message;
+use crate::digests::Change;
 use crate::caps::Caps;
 use crate::rosters::{self, Held};
 use crate::server::Server;
@@ -35,6 +36,8 @@ pub(super) struct Plan {
     speaker: Option<(JidNo, Jid)>,
     /// The item, where not all who may read the node get it.
     kept: Option<Arc<Item>>,
+    /// What happened to an item, for those who are told of several at a time.
+    change: Option<Change>,
     /// Whether the node is gone, so that whoever followed it is told, whatever it belonged to.
     is_deletion: bool,
     roster: Option<Arc<Held>>,
@@ -136,6 +139,7 @@ impl Plan {
             audience,
             speaker: speaker(server, event),
             kept: kept(event),
+            change: Change::of(event),
             is_deletion: matches!(event, Event::NodeDeleted { .. }),
             roster,
             kinds: Kinds::default(),
@@ -198,6 +202,17 @@ impl Plan {
             .speaker
             .as_ref()
             .and_then(|(speaker, jid)| Some((server.blocks.between(*speaker, no)?, jid)));
+        let held: Vec<SubId> = match (&self.change, &self.audience) {
+            (Some(change), Audience::Readers) if self.own.is_some() => {
+                let seldom = subscriptions.iter().filter(|one| {
+                    one.state == SubscriptionState::Subscribed
+                        && one.options().digest.is_some()
+                        && server.digests.holds(server, &view, one, change)
+                });
+                seldom.map(|one| one.subid).collect()
+            }
+            _ => Vec::new(),
+        };
         let mut reaching: Vec<&Subscriber> = Vec::new();
         for session in server.registry.sessions(no).iter() {
             if let (Some(between), Some(owner)) = (&between, &owner)
@@ -247,7 +262,7 @@ impl Plan {
                 };
                 // §8.4.2: whose request waits is told too that the node is gone, whatever they chose.
                 let is_meant = one.state == SubscriptionState::Subscribed && one.options().reaches(show);
-                is_addressed && (is_meant || self.is_deletion)
+                is_addressed && (is_meant || self.is_deletion) && !held.contains(&one.subid)
             }));
             let is_explicit = !reaching.is_empty();
             let at_home = in_home && wants.home;
@@ -284,9 +299,14 @@ impl Plan {
             Audience::Only(only, _) => send_outside(server, owner.bare_str(), only, &own.out),
             Audience::Readers => {
                 for one in subscriptions {
+                    let is_held = || {
+                        let change = self.change.as_ref();
+                        change.is_some_and(|change| server.digests.holds(server, &self.view, one, change))
+                    };
                     let is_meant = one.state == SubscriptionState::Subscribed
                         && one.options().reaches(Some(Show::Online))
-                        && !self.view.config.presence_based_delivery;
+                        && !self.view.config.presence_based_delivery
+                        && !is_held();
                     if is_meant || self.is_deletion {
                         let out = own.by(&[one], false);
                         send_outside(
@@ -422,7 +442,7 @@ fn at_home(event: &Event, routes: &Routes, payload: &OnceCell<Vec<u8>>) -> Optio
 }
 
 /// A subscriber of a virtual node: every available session, or the one that subscribed.
-pub(super) fn to_subscriber(server: &Server, no: JidNo, resource: Option<&str>, out: &Arc<SharedOut>) {
+pub(crate) fn to_subscriber(server: &Server, no: JidNo, resource: Option<&str>, out: &Arc<SharedOut>) {
     if let Some(bare) = server.components.address(no) {
         return send_outside(server, "", &with_resource(&bare, resource), out);
     }

@@ -88,7 +88,7 @@ const PEP_FEATURES: &[&str] = &[
 pub(super) fn register(xeps: &mut Xeps) {
     reading::register(xeps);
     xeps.xep(4, "Data Forms", "2.13.2")
-        .xep(60, "Publish-Subscribe", "1.30.0").without("collections (XEP-0248, deferred); digests, which need a kept position for each subscription; `pubsub#tempsub` and `pubsub#purge_offline`, for which `pubsub#expire` and `pubsub#item_expire` stand; a warning before a lease ends (a MAY)")
+        .xep(60, "Publish-Subscribe", "1.30.0").without("collections (XEP-0248, deferred); `pubsub#tempsub` and `pubsub#purge_offline`, for which `pubsub#expire` and `pubsub#item_expire` stand; a warning before a lease ends (a MAY)")
         .xep(163, "Personal Eventing Protocol", "1.2.2")
         .xep(59, "Result Set Management", "1.0").without("`<index/>` in requests (§2.6), which would cost a count of what stands before it; count and index where the reader may not read every item")
         .xep(277, "Microblogging over XMPP", "0.6.5").without("deliveries through a service of another server, until servers talk to each other")
