@@ -26,6 +26,8 @@ wanted=(gcc:gcc make:make)
 if [ "${1:-run}" = test ]; then
   wanted+=(chromium:chromium python3:python3 curl:curl profanity:profanity tmux:tmux dbus-daemon:dbus-daemon)
   wanted+=(libervia-backend:libervia-backend libervia-cli:libervia-cli)
+  # A component: the gateway to IRC.
+  wanted+=(biboumi:biboumi)
   # The throw-away machines of the documents' commands have systemd as their first process.
   wanted+=(unshare:util-linux systemctl:systemd ps:procps)
   # The package's dependencies are read from the program.
@@ -71,11 +73,11 @@ fi
 "${sudo[@]}" apt-get update -qq
 "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
 
-# Debian starts a server that it installs; the comparison starts its own.
-if [ "${1:-run}" = peers ] && [ -d /run/systemd/system ]; then
+# Debian starts a server that it installs; the comparison and the tests start their own.
+if [ -d /run/systemd/system ]; then
   for package in "${missing[@]}"; do
     case "$package" in
-    prosody | ejabberd) "${sudo[@]}" systemctl disable --now "$package" ;;
+    prosody | ejabberd | biboumi) "${sudo[@]}" systemctl disable --now "$package" ;;
     esac
   done
 fi
