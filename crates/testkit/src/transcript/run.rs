@@ -131,6 +131,13 @@ impl Play {
                 }
                 Ok(())
             }
+            Step::ReceivesDecoded(who, block) => {
+                let arrived = sasl::decoded(&self.next_stanza(&who).await?)?;
+                for expected in stanzas(&block)? {
+                    self.check(&expected, &arrived)?;
+                }
+                Ok(())
+            }
             Step::ReceivesUnordered(who, block) => self.receive_unordered(&who, &block).await,
             Step::ReceivesNothing(who) => self.receive_nothing(&who).await,
             Step::Leaves(who) => {

@@ -69,6 +69,8 @@ pub enum Step {
     Sends(String, String),
     /// `juliet receives:` these stanzas, in this order.
     Receives(String, String),
+    /// `juliet receives decoded:` one element, its text taken out of base64.
+    ReceivesDecoded(String, String),
     /// `juliet receives in any order:`
     ReceivesUnordered(String, String),
     /// `juliet is answered:` with this inside a result to her last request; `juliet is answered` with nothing inside.
@@ -238,6 +240,7 @@ fn step(line: &str, block: &str) -> Option<Step> {
         "is online" => Step::Online(who),
         "sends:" => Step::Sends(who, owned(block)),
         "receives:" => Step::Receives(who, owned(block)),
+        "receives decoded:" => Step::ReceivesDecoded(who, owned(block)),
         "receives in any order:" => Step::ReceivesUnordered(who, owned(block)),
         "is answered" | "is answered:" => Step::Answered(who, owned(block)),
         "receives nothing" => Step::ReceivesNothing(who),

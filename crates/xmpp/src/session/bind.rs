@@ -99,7 +99,10 @@ pub(super) fn features(server: &Server, stream: &Stream, session: Option<&Sessio
             .close();
     }
     // XEP-0198 §2, XEP-0352 §4.1
-    features.open("sm").ns(ns::STREAM_MANAGEMENT).close();
+    if session.is_none_or(|session| !session.mailbox.is_managed()) {
+        // A second time would be an error (§3), and clients such as xmpp.js 0.14 enable whatever is announced.
+        features.open("sm").ns(ns::STREAM_MANAGEMENT).close();
+    }
     features.open("csi").ns(ns::CLIENT_STATE).close();
     features.raw(&server.stream_features());
     let idle = stream.is_websocket().then_some(HEARTBEAT_MS / 1_000);

@@ -210,7 +210,8 @@ impl<'a> Negotiation<'a> {
             (Some(from), Some(domain)) => match Jid::parse(from) {
                 Ok(from) if from.domain() == domain => Some(from.into_bare()),
                 // XEP-0388 §2.1: nobody of another domain is served here.
-                _ => return Err(refused(StreamCondition::InvalidFrom)),
+                Ok(_) => return Err(refused(StreamCondition::InvalidFrom)),
+                Err(_) => None,
             },
             _ => None,
         };

@@ -93,11 +93,13 @@ enum Input {
 impl Running {
     pub(super) fn new(server: Arc<Server>, begun: Begun, stream: Stream, counted: Counted) -> Running {
         let session = begun.session().clone();
-        let connection = match begun {
-            Begun::Bound(_) => 0,
-            Begun::Resumed(claim) => claim.serve(),
+        // XEP-0386 §3.2: a session may begin with nobody looking at it.
+        let (connection, is_active) = match begun {
+            Begun::Bound(_) => (0, session.is_active()),
+            Begun::Resumed(claim) => (claim.serve(), true),
         };
         session.mailbox.attach(connection);
+        session.set_active(is_active);
         let is_managed = session.mailbox.is_managed();
         let heartbeat = stream.is_websocket().then(|| Heartbeat {
             next: server.clock.sleep(HEARTBEAT_MS),

@@ -278,6 +278,9 @@ async fn proceed(negotiation: &mut Negotiation<'_>, signed_in: SignedIn) -> Resu
         return Err(Stop::Failure(SaslError::TemporaryAuthFailure, Some(text)));
     };
     session.set_active(asked.is_active.unwrap_or(true));
+    session.routing.set_carbons(asked.wants_carbons);
+    // What waits and is in the archive is found there by what the answer says of it.
+    session.routing.set_reads_archive();
     let mut bound = Vec::new();
     if let Some(enable) = asked.enable {
         bound = management::enable(server, &session, enable.wants_resume, enable.max);

@@ -1,5 +1,5 @@
 //! Devices that stay signed in by a token: `urn:x-folkmoot:devices:0`, asked of one's own account. The token signs in with
-//! OAUTHBEARER; it is told once and revoked one by one.
+//! OAUTHBEARER; it is told once and revoked one by one. Clients with tokens by XEP-0484 are listed and revoked here too.
 
 use store::DeviceId;
 use wire::{StanzaError, Writer};
@@ -55,7 +55,8 @@ async fn list(cx: Cx) -> Answered {
         writer
             .open("device")
             .attr("id", &device.id.0.to_string())
-            .attr("label", &device.label);
+            .attr("label", &device.label)
+            .attr_opt("client", device.client.as_deref());
         writer.attr("created", &format::datetime::to_text(device.created.0));
         writer.attr("last-used", &format::datetime::to_text(device.last_used.0));
         if cx.session()?.device() == Some(device.id) {

@@ -14,7 +14,15 @@ pub(super) fn register(xeps: &mut Xeps) {
         .xep(352, "Client State Indication", "1.0.0")
         .without("a switch: what waits for a client's attention is the same for everybody")
         .xep(368, "SRV records for XMPP over TLS", "1.1.0")
+        .xep(386, "Bind 2", "1.1.0")
+        .xep(388, "Extensible SASL Profile", "1.0.4")
+        .without("tasks (`<continue/>`): nothing more is asked of anybody who has authenticated; white space in the midst of an exchange is passed over")
         .xep(440, "SASL Channel-Binding Type Capability", "1.0.0")
         .without("`tls-unique`, which TLS 1.3 does not have")
-        .xep(445, "Pre-Authenticated In-Band Registration", "0.2.0");
+        .xep(445, "Pre-Authenticated In-Band Registration", "0.2.0")
+        .xep(474, "SASL SCRAM Downgrade Protection", "0.5.0")
+        .xep(478, "Stream Limits Advertisement", "0.2.0")
+        .without("`idle-seconds` of TCP connections with somebody on them: their silence is the system's to watch, which costs phones no radio")
+        .xep(484, "Fast Authentication Streamlining Tokens", "0.2.0")
+        .without("0-RTT of TLS; `-UNIQ` mechanisms, which TLS 1.3 does not have");
 }

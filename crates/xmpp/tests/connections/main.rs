@@ -10,6 +10,7 @@ mod negotiation;
 mod presence;
 mod registration;
 mod sasl;
+mod sasl2;
 mod scram;
 mod server_information;
 mod sockets;

@@ -82,15 +82,15 @@ async fn every_hash_signs_in_from_the_first_password_on() {
     }
 }
 
+fn mechanisms(announced: &str) -> Vec<&str> {
+    let names = announced.split("<mechanism>").skip(1);
+    names.map(|rest| rest.split_once('<').unwrap().0).collect()
+}
+
 #[tokio::test]
 async fn mechanisms_are_announced_strongest_first() {
     let world = world(|_| {}).await;
     let (_client, announced) = world.secure(&TLS13).await;
-    let names: Vec<&str> = announced
-        .split("<mechanism>")
-        .skip(1)
-        .map(|rest| rest.split_once('<').unwrap().0)
-        .collect();
     let expected = [
         "SCRAM-SHA-512-PLUS",
         "SCRAM-SHA-256-PLUS",
@@ -101,7 +101,15 @@ async fn mechanisms_are_announced_strongest_first() {
         "OAUTHBEARER",
         "PLAIN",
     ];
-    assert_eq!(names, expected);
+    // By both profiles; then the second one's tokens.
+    let (first, second) = announced.split_once("<authentication ").unwrap();
+    let (second, inline) = second.split_once("<inline>").unwrap();
+    assert_eq!(mechanisms(first), expected);
+    assert_eq!(mechanisms(second), expected);
+    let tokens = [
+        "512-EXPR", "256-EXPR", "512-ENDP", "256-ENDP", "512-NONE", "256-NONE",
+    ];
+    assert_eq!(mechanisms(inline), tokens.map(|name| format!("HT-SHA-{name}")));
     let bindings = "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'><channel-binding type='tls-exporter'/>\
                     <channel-binding type='tls-server-end-point'/></sasl-channel-binding>";
     assert!(announced.contains(bindings), "{announced}");
@@ -112,7 +120,7 @@ async fn mechanisms_are_announced_strongest_first() {
     );
 }
 
-fn exporter(client: &Client<TlsStream<DuplexStream>>) -> Vec<u8> {
+pub fn exporter(client: &Client<TlsStream<DuplexStream>>) -> Vec<u8> {
     let connection = client.io.get_ref().1;
     connection
         .export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(b""))
