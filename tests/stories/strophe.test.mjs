@@ -1,96 +1,87 @@
-// A stock JavaScript client, Strophe.js, over WebSocket: SCRAM, publish, live events.
+// A stock JavaScript client, Strophe.js, over WebSocket and over HTTP (BOSH): SCRAM, publish, read, live events, messages.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Server } from './lib/server.mjs';
-import { $iq, $msg, $pres, Strophe } from './lib/packages.mjs';
+import { $msg } from './lib/packages.mjs';
+import { Person, ways } from './lib/strophe.mjs';
+import { tried } from './lib/interop.mjs';
 
 const server = new Server();
 before(() => server.start());
 after(() => server.remove());
 
-const PUBSUB = 'http://jabber.org/protocol/pubsub';
+const register = (name, password) => server.administer(['account', 'add', `${name}@localhost`, '--password-stdin'], password);
 
-class Person {
-  constructor(name) {
-    this.name = name;
-    this.jid = `${name}@localhost`;
-    this.connection = new Strophe.Connection(`${server.site.replace('http', 'ws')}/xmpp-websocket`);
-    this.seen = [];
-    this.waiting = [];
-  }
+for (const way of ['WebSocket', 'BOSH']) {
+  test(`accounts made while the server runs sign in over ${way}, follow, post and talk`, async () => {
+    const address = ways[way](server);
+    const [first, second] = [`juliet-${way.toLowerCase()}`, `romeo-${way.toLowerCase()}`];
+    await register(first, 'wherefore');
+    await register(second, 'but soft');
+    const juliet = await new Person(first, address).arrive('wherefore');
+    const romeo = await new Person(second, address).arrive('but soft');
+    tried('Strophe.js', way, 'sign in');
 
-  arrive(password) {
-    return new Promise((resolve, reject) => {
-      this.connection.connect(`${this.jid}/strophe`, password, (status, why) => {
-        if (status === Strophe.Status.CONNECTED) {
-          this.connection.addHandler((m) => this.take(m), null, 'message');
-          this.connection.send($pres());
-          resolve(this);
-        } else if ([Strophe.Status.AUTHFAIL, Strophe.Status.CONNFAIL, Strophe.Status.ERROR].includes(status)) {
-          reject(new Error(`${this.name}: status ${status}, ${why}`));
-        }
-      });
-    });
-  }
+    await romeo.follow(juliet.jid);
+    await juliet.post('one', 'Parting is such #sweet <sorrow>');
+    tried('Strophe.js', way, 'publish');
+    await romeo.sees(/Parting is such #sweet &lt;sorrow&gt;/);
+    tried('Strophe.js', way, 'live posts');
+    assert.match(await romeo.read(juliet.jid), /Parting is such #sweet &lt;sorrow&gt;/);
+    tried('Strophe.js', way, 'read');
 
-  take(message) {
-    this.seen.push(Strophe.serialize(message));
-    for (const wake of this.waiting.splice(0)) wake();
-    return true;
-  }
+    romeo.connection.send($msg({ to: juliet.jid, type: 'chat' }).c('body').t('Shall I hear more?'));
+    await juliet.sees(/Shall I hear more\?/);
+    juliet.connection.send($msg({ to: romeo.jid, type: 'chat' }).c('body').t('Thrice good night, „Romeo“ 🌹'));
+    await romeo.sees(/Thrice good night, „Romeo“ 🌹/);
+    tried('Strophe.js', way, 'messages');
 
-  ask(iq) {
-    return new Promise((resolve, reject) => {
-      this.connection.sendIQ(iq, resolve, (e) => reject(new Error(e ? Strophe.serialize(e) : 'timeout')), 10_000);
-    });
-  }
-
-  async sees(pattern) {
-    const deadline = Date.now() + 10_000;
-    while (!this.seen.some((m) => pattern.test(m))) {
-      if (Date.now() > deadline) throw new Error(`${this.name} did not see ${pattern} in ${this.seen.join('\n')}`);
-      await Promise.race([new Promise((wake) => this.waiting.push(wake)), new Promise((r) => setTimeout(r, 1000))]);
-    }
-  }
-}
-
-async function register(name, password) {
-  const { spawnSync } = await import('node:child_process');
-  const { resolve } = await import('node:path');
-  const binary = resolve(import.meta.dirname, '../..', process.env.FOLKMOOT_BINARY ?? 'target/debug/folkmoot');
-  const made = spawnSync(binary, ['account', 'add', `${name}@localhost`, '--password-stdin', '--data', server.data], {
-    input: `${password}\n`,
-    encoding: 'utf8',
+    await assert.rejects(new Person(first, address).arrive('wrong password'), new RegExp(first));
+    juliet.leave();
+    romeo.leave();
   });
-  assert.equal(made.status, 0, made.stderr);
 }
 
-test('accounts made while the server runs sign in over WebSocket, follow, post and talk', async () => {
-  await register('juliet', 'wherefore');
-  await register('romeo', 'but soft');
-  const juliet = await new Person('juliet').arrive('wherefore');
-  const romeo = await new Person('romeo').arrive('but soft');
+test('many messages at once keep their order over HTTP', async () => {
+  await register('many', 'words words words');
+  const many = await new Person('many', ways.BOSH(server)).arrive('words words words');
+  const numbers = Array.from({ length: 200 }, (_, number) => number);
+  for (const number of numbers) many.connection.send($msg({ to: many.jid, type: 'chat' }).c('body').t(`word ${number}.`));
+  await many.sees(/word 199\./);
+  const seen = many.seen.map((message) => /word (\d+)\./.exec(message)?.[1]).filter((number) => number !== undefined);
+  assert.deepEqual(seen.map(Number), numbers);
+  many.leave();
+});
 
-  await romeo.ask(
-    $iq({ type: 'set', to: juliet.jid })
-      .c('pubsub', { xmlns: PUBSUB })
-      .c('subscribe', { node: 'urn:xmpp:microblog:0', jid: romeo.jid }),
-  );
-  await juliet.ask(
-    $iq({ type: 'set' })
-      .c('pubsub', { xmlns: PUBSUB })
-      .c('publish', { node: 'urn:xmpp:microblog:0' })
-      .c('item', { id: 'one' })
-      .c('entry', { xmlns: 'http://www.w3.org/2005/Atom' })
-      .c('title', { type: 'text' })
-      .t('Parting is such #sweet <sorrow>'),
-  );
-  await romeo.sees(/Parting is such #sweet &lt;sorrow&gt;/);
+test('pages of elsewhere do not reach a server for localhost, and those that may are told so', async () => {
+  const asks = (origin, method = 'OPTIONS') => fetch(`${server.site}/http-bind`, { method, headers: { Origin: origin } });
+  assert.equal((await asks('https://evil.example')).status, 403);
+  assert.equal((await asks('https://evil.example', 'POST')).status, 403);
+  const allowed = await asks('http://localhost:8000');
+  assert.equal(allowed.status, 204);
+  assert.equal(allowed.headers.get('access-control-allow-origin'), 'http://localhost:8000');
+  assert.match(allowed.headers.get('access-control-allow-methods'), /POST/);
+  const get = await fetch(`${server.site}/http-bind`);
+  assert.equal(get.status, 405);
+  const answer = await fetch(`${server.site}/http-bind`, {
+    method: 'POST',
+    body: "<body xmlns='http://jabber.org/protocol/httpbind' rid='1' sid='guessed'/>",
+  });
+  assert.equal(answer.status, 200);
+  assert.equal(answer.headers.get('content-type'), 'text/xml; charset=utf-8');
+  // What people write is no page of this site.
+  assert.match(answer.headers.get('content-security-policy'), /sandbox/);
+  assert.match(await answer.text(), /item-not-found/);
+  const long = await fetch(`${server.site}/http-bind`, {
+    method: 'POST',
+    body: `<body xmlns='http://jabber.org/protocol/httpbind' rid='1' to='localhost'><a>${'x'.repeat(20_000)}</a></body>`,
+  });
+  assert.match(await long.text(), /policy-violation/);
+});
 
-  romeo.connection.send($msg({ to: juliet.jid, type: 'chat' }).c('body').t('Shall I hear more?'));
-  await juliet.sees(/Shall I hear more\?/);
-
-  await assert.rejects(new Person('juliet').arrive('wrong password'), /juliet/);
-  juliet.connection.disconnect('done');
-  romeo.connection.disconnect('done');
+test('host-meta names both ways', async () => {
+  const { links } = await (await fetch(`${server.site}/.well-known/host-meta.json`)).json();
+  const found = (rel) => links.find((link) => link.rel === `urn:xmpp:alt-connections:${rel}`)?.href;
+  assert.equal(found('websocket'), ways.WebSocket(server));
+  assert.equal(found('xbosh'), ways.BOSH(server));
 });

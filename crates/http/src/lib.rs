@@ -26,6 +26,7 @@ mod site;
 mod thread;
 mod web_client;
 
+pub use host_meta::Ways;
 pub use invite::{Invitation, InvitationState};
 pub use network::{BadNetwork, Client, Network, bucket};
 pub use router::router;

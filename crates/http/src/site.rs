@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::host_meta::Ways;
 use crate::invite::Invitation;
 use crate::lan::Lan;
 use crate::limit::Limiter;
@@ -33,6 +34,8 @@ pub struct Settings {
     pub metrics_allow: Vec<Network>,
     /// What phones of a home network are told; `None` for servers elsewhere.
     pub lan: Option<Lan>,
+    /// How clients reach the server beside the WebSocket.
+    pub ways: Ways,
     /// Further origins that the client's page may open sockets to: `wss://192.168.1.5:5443`.
     pub sockets: Vec<String>,
 }
@@ -135,6 +138,7 @@ pub(crate) mod tests {
             patience: Duration::from_secs(10),
             metrics_allow: Network::loopback().to_vec(),
             lan: None,
+            ways: Ways::default(),
             sockets: Vec::new(),
         }
     }

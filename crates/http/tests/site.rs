@@ -70,6 +70,7 @@ impl Place {
             patience: Duration::from_secs(10),
             metrics_allow: Network::loopback().to_vec(),
             lan: None,
+            ways: http_site::Ways::default(),
             sockets: Vec::new(),
         };
         let content = Content {

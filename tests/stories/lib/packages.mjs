@@ -7,3 +7,4 @@ export const { chromium } = require('playwright-core');
 export const WebSocket = require('ws');
 globalThis.WebSocket ??= WebSocket;
 export const { Strophe, $iq, $msg, $pres, toStanza } = require('strophe.js');
+export const xmpp = require('@xmpp/client');
