@@ -89,7 +89,10 @@ impl Doors {
             }
             tracing::info!(%address, "this machine has a new address");
             // Components come from where the operator says, not from the network.
-            let followed = self.ports.iter().filter(|(service, _)| **service != Service::Components);
+            let followed = self
+                .ports
+                .iter()
+                .filter(|(service, _)| **service != Service::Components);
             for (service, port) in followed {
                 match listen_at(SocketAddr::new(address, *port)) {
                     Ok(listener) => self.serve(*service, listener),

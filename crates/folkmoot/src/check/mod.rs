@@ -4,6 +4,7 @@ mod certificates;
 mod finding;
 pub mod online;
 
+use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 
 use rustix::process::{Resource, getrlimit};
@@ -11,7 +12,7 @@ use rustix::process::{Resource, getrlimit};
 use crate::admin::socket_is_answered;
 use crate::config::{Config, Policy, Port};
 use crate::house::Mode;
-use crate::listeners::{Service, addresses, has_ipv6, try_bind};
+use crate::listeners::{Service, addresses_of, has_ipv6, try_bind};
 use crate::settings;
 pub use finding::Finding;
 
@@ -26,6 +27,7 @@ pub fn check(config: &Config, mode: Mode) -> Vec<Finding> {
     check_data(config, &mut found);
     check_database(config, &mut found);
     check_ports(config, &mut found);
+    check_components(config, &mut found);
     certificates::check(config, &mut found);
     check_exposure(config, mode, &mut found);
     check_system(&mut found);
@@ -109,14 +111,17 @@ fn check_ports(config: &Config, found: &mut Vec<Finding>) {
         )));
         return;
     }
-    let is_chosen = config.bind.is_empty();
     let mut is_any = false;
     for service in Service::ALL {
         let Port::Number(port) = service.port(config) else {
             continue;
         };
         is_any = true;
-        for address in addresses(config) {
+        let is_chosen = match service {
+            Service::Components => config.components_bind.is_empty(),
+            _ => config.bind.is_empty(),
+        };
+        for address in addresses_of(service, config) {
             // Without a wish of the operator, a machine without IPv6 is served on IPv4.
             let is_optional = is_chosen && address.is_ipv6() && !has_ipv6();
             if let Err(error) = try_bind(service, address, port)
@@ -128,6 +133,21 @@ fn check_ports(config: &Config, found: &mut Vec<Finding>) {
     }
     if !is_any {
         found.push(Finding::error("every port is off: set at least one of ports.*"));
+    }
+}
+
+/// What components say, and the proof of who they are, is not encrypted.
+fn check_components(config: &Config, found: &mut Vec<Finding>) {
+    for component in &config.components {
+        if let Err(error) = component.settings() {
+            found.push(Finding::error(format!("{error:#}")));
+        }
+    }
+    let is_open = |address: &IpAddr| !address.is_loopback();
+    if !config.components.is_empty() && config.components_bind.iter().any(is_open) {
+        found.push(Finding::warning(
+            "components_bind names addresses beyond this machine: what components say is not encrypted, so let only a network of your own reach ports.components",
+        ));
     }
 }
 
