@@ -22,7 +22,6 @@ const UNUSED = [
   'SASLSHA384',
   'SASLXOAuth2',
   'Stanza',
-  'toStanzaView',
   'createHtml',
   'createFromHtmlElement',
   'validTag',

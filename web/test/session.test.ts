@@ -145,3 +145,27 @@ test('whoever stops is not connected again', async () => {
   assert.equal(network.dialled.length, 1);
   assert.equal(session.state.value.kind, 'signed-out');
 });
+
+test('a session whose line is cut goes on, and nobody is told; for a minute', async () => {
+  const { clock, network, log, session } = setUp();
+  session.start(TOKEN);
+  await settled();
+  const { link } = session;
+  const tries: string[] = [];
+  const held = { resume: () => tries.push('resume'), release: () => tries.push('release') };
+  network.hold(held);
+  assert.equal(session.state.value.kind, 'waiting');
+  await clock.advance(1_000);
+  assert.deepEqual(tries, ['resume']);
+  network.resumed();
+  assert.equal(session.link, link);
+  assert.deepEqual(log, ['online']);
+  // And again, for longer than anybody waits.
+  network.hold(held);
+  await clock.advance(59_000);
+  assert.deepEqual(log, ['online']);
+  await clock.advance(2_000);
+  await settled();
+  assert.ok(tries.includes('release'));
+  assert.deepEqual(log.slice(0, 3), ['online', 'offline', 'online']);
+});

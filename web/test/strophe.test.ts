@@ -4,13 +4,13 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { LinkLost, StanzaError } from '../src/xmpp/errors';
-import type { Credentials, Dialled, Link, LinkFailure } from '../src/xmpp/link';
+import type { Credentials, Dialled, Held, Link, LinkFailure } from '../src/xmpp/link';
 import { register } from '../src/xmpp/register';
 import { dialStrophe } from '../src/xmpp/strophe';
 import { fetchPage } from '../src/xmpp/pubsub';
 import { x } from '../src/xmpp/xml';
 import { FakeServer, PUBSUB } from './fake/server';
-import { serveXmpp, TOKEN } from './fake/websocket';
+import { forgetSessions, serveXmpp, TOKEN } from './fake/websocket';
 
 let http: Server;
 let url: string;
@@ -37,14 +37,24 @@ function deferred<T>() {
 }
 
 function dial(credentials: Credentials, onStanza?: (stanza: Element) => void) {
-  const ended = deferred<LinkFailure>();
+  const ended = deferred<{ failure: LinkFailure; held: Held | undefined }>();
   const online = deferred<Link>();
+  const again = deferred<Link>();
+  let onlines = 0;
+  const resumed = deferred<Link>();
   const dialled: Dialled = dialStrophe(url, credentials, {
-    onOnline: online.resolve,
+    onOnline: (link) => (++onlines === 1 ? online : again).resolve(link),
+    onResumed: resumed.resolve,
     onStanza: (stanza) => onStanza?.(stanza),
-    onEnd: ended.resolve,
+    onEnd: (failure, held) => ended.resolve({ failure, held }),
   });
-  return { online: online.promise, ended: ended.promise, close: () => dialled.close() };
+  return {
+    online: online.promise,
+    again: again.promise,
+    resumed: resumed.promise,
+    ended: ended.promise,
+    close: () => dialled.close(),
+  };
 }
 
 const jid = 'juliet@localhost';
@@ -66,7 +76,7 @@ test('signs in with a password by SCRAM, and asks', async () => {
 });
 
 test('a wrong password is refused', async () => {
-  const failure = await dial({ kind: 'password', jid, password: 'wrong' }).ended;
+  const { failure } = await dial({ kind: 'password', jid, password: 'wrong' }).ended;
   assert.deepEqual(failure, { kind: 'refused', condition: 'not-authorized', text: undefined });
 });
 
@@ -78,14 +88,54 @@ test('signs in with a device token, hears events, and notices the end', async ()
   await link.iq('get', undefined, x('ping', { xmlns: 'urn:xmpp:ping' }));
   server.post('juliet', 'Two');
   assert.equal((await heard.promise).localName, 'message');
-  const open = link.iq('get', undefined, x('ping', { xmlns: 'urn:xmpp:ping' }));
   cut();
+  const { failure, held } = await ended;
+  assert.deepEqual(failure, { kind: 'lost', condition: undefined });
+  const open = link.iq('get', undefined, x('ping', { xmlns: 'urn:xmpp:ping' }));
+  held?.release();
   await assert.rejects(open, LinkLost);
-  assert.deepEqual(await ended, { kind: 'lost', condition: undefined });
+});
+
+test('a line that is cut loses nothing: what was asked is answered, what came meanwhile comes', async () => {
+  const heard: string[] = [];
+  const { online, resumed, ended, close } = dial({ kind: 'token', jid, token: TOKEN }, (stanza) =>
+    heard.push(stanza.localName),
+  );
+  const link = await online;
+  link.send(x('presence', { xmlns: 'jabber:client' }));
+  await link.iq('get', undefined, x('ping', { xmlns: 'urn:xmpp:ping' }));
+  const full = link.jid;
+  cut();
+  const { held } = await ended;
+  const open = link.iq('get', undefined, x('ping', { xmlns: 'urn:xmpp:ping' }));
+  server.post('juliet', 'While you were gone');
+  held?.resume();
+  assert.equal(await resumed, link);
+  await open;
+  assert.equal(link.jid, full);
+  assert.deepEqual(
+    heard.filter((name) => name === 'message'),
+    ['message'],
+  );
+  close();
+});
+
+test('where the server has forgotten the session, it begins anew, and who asked is told', async () => {
+  const { online, again, ended, close } = dial({ kind: 'token', jid, token: TOKEN });
+  const link = await online;
+  cut();
+  const { held } = await ended;
+  const open = link.iq('get', undefined, x('ping', { xmlns: 'urn:xmpp:ping' }));
+  forgetSessions();
+  held?.resume();
+  await assert.rejects(open, LinkLost);
+  assert.equal(await again, link);
+  await link.iq('get', undefined, x('ping', { xmlns: 'urn:xmpp:ping' }));
+  close();
 });
 
 test('a revoked token is refused', async () => {
-  const failure = await dial({ kind: 'token', jid, token: 'old' }).ended;
+  const { failure } = await dial({ kind: 'token', jid, token: 'old' }).ended;
   assert.equal(failure.kind, 'refused');
 });
 

@@ -250,6 +250,16 @@ export const en = {
   'settings.choice.stream.hint': 'Your public posts stand there and under their hash tags.',
   'settings.choice.search': 'In searches',
   'settings.choice.search.hint': 'People find you, and your public posts by their words.',
+  'settings.push': 'When no page is open',
+  'settings.push.on': 'Tell me on this device',
+  'settings.push.on.hint': 'Of messages, requests and mentions, while nobody looks at this page.',
+  'settings.push.text': 'Show what messages say',
+  'settings.push.text.hint':
+    'Otherwise only who wrote. It is encrypted on its way to this browser.',
+  'settings.push.denied': 'Notifications of this site are forbidden in the browser’s settings.',
+  'settings.push.unoffered': 'This server does not tell browsers.',
+  'settings.push.failed': 'The browser’s push service did not answer. Try again later.',
+  'settings.push.unsupported': 'This browser cannot be told here.',
   'settings.audience': 'Audience',
   'settings.audience.text':
     'It holds for all your posts, earlier ones too. Whoever has read a post may remember it.',

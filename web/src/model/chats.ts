@@ -10,6 +10,7 @@ import {
   enableCarbons,
   readCarbon,
   readChatError,
+  NOTHING_SAID,
   readMessage,
   writeMessage,
   writeReactions,
@@ -227,7 +228,7 @@ export class Chats {
     if (!link) return;
     this.typing.rest(jid);
     link.send(write(this.events.newId()));
-    this.take({ ...NOTHING, ...does, peer: jid, isOwn: true }, 'older');
+    this.take({ ...NOTHING_SAID, ...does, peer: jid, isOwn: true }, 'older');
   }
 
   /** Sends a refused message again, under the same id. */
@@ -482,20 +483,3 @@ export class Chats {
       .filter(({ latest, draft }) => latest !== undefined || draft !== '');
   }
 }
-
-/** A message that says nothing, for what is done here. */
-const NOTHING: Omit<ChatMessage, 'peer' | 'isOwn'> = {
-  id: undefined,
-  archiveId: undefined,
-  body: undefined,
-  state: undefined,
-  receiptOf: undefined,
-  displayedOf: undefined,
-  wantsReceipt: false,
-  isMarkable: false,
-  replaces: undefined,
-  retracts: undefined,
-  isRetracted: false,
-  reaction: undefined,
-  stamp: undefined,
-};

@@ -41,6 +41,23 @@ export interface ChatMessage {
   stamp: number | undefined;
 }
 
+/** A message that says nothing; for what is done here before it comes back. */
+export const NOTHING_SAID: Omit<ChatMessage, 'peer' | 'isOwn'> = {
+  id: undefined,
+  archiveId: undefined,
+  body: undefined,
+  state: undefined,
+  receiptOf: undefined,
+  displayedOf: undefined,
+  wantsReceipt: false,
+  isMarkable: false,
+  replaces: undefined,
+  retracts: undefined,
+  isRetracted: false,
+  reaction: undefined,
+  stamp: undefined,
+};
+
 /** A message of ours that came back. */
 export interface ChatError {
   from: string;

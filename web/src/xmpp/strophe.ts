@@ -14,6 +14,7 @@ Strophe.setLogLevel(Strophe.LogLevel.FATAL);
 const CONNECT_TIMEOUT = 20_000;
 const ANSWER_TIMEOUT = 30_000;
 
+const STANZAS = ['iq', 'message', 'presence'];
 const LOST: LinkFailure = { kind: 'lost', condition: undefined };
 
 /** Stream errors after which the same credentials are pointless (RFC 6120 §4.9.3). */
@@ -247,6 +248,8 @@ class StropheLink implements Link, Dialled, Held {
   }
 
   private onStanza(stanza: Element): true {
+    // Strophe counts and acknowledges by itself.
+    if (!STANZAS.includes(stanza.localName)) return true;
     this.events.onTraffic?.('in', stanza);
     const type = stanza.getAttribute('type');
     const id = stanza.getAttribute('id') ?? '';

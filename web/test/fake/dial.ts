@@ -1,6 +1,6 @@
 /** Connections to the server in memory, and a clock that stands still until it is moved. */
 import type { Clock } from '../../src/model/clock';
-import type { Credentials, Dial, LinkEvents, LinkFailure } from '../../src/xmpp/link';
+import type { Credentials, Dial, Held, Link, LinkEvents, LinkFailure } from '../../src/xmpp/link';
 import { LinkLost, readStanzaError, TimedOut } from '../../src/xmpp/errors';
 import { NS } from '../../src/xmpp/ns';
 import { attribute, parse, x, type Xml } from '../../src/xmpp/xml';
@@ -89,6 +89,15 @@ export class FakeNetwork {
     }
   }
 
+  /** Cuts the one connection so that it may be resumed by what is given; `resumed` says that it was. */
+  hold(held: Held): void {
+    for (const line of this.lines) line.events.onEnd({ kind: 'lost', condition: undefined }, held);
+  }
+
+  resumed(): void {
+    for (const line of this.lines) line.resume();
+  }
+
   drop(line: Line): void {
     if (this.lines.delete(line)) line.close();
   }
@@ -102,6 +111,7 @@ class Line implements FakeSession {
     string,
     { resolve: (stanza: Element) => void; reject: (error: Error) => void; cancel: () => void }
   >();
+  private readonly link: Link;
   private counter = 0;
   private isOpen = false;
   private isClosed = false;
@@ -113,6 +123,11 @@ class Line implements FakeSession {
     private readonly clock: FakeClock,
   ) {
     this.jid = `${credentials.jid}/web-${network.dialled.length}`;
+    this.link = {
+      jid: this.jid,
+      iq: (type, to, payload, timeout) => this.iq(type, to, payload, timeout),
+      send: (stanza) => this.write(stanza),
+    };
   }
 
   open(): void {
@@ -125,11 +140,11 @@ class Line implements FakeSession {
     }
     this.isOpen = true;
     server.sessions.add(this);
-    this.events.onOnline({
-      jid: this.jid,
-      iq: (type, to, payload, timeout) => this.iq(type, to, payload, timeout),
-      send: (stanza) => this.write(stanza),
-    });
+    this.events.onOnline(this.link);
+  }
+
+  resume(): void {
+    this.events.onResumed?.(this.link);
   }
 
   close(): void {

@@ -22,6 +22,11 @@ export function serveXmpp(http: Server, server: FakeServer): () => void {
   return () => sockets.clients.forEach((socket) => socket.terminate());
 }
 
+/** A server that was started anew. */
+export function forgetSessions(): void {
+  Stream.forget();
+}
+
 interface Scram {
   first: string;
   serverFirst: string;
@@ -35,17 +40,73 @@ class Stream implements FakeSession {
   private name = '';
   private isAuthenticated = false;
   private scram: Scram | undefined;
+  /** What a session that is resumed goes on with (XEP-0198): its id, what came, what was not acknowledged. */
+  private managed: { id: string; came: number; sent: number; unacked: Xml[] } | undefined;
+  private static readonly held = new Map<string, Stream>();
 
   constructor(
-    private readonly socket: WebSocket,
+    private socket: WebSocket,
     private readonly server: FakeServer,
   ) {
+    this.listen();
+  }
+
+  private listen(): void {
+    const { socket } = this;
     socket.on('message', (data: Buffer) => this.onMessage(data.toString()));
-    socket.on('close', () => server.sessions.delete(this));
+    socket.on('close', () => {
+      if (this.managed && socket === this.socket) Stream.held.set(this.managed.id, this);
+      else this.server.sessions.delete(this);
+    });
   }
 
   send(stanza: Xml): void {
-    this.socket.send(stanza.text);
+    if (this.managed && /^<(iq|message|presence)/.test(stanza.text)) {
+      this.managed.sent++;
+      this.managed.unacked.push(stanza);
+    }
+    if (this.socket.readyState === this.socket.OPEN) this.socket.send(stanza.text);
+  }
+
+  private manage(element: Element): boolean {
+    const name = element.localName;
+    if (element.namespaceURI !== SM) {
+      if (this.managed && ['iq', 'message', 'presence'].includes(name)) this.managed.came++;
+      return false;
+    }
+    if (name === 'enable') {
+      const id = randomBytes(4).toString('hex');
+      this.managed = { id, came: 0, sent: 0, unacked: [] };
+      this.socket.send(x('enabled', { xmlns: SM, id, resume: 'true' }).text);
+    } else if (name === 'r') {
+      this.socket.send(x('a', { xmlns: SM, h: this.managed?.came ?? 0 }).text);
+    } else if (name === 'resume') {
+      this.goOn(attribute(element, 'previd') ?? '', Number(attribute(element, 'h')));
+    }
+    return true;
+  }
+
+  /** Gives the socket to the session that waits for it. */
+  private goOn(id: string, h: number): void {
+    const before = Stream.held.get(id);
+    Stream.held.delete(id);
+    if (!before?.managed) {
+      this.socket.send(x('failed', { xmlns: SM }, x('item-not-found', { xmlns: NS.stanzas })).text);
+      return;
+    }
+    const { socket } = this;
+    socket.removeAllListeners();
+    before.socket = socket;
+    before.listen();
+    const { came, sent, unacked } = before.managed;
+    socket.send(x('resumed', { xmlns: SM, previd: id, h: came }).text);
+    before.managed.unacked = unacked.slice(h - (sent - unacked.length));
+    for (const stanza of before.managed.unacked) socket.send(stanza.text);
+  }
+
+  /** The server forgets all that might be resumed. */
+  static forget(): void {
+    Stream.held.clear();
   }
 
   private onMessage(text: string): void {
@@ -65,6 +126,7 @@ class Stream implements FakeSession {
         this.prove(Buffer.from(element.textContent, 'base64').toString());
         return;
     }
+    if (this.manage(element)) return;
     if (!this.isAuthenticated) this.register(element);
     else if (child(element, 'bind', BIND)) this.bind(element);
     else this.server.handle(this, element);
@@ -74,7 +136,7 @@ class Stream implements FakeSession {
     this.send(x('open', { xmlns: NS.framing, from: DOMAIN, version: '1.0', id: 's1' }));
     const mechanisms = ['SCRAM-SHA-256', 'OAUTHBEARER'].map((name) => x('mechanism', {}, name));
     const features = this.isAuthenticated
-      ? [x('bind', { xmlns: BIND })]
+      ? [x('bind', { xmlns: BIND }), x('sm', { xmlns: SM })]
       : [
           x('mechanisms', { xmlns: NS.sasl }, ...mechanisms),
           x('register', { xmlns: NS.registerFeature }),
@@ -155,4 +217,5 @@ class Stream implements FakeSession {
   }
 }
 
+const SM = 'urn:xmpp:sm:3';
 const BIND = 'urn:ietf:params:xml:ns:xmpp-bind';

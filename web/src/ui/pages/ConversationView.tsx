@@ -10,7 +10,7 @@ import { openAdd } from '../adding';
 import { ContactMenu } from '../ContactActions';
 import { useClient, useLink, useNow, useSignal } from '../hooks';
 import { Icon } from '../icons';
-import { useBlocked, useCalled, useContact, useContacts } from '../people-hooks';
+import { useBlocked, useCalled, useContacts } from '../people-hooks';
 import { availabilityText, AvatarWithPresence, useVisible } from '../Presence';
 import { A } from '../router';
 import { useTitle } from '../title';
@@ -231,7 +231,8 @@ interface WritingProps extends Props {
 function Writing({ jid, name, chats, edited, onEditLast, onEdited }: WritingProps) {
   const field = useRef<HTMLTextAreaElement>(null);
   const isBlocked = useBlocked()?.has(jid) === true;
-  const isKnown = useContacts() === undefined || useContact(jid) !== undefined;
+  const contacts = useContacts();
+  const isKnown = contacts?.has(jid) ?? true;
   const draft = useSignal(chats.list).find((summary) => summary.jid === jid)?.draft ?? '';
   const [text, setText] = useState(edited?.body ?? draft);
   const over = lengthOf(text.trim()) - LONGEST_MESSAGE;
