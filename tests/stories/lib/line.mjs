@@ -1,37 +1,49 @@
-// A line between clients and a server that can be cut, as a phone's is in a tunnel.
-import net from 'node:net';
+// A line between a client and a server, which can be cut: every connection over it ends without a word, and none is made
+// until it is mended. What was under way is lost.
+import { createServer, connect } from 'node:net';
+import { once } from 'node:events';
 
 export class Line {
-  #pairs = new Set();
-
-  /** Listens on a port of its own for whoever is to reach this one. */
-  static async to(host, port) {
+  /** Lays a line to the server, at its address and another port; to its site unless another port of it is named. */
+  static async lay(server, port = new URL(server.site).port) {
     const line = new Line();
-    line.server = net.createServer((near) => {
-      const far = net.connect(port, host);
-      const pair = [near, far];
-      line.#pairs.add(pair);
-      for (const [one, other] of [pair, [far, near]]) {
-        one.on('error', () => other.destroy());
-        one.on('close', () => {
-          line.#pairs.delete(pair);
-          other.destroy();
-        });
-        one.pipe(other);
+    const { hostname } = new URL(server.site);
+    line.sockets = new Set();
+    line.isCut = false;
+    line.listener = createServer((near) => {
+      if (line.isCut) {
+        near.destroy();
+        return;
       }
+      const far = connect(Number(port), hostname);
+      for (const socket of [near, far]) {
+        line.sockets.add(socket);
+        socket.on('error', () => undefined);
+        socket.on('close', () => line.sockets.delete(socket));
+      }
+      near.on('close', () => far.destroy());
+      far.on('close', () => near.destroy());
+      near.pipe(far).pipe(near);
     });
-    await new Promise((ready) => line.server.listen(0, host, ready));
-    line.port = line.server.address().port;
+    line.listener.listen(0, hostname);
+    await once(line.listener, 'listening');
+    line.port = line.listener.address().port;
+    line.site = `http://${hostname}:${line.port}`;
     return line;
   }
 
-  /** Breaks off every connection, without a word to either side's protocol. */
   cut() {
-    for (const pair of this.#pairs) for (const socket of pair) socket.destroy();
+    this.isCut = true;
+    for (const socket of this.sockets) socket.destroy();
   }
 
-  end() {
+  mend() {
+    this.isCut = false;
+  }
+
+  async remove() {
     this.cut();
-    this.server.close();
+    this.listener.close();
+    await once(this.listener, 'close');
   }
 }

@@ -29,6 +29,8 @@ export class Person {
           this.connection.send($pres());
           resolve(this);
         } else if ([Strophe.Status.AUTHFAIL, Strophe.Status.CONNFAIL, Strophe.Status.ERROR].includes(status)) {
+          // Otherwise it would try and wait for ever.
+          this.leave();
           reject(new Error(`${this.name}: status ${status}, ${why}`));
         }
       });
