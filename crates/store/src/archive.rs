@@ -12,6 +12,17 @@ use crate::messages;
 use crate::read::{PAGE_BYTES, ReadError, Reader};
 use crate::write::{Tx, Write, WriteError};
 
+/// Somebody with whom there are messages in an archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conversation {
+    /// The bare address on the other side.
+    pub peer: JidNo,
+    /// The same as text.
+    pub jid: String,
+    /// The last message.
+    pub last: MessageId,
+}
+
 /// Which messages of an archive are meant: those between two numbers, neither included.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selection {
@@ -255,6 +266,36 @@ impl Reader {
              WHERE o.owner = ?1 AND o.id > ?2 AND o.archived = 1 ORDER BY o.id{order} LIMIT 1"
         );
         self.first(&sql, (owner, after), |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
+    /// Up to `limit` conversations of an archive, the one with the latest message first; messages up to `behind` do not count.
+    pub fn conversations(
+        &self,
+        owner: JidNo,
+        behind: MessageId,
+        limit: u32,
+    ) -> Result<Vec<Conversation>, ReadError> {
+        // From one address to the next in the index, without walking through the messages of each.
+        self.rows(
+            "WITH RECURSIVE peers (peer) AS ( \
+                SELECT min(peer) FROM message_owners WHERE owner = ?1 UNION ALL \
+                SELECT (SELECT min(o.peer) FROM message_owners o WHERE o.owner = ?1 AND o.peer > peers.peer) \
+                FROM peers WHERE peers.peer IS NOT NULL), \
+             ends (peer, last) AS ( \
+                SELECT peer, (SELECT o.id FROM message_owners o INDEXED BY message_owners_peer WHERE o.owner = ?1 \
+                AND o.peer = peers.peer AND o.id > ?2 AND o.archived = 1 ORDER BY o.id DESC LIMIT 1) \
+                FROM peers WHERE peer IS NOT NULL) \
+             SELECT e.peer, j.jid, e.last FROM ends e JOIN jids j ON j.no = e.peer WHERE e.last IS NOT NULL \
+             ORDER BY e.last DESC LIMIT ?3",
+            (owner, behind, limit),
+            |row| {
+                Ok(Conversation {
+                    peer: row.get(0)?,
+                    jid: row.get(1)?,
+                    last: row.get(2)?,
+                })
+            },
+        )
     }
 
     /// Up to `limit` entries of all archives with numbers between the two, neither included, in the order of the numbers.

@@ -1,7 +1,9 @@
 //! XEP-0313: Message Archive Management, <https://xmpp.org/extensions/xep-0313.html>: everybody's own archive, to be read in
 //! pages. What is archived is decided in `messages`; the form is in `query`, XEP-0441's preferences in `preferences`, deletion and
-//! retention, of which no specification speaks, in `keeping`, and XEP-0431's words in `search`.
+//! retention, of which no specification speaks, in `keeping`, XEP-0431's words in `search`, and XEP-0430's
+//! conversations in `inbox`.
 
+mod inbox;
 mod keeping;
 mod preferences;
 mod query;
@@ -19,6 +21,7 @@ use super::Xeps;
 use crate::failures::unreadable;
 use crate::iq::{Answer, Answered, Cx, Target};
 use crate::messages::ids::ArchiveId;
+use crate::messages::offline;
 use crate::sender::NOBODY;
 use crate::server::Server;
 use crate::session::Session;
@@ -59,6 +62,7 @@ pub(super) fn register(xeps: &mut Xeps) {
     preferences::register(xeps);
     keeping::register(xeps);
     search::register(xeps);
+    inbox::register(xeps);
 }
 
 /// §8.1
@@ -121,7 +125,7 @@ async fn ask(cx: Cx) -> Answered {
     let query = Query::parse(cx.payload())?;
     let (server, session) = (cx.server.clone(), cx.session()?.clone());
     if query.is_catching_up() {
-        session.routing.set_reads_archive();
+        offline::reads_archive(&server, &session);
     }
     let mut turn = Turn::take(&server, session.id);
     Answer::later(async move {
@@ -185,7 +189,16 @@ fn result(session: &Session, queryid: Option<&str>, id: ArchiveId, message: &Arc
     writer
         .open("message")
         .attr("from", session.jid.bare_str())
-        .attr("to", session.jid.as_str())
+        .attr("to", session.jid.as_str());
+    write_result(&mut writer, queryid, id, message);
+    writer.close();
+    writer.finish()
+}
+
+fn write_result(writer: &mut Writer, queryid: Option<&str>, id: ArchiveId, message: &ArchivedMessage) {
+    let mut forwarded = Vec::with_capacity(message.stanza.len() + 32);
+    write_framed(&message.stanza, &mut forwarded);
+    writer
         .open("result")
         .ns(ns::MAM)
         .attr_opt("queryid", queryid)
@@ -195,11 +208,10 @@ fn result(session: &Session, queryid: Option<&str>, id: ArchiveId, message: &Arc
         .open("delay")
         .ns(ns::DELAY)
         .attr("stamp", &format::datetime::to_text(message.created.0))
+        .close()
+        .raw(&forwarded)
+        .close()
         .close();
-    let mut forwarded = Vec::with_capacity(message.stanza.len() + 32);
-    write_framed(&message.stanza, &mut forwarded);
-    writer.raw(&forwarded).close().close().close();
-    writer.finish()
 }
 
 /// What is read for a query, with the ids of messages read.

@@ -95,6 +95,9 @@ async fn empty_old(cx: &Cx) -> Result<(), StanzaError> {
 /// Deletes the messages of an archive that came before this one, the oldest first.
 async fn empty(server: &Server, owner: JidNo, before: MessageId) -> Result<(), StanzaError> {
     loop {
+        if server.shutdown.is_cancelled() {
+            return Err(stopping());
+        }
         let reading = move |reader: &store::Reader| reader.archived_before(owner, before, SLICE);
         let found = server
             .store
@@ -107,6 +110,11 @@ async fn empty(server: &Server, owner: JidNo, before: MessageId) -> Result<(), S
         let written = server.store.write(remove(found)).await;
         written.map_err(|error| unwritable(&error))?;
     }
+}
+
+/// What is not done when the server stops is done when it is asked for again.
+pub(super) fn stopping() -> StanzaError {
+    StanzaError::resource_constraint().text("the server stops; ask again")
 }
 
 /// Deletes everybody's messages that were kept for long enough: one round. Ends early when the server stops.

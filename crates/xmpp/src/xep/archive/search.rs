@@ -9,6 +9,7 @@ use store::archive_words::{MessageWords, index};
 use store::{JidNo, MessageId};
 use wire::{Stanza, StanzaError, ns};
 
+use super::keeping::stopping;
 use crate::failures::{unreadable, unwritable};
 use crate::server::Server;
 use crate::xep::Xeps;
@@ -16,7 +17,7 @@ use crate::xep::Xeps;
 /// Messages indexed by one write.
 const SLICE: u32 = 200;
 /// What stands in the body of an encrypted message is for clients that cannot read it.
-const ENCRYPTED: [&str; 4] = [
+pub(super) const ENCRYPTED: [&str; 4] = [
     "urn:xmpp:omemo:2",
     "eu.siacs.conversations.axolotl",
     "urn:xmpp:openpgp:0",
@@ -41,6 +42,9 @@ pub(super) async fn make_ready(server: &Server, owner: JidNo) -> Result<(), Stan
         .map_err(|error| unreadable(&error))?;
     let Some((newest, _)) = newest else { return Ok(()) };
     while upto < newest {
+        if server.shutdown.is_cancelled() {
+            return Err(stopping());
+        }
         let mut selection = Selection::all(owner);
         selection.begin_after(upto);
         let slice = server
