@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 use bus::{Show, Subscribers};
 use parking_lot::{Mutex, RwLock};
-use store::JidNo;
+use store::{JidNo, MessageId};
 use wire::Jid;
 
 use crate::caps::Caps;
@@ -247,7 +247,6 @@ struct State {
     is_interested: bool,
     is_told_of_blocks: bool,
     has_carbons: bool,
-    reads_archive: bool,
     is_told_of_requests: bool,
     rare: Option<Box<Rare>>,
 }
@@ -257,6 +256,7 @@ struct State {
 struct Rare {
     directed: Vec<Jid>,
     caught_up: Option<CaughtUp>,
+    archive_read_to: Option<MessageId>,
 }
 
 /// Up to where a session has caught up by asking, before it is told anything.
@@ -459,13 +459,13 @@ impl Routing {
         self.state.lock().has_carbons = wanted;
     }
 
-    /// Whether the session has asked its account's archive, and so finds there what waited for it.
-    pub(crate) fn reads_archive(&self) -> bool {
-        self.state.lock().reads_archive
+    /// Up to which message the session finds in its account's archive what waited for it, if it has asked there.
+    pub(crate) fn archive_read_to(&self) -> Option<MessageId> {
+        self.state.lock().rare.as_ref()?.archive_read_to
     }
 
-    pub(crate) fn set_reads_archive(&self) {
-        self.state.lock().reads_archive = true;
+    pub(crate) fn set_archive_read_to(&self, id: MessageId) {
+        self.state.lock().rare.get_or_insert_default().archive_read_to = Some(id);
     }
 
     /// Whom presence was directed at.

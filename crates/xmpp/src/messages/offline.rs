@@ -134,10 +134,15 @@ async fn flush(server: &Arc<Server>, session: &Arc<Session>) -> Result<(), store
     }
 }
 
+/// XEP-0313 §5.1.2: a session reads its archive, and is not told again what it finds there: all that came until now.
+pub(crate) fn reads_archive(server: &Server, session: &Session) {
+    session.routing.set_archive_read_to(server.store.next_message());
+}
+
 /// A waiting message as a session gets it, with its id in the archive and when it was sent; `None` where it has no need of it.
 fn outgoing(server: &Server, session: &Session, message: &OfflineMessage) -> Option<Outgoing> {
-    // XEP-0313 §5.1.2: it is found in the archive, which this session reads.
-    if message.archived && session.routing.reads_archive() {
+    let read_to = session.routing.archive_read_to();
+    if message.archived && read_to.is_some_and(|read_to| message.id < read_to) {
         return None;
     }
     late(server, session, message)

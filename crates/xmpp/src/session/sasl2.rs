@@ -20,6 +20,7 @@ use super::stream::Stream;
 use super::{Begun, Session};
 use crate::auth::Identity;
 use crate::auth::clients::{Client, Fate, NewToken, Refused};
+use crate::messages::offline;
 use crate::server::Server;
 use crate::xep::archive;
 
@@ -280,7 +281,7 @@ async fn proceed(negotiation: &mut Negotiation<'_>, signed_in: SignedIn) -> Resu
     session.set_active(asked.is_active.unwrap_or(true));
     session.routing.set_carbons(asked.wants_carbons);
     // What waits and is in the archive is found there by what the answer says of it.
-    session.routing.set_reads_archive();
+    offline::reads_archive(server, &session);
     let mut bound = Vec::new();
     if let Some(enable) = asked.enable {
         bound = management::enable(server, &session, enable.wants_resume, enable.max);
