@@ -500,11 +500,6 @@ impl Client {
         jid.clone_into(&mut self.jid);
     }
 
-    /// Has the full JID of the session that it resumed.
-    pub fn has_resumed(&mut self, jid: &str) {
-        jid.clone_into(&mut self.jid);
-    }
-
     /// Writes bytes.
     pub async fn send(&mut self, bytes: &[u8]) -> Result<(), String> {
         self.pipe
