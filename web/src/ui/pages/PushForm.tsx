@@ -56,7 +56,9 @@ function Switches() {
         />
         <span>
           {t('settings.push.on')}
-          <span class="hint">{t(isDenied ? 'settings.push.denied' : 'settings.push.on.hint')}</span>
+          <span class="hint">
+            {isDenied ? t('settings.push.denied') : t('settings.push.on.hint')}
+          </span>
         </span>
       </label>
       <label class="choice">
