@@ -123,6 +123,7 @@ test('a line that is cut loses nothing: what was asked is answered, what came me
 test('where the server has forgotten the session, it begins anew, and who asked is told', async () => {
   const { online, again, ended, close } = dial({ kind: 'token', jid, token: TOKEN });
   const link = await online;
+  await link.iq('get', undefined, x('ping', { xmlns: 'urn:xmpp:ping' }));
   cut();
   const { held } = await ended;
   const open = link.iq('get', undefined, x('ping', { xmlns: 'urn:xmpp:ping' }));

@@ -43,6 +43,7 @@ class Stream implements FakeSession {
   /** What a session that is resumed goes on with (XEP-0198): its id, what came, what was not acknowledged. */
   private managed: { id: string; came: number; sent: number; unacked: Xml[] } | undefined;
   private static readonly held = new Map<string, Stream>();
+  private static starts = 0;
 
   constructor(
     private socket: WebSocket,
@@ -75,7 +76,7 @@ class Stream implements FakeSession {
       return false;
     }
     if (name === 'enable') {
-      const id = randomBytes(4).toString('hex');
+      const id = `${Stream.starts}-${randomBytes(4).toString('hex')}`;
       this.managed = { id, came: 0, sent: 0, unacked: [] };
       this.socket.send(x('enabled', { xmlns: SM, id, resume: 'true' }).text);
     } else if (name === 'r') {
@@ -90,7 +91,7 @@ class Stream implements FakeSession {
   private goOn(id: string, h: number): void {
     const before = Stream.held.get(id);
     Stream.held.delete(id);
-    if (!before?.managed) {
+    if (!before?.managed || !id.startsWith(`${Stream.starts}-`)) {
       this.socket.send(x('failed', { xmlns: SM }, x('item-not-found', { xmlns: NS.stanzas })).text);
       return;
     }
@@ -104,9 +105,9 @@ class Stream implements FakeSession {
     for (const stanza of before.managed.unacked) socket.send(stanza.text);
   }
 
-  /** The server forgets all that might be resumed. */
+  /** The server forgets all that might be resumed, also what it has not noticed to be cut. */
   static forget(): void {
-    Stream.held.clear();
+    Stream.starts++;
   }
 
   private onMessage(text: string): void {
