@@ -20,6 +20,7 @@ use crate::write::{Tx, WriteError};
 /// Numbers not yet saved that make the writer save them although nothing else is to be written.
 const MANY_UNSAVED: usize = 1_024;
 
+type OnGiven = Box<dyn Fn(JidNo, &str) + Send + Sync>;
 type Waiters = Vec<oneshot::Sender<Result<JidNo, ReadError>>>;
 
 struct State {
@@ -41,7 +42,7 @@ pub struct Jids {
     capacity: usize,
     reads: Arc<ReadQueue>,
     writes: Arc<WriteQueue>,
-    given: OnceLock<Box<dyn Fn(JidNo, &str) + Send + Sync>>,
+    given: OnceLock<OnGiven>,
 }
 
 impl Jids {

@@ -34,6 +34,11 @@ impl Collector for Numbers {
             "Sessions that are connected",
             &gauge(server.registry.count() as u64),
         )?;
+        put(
+            "components",
+            "Connections of components",
+            &gauge(server.components.count() as u64),
+        )?;
         let routed = &server.metrics;
         for (name, help, counter) in [
             ("stanzas", "Stanzas taken from clients", &routed.stanzas),
