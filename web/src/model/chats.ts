@@ -96,6 +96,7 @@ export class Chats {
   connect(link: Link): void {
     this.link = link;
     this.typing.connect(link);
+    this.history.connect(link);
     // Copies first: what is said on other devices while the rest is fetched comes as well.
     void link.iq('set', undefined, enableCarbons()).catch(() => undefined);
     void this.strangers.connect(link).catch(() => undefined);

@@ -54,6 +54,10 @@ export class History {
     this.reach.set({ ...UNKNOWN, isWhole: store.readMark()?.isWhole === true });
   }
 
+  connect(link: Link): void {
+    this.link = link;
+  }
+
   disconnect(): void {
     this.link = undefined;
     this.isCaughtUp = false;
@@ -79,7 +83,6 @@ export class History {
 
   /** Fetches what was missed; resolves when there is nothing more, or no archive. */
   async catchUp(link: Link): Promise<void> {
-    this.link = link;
     const mark = this.store.readMark();
     const isReached = mark?.newest !== undefined && (await this.missed(link, mark.newest));
     if (!isReached) {

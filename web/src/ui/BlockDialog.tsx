@@ -59,7 +59,7 @@ export function BlockDialog({ jid, name, onClose }: Props) {
           void submit();
         }}
       >
-        <fieldset>
+        <fieldset class="choices">
           <legend>{t('report.what')}</legend>
           {reasons.map(([value, label]) => (
             <label key={value} class="choice">

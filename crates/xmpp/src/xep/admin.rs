@@ -62,7 +62,7 @@ pub(super) fn register(xeps: &mut Xeps) {
     );
 }
 
-fn is_admin(cx: &Cx) -> BoxFuture<'_, Result<bool, StanzaError>> {
+pub(super) fn is_admin(cx: &Cx) -> BoxFuture<'_, Result<bool, StanzaError>> {
     Box::pin(async { cx.server.is_admin(cx.no()).await.map_err(failed) })
 }
 

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use wire::{Element, StanzaError, Writer, ns};
 
 use super::pubsub::pending;
-use super::{Xeps, admin, invites};
+use super::{Xeps, admin, invites, reports};
 use crate::auth::{AuthError, random};
 use crate::invitations::failed;
 use crate::iq::{Answer, Answered, Cx, Target};
@@ -23,7 +23,7 @@ use crate::iq::{Answer, Answered, Cx, Target};
 pub(crate) const COMMANDS: &str = "http://jabber.org/protocol/commands";
 
 /// Every command.
-static ALL: [&Command; 7] = [
+static ALL: [&Command; 8] = [
     &invites::INVITE,
     &invites::CREATE_ACCOUNT,
     &pending::GET_PENDING,
@@ -31,6 +31,7 @@ static ALL: [&Command; 7] = [
     &admin::END_SESSION,
     &admin::REGISTERED,
     &admin::ONLINE,
+    &reports::REPORTS,
 ];
 
 /// What a step of a command comes to.

@@ -4,14 +4,18 @@
 
 use std::sync::Arc;
 
+use format::form::{DataForm, Field, FieldType, FormType};
 use store::reports::NewReport;
 use store::{JidNo, MessageId};
 use wire::{Element, Jid, StanzaError, Writer};
 
 use super::Xeps;
+use super::admin::is_admin;
+use super::commands::{Command, Note, Outcome, Step};
 use crate::failures::unreadable;
-use crate::iq::Target;
+use crate::iq::{Cx, Target};
 use crate::messages;
+use crate::reports;
 use crate::server::Server;
 
 const REPORTING: &str = "urn:xmpp:reporting:1";
@@ -25,6 +29,53 @@ const TEXT_MAX: usize = 4_096;
 const MESSAGES_MAX: usize = 20;
 /// How many reports of one person are kept a day; the block takes effect all the same.
 pub(crate) const PER_DAY: u32 = 50;
+
+/// What people reported, for administrators.
+pub(super) static REPORTS: Command = Command {
+    at: &[Target::Server],
+    node: "urn:x-folkmoot:reports:0",
+    name: "Reports",
+    is_for: is_admin,
+    run: newest,
+};
+
+/// How many reports the command tells.
+const TOLD: u32 = 20;
+/// Of each reported message, the most that it tells; in bytes.
+const TOLD_BYTES: usize = 500;
+
+/// The newest reports, each a field; they are closed on the command line.
+fn newest(cx: &Cx, _: Option<DataForm>) -> Step<'_> {
+    Box::pin(async move {
+        let read = cx.server.store.read(|reader| reader.reports(None, TOLD));
+        let reports = read.await.map_err(|error| unreadable(&error))?;
+        if reports.is_empty() {
+            return Ok(Outcome::Told(Note::Info(catalogue::NONE.to_owned())));
+        }
+        let mut form = DataForm::new(FormType::Result);
+        form.title = Some("Reports".to_owned());
+        for report in reports {
+            let by = report.reporter.as_deref().unwrap_or(catalogue::DELETED);
+            let reason = reports::reason_name(&report.reason);
+            let at = format::datetime::to_text(report.created.0);
+            let said = report
+                .messages
+                .iter()
+                .map(|stanza| format!("> {}", reports::said(stanza, TOLD_BYTES)));
+            let lines = std::iter::once(report.text.clone())
+                .filter(|text| !text.is_empty())
+                .chain(said);
+            let field = Field::new(format!("report-{}", report.id), FieldType::TextMulti)
+                .label(format!(
+                    "{}: {at}, {by} reports {}: {reason}",
+                    report.id, report.reported
+                ))
+                .values(lines);
+            form = form.with(field);
+        }
+        Ok(Outcome::Done(form))
+    })
+}
 
 pub(super) fn register(xeps: &mut Xeps) {
     xeps.xep(377, "Blocking Command Reports", "0.4.1")
@@ -153,6 +204,8 @@ async fn tell(server: &Arc<Server>) {
 
 /// What administrators read.
 mod catalogue {
+    pub(super) const NONE: &str = "Nothing was reported.";
+    pub(super) const DELETED: &str = "a deleted account";
     pub(super) const SUBJECT: &str = "A report";
     pub(super) const BODY: &str = "Somebody was blocked and reported. Look at the reports with the command \"Reports\" of this server, or with `folkmoot reports`.";
 }

@@ -84,7 +84,7 @@ function Actions({ jid, chats, message, onEdit }: Props) {
   }));
   const items: MenuItem[] = [
     {
-      icon: 'link',
+      icon: 'copy',
       text: t('chat.copy'),
       run: () => {
         navigator.clipboard.writeText(message.body).then(
