@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: screenshots help run test test-rust test-web test-stories test-docs deb demo fixture lint fuzz bench bench-seed bench-quick bench-peers web setup-run setup-test fmt clean
+.PHONY: screenshots help run test interop test-rust test-web test-stories test-docs deb demo fixture lint fuzz bench bench-seed bench-quick bench-peers web setup-run setup-test fmt clean
 
 # LAN=1 serves the phones of this home network; its people have other addresses, so its data lies elsewhere.
 LAN ?=
@@ -56,6 +56,11 @@ test-web: web ## the web client's checks and unit tests
 test-stories: web ## stock clients and a browser against the running server
 	cargo build --locked -p folkmoot
 	scripts/stories.sh
+
+interop: ## clients on other platforms (Smack; needs Java and Maven) against the server, for docs/interop.md
+	@for tool in java mvn; do command -v $$tool >/dev/null || { echo "make interop needs Java 11 and Maven: apt-get install default-jdk-headless maven" >&2; exit 1; }; done
+	cargo build --locked -p folkmoot
+	node --test tests/interop/smack.test.mjs
 
 test-docs: setup-test web ## every command of the documents typed, the package installed, on throw-away machines
 	$(MAKE) deb PROFILE=quick

@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
+import { tried } from './lib/interop.mjs';
 import { Server } from './lib/server.mjs';
 
 const run = promisify(execFile);
@@ -16,4 +17,5 @@ test('two people become contacts, follow, talk, block and keep things with aioxm
   const certificate = join(server.data, 'certificates/self-signed.pem');
   const told = await run('/usr/bin/python3', [script, server.address, certificate], { timeout: 100_000 }).catch((error) => error);
   assert.match(told.stdout ?? '', /the story ended well/, `${told.stdout}\n${told.stderr}\n${server.output}`);
+  for (const what of ['sign in', 'publish', 'read', 'live posts', 'messages']) tried('aioxmpp', 'TCP, STARTTLS', what);
 });

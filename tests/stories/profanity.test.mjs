@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
+import { tried } from './lib/interop.mjs';
 import { BINARY, Server } from './lib/server.mjs';
 
 const run = promisify(execFile);
@@ -104,4 +105,5 @@ test('two people become contacts, talk and see each other come and go with Profa
   await romeo.sees('Ping response from');
   await romeo.types('/serversoftware localhost');
   await romeo.sees('Folkmoot');
+  for (const what of ['sign in', 'messages']) tried('Profanity', 'TCP, STARTTLS', what);
 });

@@ -1,4 +1,4 @@
-"""Juliet and Romeo with slixmpp: register, befriend, follow, post, read, retract, talk."""
+"""Juliet and Romeo with slixmpp: register, befriend, follow, post, read, retract, talk, lose the connection, look back."""
 
 import asyncio
 import sys
@@ -18,7 +18,7 @@ class Person(slixmpp.ClientXMPP):
         # This release holds back requests before the session, registration too, unless told not to.
         self._always_send_everything = True
         self.ca_certs = CERTIFICATE
-        for plugin in ("xep_0030", "xep_0059", "xep_0060", "xep_0077", "xep_0115", "xep_0163", "xep_0199"):
+        for plugin in ("xep_0030", "xep_0059", "xep_0060", "xep_0077", "xep_0115", "xep_0163", "xep_0198", "xep_0199", "xep_0313"):
             self.register_plugin(plugin)
         self["xep_0077"].force_registration = True
         self.inbox = asyncio.Queue()
@@ -64,6 +64,7 @@ async def story():
     await juliet.arrive()
     await romeo.arrive()
     print("both registered and signed in", flush=True)
+    print("done: sign in", flush=True)
 
     info = await romeo["xep_0030"].get_info(jid="localhost", cached=False)
     assert "urn:xmpp:ping" in info["disco_info"]["features"], info
@@ -85,6 +86,7 @@ async def story():
     assert entry.find(f"{ATOM}id") is not None and entry.find(f"{ATOM}published") is not None
     assert "verona" in [c.get("term") for c in entry.findall(f"{ATOM}category")]
     print("a post arrived live", flush=True)
+    print("done: publish\ndone: live posts", flush=True)
 
     got = await romeo["xep_0060"].get_items("juliet@localhost", MICROBLOG)
     assert [i["id"] for i in got["pubsub"]["items"]] == ["first"], got
@@ -99,6 +101,7 @@ async def story():
         raise AssertionError("Romeo posted as Juliet")
     except slixmpp.exceptions.IqError as error:
         assert error.condition == "forbidden", error
+    print("done: read", flush=True)
     print("read by node, tag, public stream and home; no posting for others", flush=True)
 
     await juliet["xep_0060"].retract("juliet@localhost", MICROBLOG, "first", notify="true")
@@ -115,6 +118,26 @@ async def story():
     said = await juliet.expect("message", lambda m: m["body"])
     assert said["body"] == "But, soft!" and said["from"].bare == "romeo@localhost", said
     print("contacts, and a message arrived", flush=True)
+    print("done: messages", flush=True)
+
+    # The socket is gone without a word; what is said meanwhile comes once, after the stream was resumed.
+    lost = romeo.wait_until("disconnected", 20)
+    romeo.abort()
+    await lost
+    juliet.send_message("romeo@localhost", "Wherefore art thou?", mtype="chat")
+    resumed = romeo.wait_until("session_resumed", 30)
+    romeo.connect((ADDRESS, 5222))
+    await resumed
+    juliet.send_message("romeo@localhost", "Art thou there?", mtype="chat")
+    for words in ("Wherefore art thou?", "Art thou there?"):
+        said = await romeo.expect("message", lambda m: m["body"])
+        assert said["body"] == words, said
+    print("done: resume", flush=True)
+
+    archive = await romeo["xep_0313"].retrieve(with_jid=slixmpp.JID("juliet@localhost"), timeout=20)
+    said = [m["mam_result"]["forwarded"]["stanza"]["body"] for m in archive["mam"]["results"]]
+    assert said == ["But, soft!", "Wherefore art thou?", "Art thou there?"], said
+    print("done: archive", flush=True)
 
     for person in (juliet, romeo):
         await person.disconnect(wait=2)
