@@ -42,7 +42,22 @@ const FORMATS: &[&str] = &[
     "jiři@xn--bcher-kva.example/♚ a",
 ];
 
+/// What those who sign in say: messages of the mechanisms, and requests around them.
+const SASL: &[&str] = &[
+    "\0tim\0tanstaaftanstaaf",
+    "n,a=user@example.com,\u{1}auth=Bearer vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==\u{1}\u{1}",
+    "p=tls-exporter,,n=user,r=12C4CD5C-E38E-4A98-8F6D-15C38F51CCC6",
+    "c=biws,r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,p=v0X8v3Bz2T0CJGbJQyF0X+HI4Ts=",
+    "juliet\x000123456789abcdef0123456789abcdef",
+    "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='SCRAM-SHA-1-PLUS'><initial-response>biwsbj11c2VyLHI9eA==</initial-response>\
+<user-agent id='d4565fa7-4d72-4749-b3d3-740edbf87770'><software>AwesomeXMPP</software><device>Kiva's Phone</device></user-agent>\
+<bind xmlns='urn:xmpp:bind:0'><tag>AwesomeXMPP</tag><enable xmlns='urn:xmpp:carbons:2'/><enable xmlns='urn:xmpp:sm:3' resume='true' max='60'/>\
+<inactive xmlns='urn:xmpp:csi:0'/></bind><resume xmlns='urn:xmpp:sm:3' previd='x' h='1'/><fast xmlns='urn:xmpp:fast:0' count='1'/>\
+<request-token xmlns='urn:xmpp:fast:0' mechanism='HT-SHA-256-NONE'/></authenticate>",
+];
+
 fn main() -> std::io::Result<()> {
+    write("sasl", SASL)?;
     write("scanner", &[ELEMENTS, &[STREAM]].concat())?;
     write("element", &[ELEMENTS, &[STREAM]].concat())?;
     write("format", FORMATS)

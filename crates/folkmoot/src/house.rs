@@ -14,7 +14,7 @@ use xmpp::server::{Parts, Server};
 
 use crate::config::Config;
 use crate::push::Carrier;
-use crate::{files, settings, upgrades};
+use crate::{files, settings, token_key, upgrades};
 
 /// How long what still runs may take when nobody is connected.
 const QUIET_END: Duration = Duration::from_secs(30);
@@ -65,7 +65,9 @@ impl House {
             settings.components.push(component.settings()?);
         }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-        let auth = Auth::open(store.clone(), clock.clone(), &settings).await?;
+        let auth = Auth::open(store.clone(), clock.clone(), &settings)
+            .await?
+            .with_token_key(token_key::open(&config.data)?);
         let server = Server::build(Parts {
             connections: Connections::new(&settings),
             settings,

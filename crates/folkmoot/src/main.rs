@@ -24,6 +24,7 @@ mod scratch;
 mod serve;
 mod service;
 mod settings;
+mod token_key;
 mod upgrades;
 mod web;
 
