@@ -43,7 +43,7 @@ pub enum Arrival {
 pub struct World {
     /// The server's time.
     pub clock: ManualClock,
-    server: Arc<Server>,
+    pub(crate) server: Arc<Server>,
     store: Store,
     folder: PathBuf,
     clients: BTreeMap<String, Client>,

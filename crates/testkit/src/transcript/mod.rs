@@ -20,6 +20,7 @@
 //! name appears (also usable in XML that is sent), and the text `{...}` for any further content.
 //! What is long is sent as `{N times TEXT}`, what is encoded as `{base64 TEXT}` (with `\0` for a zero byte). The steps are listed in [`step::Step`].
 
+mod http;
 pub mod pattern;
 pub mod run;
 mod sasl;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use wire::{Document, Writer};
 
+use super::http::Http;
 use super::pattern::{Captures, compare, encode, fill, repeat, stanzas};
 use super::sasl;
 use super::step::{Located, Step, parse};
@@ -41,6 +42,7 @@ pub fn run(text: &str) -> Result<(), Failure> {
             captures: Captures::new(),
             asked: BTreeMap::new(),
             features: BTreeMap::new(),
+            http: Http::default(),
         };
         for Located { line, step } in steps {
             let played = tokio::time::timeout(PATIENCE, play.step(step)).await;
@@ -60,6 +62,7 @@ struct Play {
     asked: BTreeMap<String, Document>,
     /// What each client that opened a stream was offered.
     features: BTreeMap<String, Document>,
+    http: Http,
 }
 
 impl Play {
@@ -169,6 +172,23 @@ impl Play {
             Step::StoreCommits => {
                 self.world.release_commits();
                 Ok(())
+            Step::Posts(who, block) => {
+                let block = fill(&block, &self.captures);
+                let body: String = block.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+                self.http.post(&self.world, &who, encode(&repeat(&body)));
+                Ok(())
+            }
+            Step::GetsBack(who, block) => {
+                let arrived = self.http.answer(&who).await?;
+                stanzas(&block)?
+                    .iter()
+                    .try_for_each(|expected| self.check(expected, &arrived))
+            }
+            Step::Waits(who) => self.http.waits(&who).await,
+            Step::ServerStops => {
+                self.world.server.shutdown.cancel();
+                Ok(())
+            }
             }
             Step::NextCommitFails => {
                 self.world.fail_next_commit();

@@ -88,6 +88,14 @@ pub enum Step {
     Disconnected(String, String),
     /// `The store holds its commits`
     StoreHolds,
+    /// `juliet posts:` the body of a request to `/http-bind` (XEP-0124).
+    Posts(String, String),
+    /// `juliet gets back:` the answer to the oldest of her requests that has none yet.
+    GetsBack(String, String),
+    /// `juliet waits for an answer`: none of her requests is answered for now.
+    Waits(String),
+    /// `The server stops`: everybody is told to go.
+    ServerStops,
     /// `The store commits`: what was held, and from now on at once.
     StoreCommits,
     /// `The next commit fails`
@@ -173,6 +181,7 @@ fn step(line: &str, block: &str) -> Option<Step> {
     match line {
         "The store holds its commits" => return Some(Step::StoreHolds),
         "The store commits" => return Some(Step::StoreCommits),
+        "The server stops" => return Some(Step::ServerStops),
         "The next commit fails" => return Some(Step::NextCommitFails),
         _ => {}
     }
@@ -247,6 +256,9 @@ fn step(line: &str, block: &str) -> Option<Step> {
         "leaves" => Step::Leaves(who),
         "breaks off" => Step::BreaksOff(who),
         _ => return None,
+        "posts:" => Step::Posts(who, owned(block)),
+        "gets back:" => Step::GetsBack(who, owned(block)),
+        "waits for an answer" => Step::Waits(who),
     })
 }
 

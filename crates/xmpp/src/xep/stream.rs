@@ -11,6 +11,8 @@ pub(super) fn register(xeps: &mut Xeps) {
         .without("challenges of pictures, sounds and questions, which hinder people more than programs: work (SHA-256) is asked for")
         .xep(198, "Stream Management", "1.6.3")
         .without("a preferred place to reconnect to, since there is one; sessions do not survive a restart of the server")
+        .xep(206, "XMPP Over BOSH", "1.4")
+        .without("`authid`, which only obsolete sign-in needs")
         .xep(352, "Client State Indication", "1.0.0")
         .without("a switch: what waits for a client's attention is the same for everybody")
         .xep(368, "SRV records for XMPP over TLS", "1.1.0")
@@ -24,5 +26,7 @@ pub(super) fn register(xeps: &mut Xeps) {
         .xep(478, "Stream Limits Advertisement", "0.2.0")
         .without("`idle-seconds` of TCP connections with somebody on them: their silence is the system's to watch, which costs phones no radio")
         .xep(484, "Fast Authentication Streamlining Tokens", "0.2.0")
-        .without("0-RTT of TLS; `-UNIQ` mechanisms, which TLS 1.3 does not have");
+        .without("0-RTT of TLS; `-UNIQ` mechanisms, which TLS 1.3 does not have")
+        .xep(487, "Host Meta 2 - One Method To Rule Them All", "0.1.0")
+        .without("QUIC, pinned keys and encrypted client hellos; it is there where the operator says under which addresses the server is reached");
 }
