@@ -1,5 +1,5 @@
 //! Two clients with stream management (XEP-0198) whose connections are cut, replaced and resumed at random: every message
-//! arrives once, and those from one to the other in their order.
+//! arrives once, and those from one to the other in their order. And a client that does not read.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -252,4 +252,36 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(play(&acts));
     }
+}
+
+/// Memory is bounded: a client that does not read loses its connection, and none of what was for it.
+#[tokio::test]
+async fn a_slow_reader_loses_only_its_connection() {
+    const MESSAGES: usize = 30;
+    let mut world = World::start().await;
+    for name in ["juliet", "romeo"] {
+        world.make_account(name).await.unwrap();
+        world.come_online(&format!("{name}/phone"), &[]).await.unwrap();
+    }
+    let mut romeo = Person::begin(&mut world, "romeo", "juliet").await;
+    let body = "x".repeat(200_000);
+    for id in 0..MESSAGES {
+        let message = format!(
+            "<message to='romeo@localhost/phone' type='chat' id='{id}'><body>{body}</body></message>"
+        );
+        let juliet = world.client("juliet/phone").unwrap();
+        juliet.send(message.as_bytes()).await.unwrap();
+    }
+    // Six megabytes: one is on the way, four wait, and then it is cut.
+    world.settle_and_collect("juliet/phone").await.unwrap();
+    romeo
+        .read_until(&mut world, |person| person.connection.is_none())
+        .await;
+    assert!(romeo.received.len() < MESSAGES, "the connection was cut");
+    romeo.resume(&mut world).await;
+    romeo
+        .read_until(&mut world, |person| person.received.len() == MESSAGES)
+        .await;
+    assert_eq!(romeo.received, (0..MESSAGES).collect::<Vec<_>>());
+    world.end().await;
 }

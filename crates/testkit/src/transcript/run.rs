@@ -162,16 +162,16 @@ impl Play {
                     .await
             }
             Step::SignsIn(who) => self.world.only_sign_in(&who).await,
+            Step::CutOff(who) => match self.world.client(&who)?.next().await? {
+                Arrival::Stanza(arrived) => Err(format!("expected the end, found {}", show(&arrived))),
+                Arrival::End => {
+                    self.world.forget(&who);
+                    Ok(())
+                }
+            },
             Step::Loses(who) => self.world.lose_connection(&who).await,
             Step::BreaksOff(who) => self.world.break_off(&who).await,
             Step::Disconnected(who, condition) => self.disconnected(&who, &condition).await,
-            Step::StoreHolds => {
-                self.world.hold_commits();
-                Ok(())
-            }
-            Step::StoreCommits => {
-                self.world.release_commits();
-                Ok(())
             Step::Posts(who, block) => {
                 let block = fill(&block, &self.captures);
                 let body: String = block.lines().map(str::trim).collect::<Vec<_>>().join(" ");
@@ -189,6 +189,13 @@ impl Play {
                 self.world.server.shutdown.cancel();
                 Ok(())
             }
+            Step::StoreHolds => {
+                self.world.hold_commits();
+                Ok(())
+            }
+            Step::StoreCommits => {
+                self.world.release_commits();
+                Ok(())
             }
             Step::NextCommitFails => {
                 self.world.fail_next_commit();

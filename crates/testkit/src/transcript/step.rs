@@ -61,6 +61,8 @@ pub enum Step {
         /// What stands inside the element.
         block: String,
     },
+    /// `juliet/balcony is cut off`: the server ends the connection without a word.
+    CutOff(String),
     /// `juliet/balcony is online`: connects, sends presence, and what that brings is put aside.
     Online(String),
     /// `juliet is online and wants NODE`: the same with capabilities that announce `NODE+notify`.
@@ -86,8 +88,6 @@ pub enum Step {
     BreaksOff(String),
     /// `juliet is disconnected with CONDITION`: the server ends her stream with this error.
     Disconnected(String, String),
-    /// `The store holds its commits`
-    StoreHolds,
     /// `juliet posts:` the body of a request to `/http-bind` (XEP-0124).
     Posts(String, String),
     /// `juliet gets back:` the answer to the oldest of her requests that has none yet.
@@ -96,6 +96,8 @@ pub enum Step {
     Waits(String),
     /// `The server stops`: everybody is told to go.
     ServerStops,
+    /// `The store holds its commits`
+    StoreHolds,
     /// `The store commits`: what was held, and from now on at once.
     StoreCommits,
     /// `The next commit fails`
@@ -179,9 +181,9 @@ fn step(line: &str, block: &str) -> Option<Step> {
         return Some(Step::Follows(owned(who), owned(whom)));
     }
     match line {
+        "The server stops" => return Some(Step::ServerStops),
         "The store holds its commits" => return Some(Step::StoreHolds),
         "The store commits" => return Some(Step::StoreCommits),
-        "The server stops" => return Some(Step::ServerStops),
         "The next commit fails" => return Some(Step::NextCommitFails),
         _ => {}
     }
@@ -246,6 +248,7 @@ fn step(line: &str, block: &str) -> Option<Step> {
         "opens a component's connection" => Step::OpensAsComponent(who),
         "signs in" => Step::SignsIn(who),
         "loses the connection" => Step::Loses(who),
+        "is cut off" => Step::CutOff(who),
         "is online" => Step::Online(who),
         "sends:" => Step::Sends(who, owned(block)),
         "receives:" => Step::Receives(who, owned(block)),
@@ -253,12 +256,12 @@ fn step(line: &str, block: &str) -> Option<Step> {
         "receives in any order:" => Step::ReceivesUnordered(who, owned(block)),
         "is answered" | "is answered:" => Step::Answered(who, owned(block)),
         "receives nothing" => Step::ReceivesNothing(who),
-        "leaves" => Step::Leaves(who),
-        "breaks off" => Step::BreaksOff(who),
-        _ => return None,
         "posts:" => Step::Posts(who, owned(block)),
         "gets back:" => Step::GetsBack(who, owned(block)),
         "waits for an answer" => Step::Waits(who),
+        "leaves" => Step::Leaves(who),
+        "breaks off" => Step::BreaksOff(who),
+        _ => return None,
     })
 }
 

@@ -11,7 +11,7 @@ use super::management::{self, Resumed};
 use super::negotiation::{End, Negotiation, refused, result, write_limits};
 use super::run::HEARTBEAT_MS;
 use super::stream::{Event, Stream};
-use super::{Begun, Session};
+use super::{Begun, Session, waiting};
 use crate::auth::{self, Identity};
 use crate::server::Server;
 
@@ -126,8 +126,14 @@ pub(super) fn make(
 ) -> Option<Arc<Session>> {
     let others = server.registry.sessions(identity.no);
     let others = others.iter().filter(|other| other.jid != jid && !ends(other));
-    if others.count() >= server.settings.limits.sessions_per_account {
+    let (asleep, awake): (Vec<_>, Vec<_>) = others.partition(|other| other.is_hibernating());
+    let limit = server.settings.limits.sessions_per_account;
+    if awake.len() >= limit {
         return None;
+    }
+    if awake.len() + asleep.len() >= limit {
+        // Who is there goes before who may come back.
+        waiting::give_up_first(asleep.into_iter());
     }
     let id = server.connections.next_session();
     let limit = server.settings.limits.mailbox_hard_bytes;

@@ -167,10 +167,9 @@ fn wait(server: &Arc<Server>, session: &Arc<Session>, until: u64) {
     };
     let others = server.registry.sessions(session.no);
     let asleep = others.iter().filter(|other| other.is_hibernating());
-    let mut asleep: Vec<_> = asleep.filter(|other| other.id != session.id).collect();
+    let asleep: Vec<_> = asleep.filter(|other| other.id != session.id).collect();
     if asleep.len() >= limits.waiting_per_account {
-        asleep.sort_by_key(|other| other.mailbox.waits_until());
-        asleep.first().into_iter().for_each(|oldest| give_up(oldest));
+        give_up_first(asleep.into_iter());
     }
     if !waiting.is_watched.swap(true, Ordering::AcqRel) {
         server.tasks.spawn(watch(Arc::clone(server)));
@@ -186,8 +185,15 @@ fn wait(server: &Arc<Server>, session: &Arc<Session>, until: u64) {
     }
 }
 
+/// Ends that of several sessions that would end first.
+pub(super) fn give_up_first<'a>(sessions: impl Iterator<Item = &'a Arc<Session>>) {
+    if let Some(first) = sessions.min_by_key(|session| session.mailbox.waits_until()) {
+        give_up(first);
+    }
+}
+
 /// Ends a session that waits, before its time.
-pub(super) fn give_up(session: &Session) {
+fn give_up(session: &Session) {
     session.close(StreamError::new(StreamCondition::ResourceConstraint));
 }
 
