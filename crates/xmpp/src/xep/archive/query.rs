@@ -1,5 +1,7 @@
 //! What a query asks for: XEP-0313 §4, its form (§4.1) with the field of XEP-0431, and its page (§4.3).
 
+use std::borrow::Cow;
+
 use format::form::{DataForm, Field, FormType, parse_bool};
 use format::rsm;
 use format::search::Search;
@@ -48,7 +50,7 @@ impl Query {
         if element.attr("node").is_some() {
             return Err(StanzaError::feature_not_implemented().text("nodes have no archives here"));
         }
-        let queryid = element.attr("queryid").map(|id| id.into_owned());
+        let queryid = element.attr("queryid").map(Cow::into_owned);
         if queryid.as_ref().is_some_and(|id| id.len() > QUERYID_MAX) {
             return Err(StanzaError::bad_request().text("the queryid is too long"));
         }
