@@ -32,6 +32,8 @@ export function Menu({ label, items, quick }: MenuProps) {
   useEffect(() => {
     if (!isOpen) return undefined;
     root.current?.querySelector<HTMLElement>('[role=menuitem]')?.focus();
+    // All of it is to be seen, also where it hangs below what scrolls.
+    root.current?.querySelector('[role=menu]')?.scrollIntoView({ block: 'nearest' });
     const onPointer = (event: PointerEvent) => {
       if (root.current?.contains(event.target as Node)) return;
       setOpen(false);
