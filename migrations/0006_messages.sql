@@ -4,7 +4,7 @@
 -- message calls itself (its id, as 64 bits of a hash), by which its author takes it back.
 CREATE TABLE renumbered AS
     SELECT id AS was, ordinal + max(floor - ordinal) OVER (ORDER BY ordinal) AS id FROM (
-        SELECT id, (max(created, 1577836800000) - 1577836800000) << 12 AS floor,
+        SELECT id, ((max(created, 1577836800000) - 1577836800000) << 12) + 1 AS floor,
             row_number() OVER (ORDER BY created, id) AS ordinal FROM messages);
 CREATE UNIQUE INDEX renumbered_was ON renumbered (was);
 CREATE TABLE numbered_messages (

@@ -16,6 +16,7 @@ mod items_model;
 mod jids;
 mod kept;
 mod kill;
+mod messages;
 mod migrations;
 mod notifications;
 mod open;

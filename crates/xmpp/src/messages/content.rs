@@ -178,16 +178,14 @@ fn counts_as(child: &Element<'_>) -> u16 {
         | ("urn:xmpp:openpgp:0", "openpgp")
         | ("jabber:x:encrypted", "x")
         | ("urn:xmpp:eme:0", "encryption") => CONVERSATION,
-        // XEP-0308, XEP-0444, XEP-0461, XEP-0367
+        // XEP-0308, XEP-0444, XEP-0461
         ("urn:xmpp:message-correct:0", "replace")
         | ("urn:xmpp:reactions:0", "reactions")
-        | ("urn:xmpp:reply:0", "reply")
-        | ("urn:xmpp:message-attaching:1", _) => CONVERSATION,
-        // XEP-0066, XEP-0385, XEP-0447, XEP-0353
-        ("jabber:x:oob", "x")
-        | ("urn:xmpp:reference:0", "reference")
-        | ("urn:xmpp:sfs:0", _)
-        | ("urn:xmpp:jingle-message:0", _) => CONVERSATION,
+        | ("urn:xmpp:reply:0", "reply") => CONVERSATION,
+        // XEP-0066, XEP-0385
+        ("jabber:x:oob", "x") | ("urn:xmpp:reference:0", "reference") => CONVERSATION,
+        // XEP-0367, XEP-0447, XEP-0353
+        ("urn:xmpp:message-attaching:1" | "urn:xmpp:sfs:0" | "urn:xmpp:jingle-message:0", _) => CONVERSATION,
         (RETRACT, "retract") => RETRACTION | CONVERSATION,
         // XEP-0249, and the invitation that a room passes on (XEP-0045 §7.8.2)
         ("jabber:x:conference", "x") => INVITATION | CONVERSATION,
@@ -197,9 +195,8 @@ fn counts_as(child: &Element<'_>) -> u16 {
         },
         (ns::CARBONS, "private") | (ns::HINTS, "no-copy") => PRIVATE,
         (ns::CARBONS, _) => FORGED,
-        (ns::HINTS, "no-store") => NO_STORE,
-        // COMPAT: what Gajim and others wrote before version 0.2.
-        (ns::HINTS, "no-storage") => NO_STORE,
+        // COMPAT: the longer names are those of its version 0.1.
+        (ns::HINTS, "no-store" | "no-storage") => NO_STORE,
         (ns::HINTS, "no-permanent-store" | "no-permanent-storage") => NO_PERMANENT_STORE,
         (ns::HINTS, "store") => STORE,
         (ns::HINTS, _) => 0,
