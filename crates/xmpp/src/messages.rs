@@ -407,7 +407,7 @@ fn take_turn(server: &Arc<Server>, message: Message, plan: &Plan, sessions: &Ses
     };
     drop(turn);
     if let Some(error) = error {
-        return bounce(server, &message, &error, Side::Received);
+        return bounce(server, &message, &error, Side::Sent);
     }
     told(server, &message, plan);
     if delivered {
@@ -440,15 +440,52 @@ async fn stored_first(
         let _turn = server.order.turn(plan.from, plan.to);
         hand_out(server, &message, &plan, &sessions, id)
     };
-    if let Err(error) = outcome {
-        bounce(server, &message, &error, Side::Received);
-        return Ok(());
-    }
+    let delivered = match outcome {
+        Ok(delivered) => delivered,
+        Err(error) => return Err((message, error)),
+    };
     told(server, &message, &plan);
     if is_waiting {
         arrived(server, &plan).await;
+    } else if !delivered && plan.otherwise == Otherwise::Waits {
+        // Whoever was there is just leaving.
+        let archived = id.filter(|_| plan.log.of_recipient);
+        let written = match archived {
+            Some(id) => server
+                .store
+                .write(store::messages::undelivered(plan.to, vec![id])),
+            None => {
+                let row = NewMessage {
+                    id: server.store.next_message(),
+                    created: server.clock.now(),
+                    sender: plan.from,
+                    recipient: plan.to,
+                    told: message.content.told,
+                    stanza: message.stanza.shared(),
+                    owners: [None, Some(waiting(plan.to, plan.from))],
+                };
+                server.store.write(store::messages::append(row))
+            }
+        };
+        if let Err(error) = written.await {
+            bounce(server, &message, &unwritable(&error), Side::Received);
+            return Ok(());
+        }
+        arrived(server, &plan).await;
     }
     Ok(())
+}
+
+/// The row of a message that waits for its recipient, and is in no archive.
+fn waiting(owner: JidNo, peer: JidNo) -> MessageOwner {
+    MessageOwner {
+        owner,
+        peer,
+        direction: Direction::In,
+        offline: true,
+        archived: false,
+        requested: false,
+    }
 }
 
 /// A number for what is stored.
@@ -519,7 +556,7 @@ impl Meant {
     }
 }
 
-fn deliver(server: &Server, sessions: &Sessions, target: &Target, version: &Version) -> Meant {
+fn deliver(server: &Server, sessions: &Sessions, target: &Target, version: &Version<'_>) -> Meant {
     let mut meant = Meant::default();
     for (place, session) in sessions.iter().enumerate() {
         let is_meant = match target {

@@ -13,22 +13,22 @@ use crate::server::Server;
 use crate::session::mailbox::{Address, Outgoing, SharedOut};
 
 /// A message as the sessions of one account get it.
-pub(super) struct Version {
+pub(super) struct Version<'s> {
     bytes: Arc<[u8]>,
-    kind: Option<String>,
+    stanza: &'s Stanza,
     side: Side,
     copy: Option<Arc<SharedOut>>,
 }
 
-impl Version {
+impl<'s> Version<'s> {
     /// The version of an account on one side; `id` is the message's number where its archive has it.
     pub fn of(
         server: &Server,
-        stanza: &Stanza,
+        stanza: &'s Stanza,
         side: Side,
         owner: (JidNo, &Jid),
         id: Option<MessageId>,
-    ) -> Version {
+    ) -> Version<'s> {
         let bytes = match id {
             None => stanza.shared(),
             Some(id) => {
@@ -41,7 +41,7 @@ impl Version {
         };
         Version {
             bytes,
-            kind: stanza.type_().map(std::borrow::Cow::into_owned),
+            stanza,
             side,
             copy: None,
         }
@@ -56,7 +56,7 @@ impl Version {
     pub fn copy(&mut self) -> Outgoing {
         let copy = self.copy.get_or_insert_with(|| {
             let side = self.side;
-            Arc::new(wrapped(&self.bytes, self.kind.as_deref(), side))
+            Arc::new(wrapped(&self.bytes, self.stanza.type_().as_deref(), side))
         });
         Outgoing::Shared(copy.clone())
     }

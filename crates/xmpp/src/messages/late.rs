@@ -4,12 +4,12 @@
 
 use std::sync::Arc;
 
-use store::messages::{Direction, MessageOwner, NewMessage};
+use store::messages::NewMessage;
 use store::{JidNo, MessageId, Write};
 use wire::{Jid, Kind, Stanza, ns};
 
 use super::content::{Content, Side};
-use super::{MessageType, can_wait, offline};
+use super::{MessageType, can_wait, offline, waiting};
 use crate::router::Place;
 use crate::server::Server;
 use crate::session::Session;
@@ -121,16 +121,6 @@ fn kept(server: &Server, owner: JidNo, peer: JidNo, stanza: &Stanza, content: &C
         recipient: owner,
         told: content.told,
         stanza: stanza.shared(),
-        owners: [
-            Some(MessageOwner {
-                owner,
-                peer,
-                direction: Direction::In,
-                offline: true,
-                archived: false,
-                requested: false,
-            }),
-            None,
-        ],
+        owners: [Some(waiting(owner, peer)), None],
     })
 }
