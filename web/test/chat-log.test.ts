@@ -138,6 +138,10 @@ test('delivered and read only get better', () => {
   assert.deepEqual(states(read), ['read', 'read', 'delivered']);
   assert.deepEqual(states(deliver(read, ['1', '3'], 'sent')), ['read', 'read', 'delivered']);
   assert.equal(readUpTo(log, 'unknown'), log);
+  // What came back stays so, whatever else is heard, until it is tried again.
+  const failed = log.map((message) => ({ ...message, delivery: 'failed' as const }));
+  assert.deepEqual(states(deliver(failed, ['1'], 'sent')), ['failed', 'failed', 'failed']);
+  assert.deepEqual(states(deliver(failed, ['1'], 'waiting')), ['waiting', 'failed', 'failed']);
 });
 
 test('unread is what came after what was read anywhere', () => {

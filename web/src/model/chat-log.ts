@@ -144,10 +144,19 @@ function isSame(known: Message, message: ChatMessage, at: number): boolean {
   return message.isOwn || isNear;
 }
 
-const ORDER: Record<Delivery, number> = { failed: 0, waiting: 1, sent: 2, delivered: 3, read: 4 };
+const ORDER: Record<Exclude<Delivery, 'failed'>, number> = {
+  waiting: 0,
+  sent: 1,
+  delivered: 2,
+  read: 3,
+};
 
 /** Says how far messages of one's own have come; it only gets better. */
-export function deliver(log: Log, ids: readonly string[], delivery: Delivery): Log {
+export function deliver(
+  log: Log,
+  ids: readonly string[],
+  delivery: Exclude<Delivery, 'failed'>,
+): Log {
   return change(log, ({ id }) => ids.includes(id), delivery);
 }
 
@@ -158,9 +167,17 @@ export function readUpTo(log: Log, id: string): Log {
   return change(log, (message) => upTo.has(message) && message.delivery !== 'failed', 'read');
 }
 
-function change(log: Log, isMeant: (message: Message) => boolean, delivery: Delivery): Log {
-  const isBetter = (message: Message) =>
-    message.delivery !== undefined && ORDER[message.delivery] < ORDER[delivery] && isMeant(message);
+function change(
+  log: Log,
+  isMeant: (message: Message) => boolean,
+  delivery: Exclude<Delivery, 'failed'>,
+): Log {
+  const isBetter = (message: Message) => {
+    if (message.delivery === undefined || !isMeant(message)) return false;
+    // What came back is tried again, or stays what it is.
+    if (message.delivery === 'failed') return delivery === 'waiting';
+    return ORDER[message.delivery] < ORDER[delivery];
+  };
   if (!log.some(isBetter)) return log;
   return log.map((message) =>
     isBetter(message) ? { ...message, delivery, error: undefined } : message,
