@@ -336,7 +336,7 @@ impl Mailbox {
         // The connection that had it is to see that it has no more.
         let waker = inner.waker.take();
         drop(inner);
-        if let Some(waker) = waker {
+        if let Some(waker) = waker.filter(|_| waited_until.is_none()) {
             waker.wake();
         }
         Some(Claimed {
