@@ -33,6 +33,9 @@ pub struct Client {
 const OPEN: &str = "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' \
                     to='localhost' version='1.0'>";
 
+/// The mechanism of tokens that stays what it is on another connection.
+const TOKEN: &str = "HT-SHA-256-NONE";
+
 fn hmac(key: &[u8], data: &[u8]) -> Vec<u8> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(data);
@@ -62,6 +65,34 @@ fn salted_password(salt: &[u8], iterations: u32) -> Arc<[u8]> {
         .expect("nobody panics with it")
         .insert(key, password.clone());
     password
+}
+
+/// The last message of SCRAM-SHA-256, in base64, to a `<challenge/>`.
+fn scram_response(first_bare: &str, challenge: &str) -> Result<String> {
+    let encoded = between(challenge, "<challenge", "</challenge>")
+        .and_then(|rest| rest.split_once('>'))
+        .map(|(_, text)| text)
+        .with_context(|| format!("no challenge in {challenge}"))?;
+    let server_first = String::from_utf8(BASE64.decode(encoded)?)?;
+    let part = |name: &str| {
+        let found = server_first.split(',').find_map(|part| part.strip_prefix(name));
+        found.with_context(|| format!("no {name} in {server_first}"))
+    };
+    let nonce = part("r=")?;
+    let salted = salted_password(&BASE64.decode(part("s=")?)?, part("i=")?.parse()?);
+    let without_proof = format!("c=biws,r={nonce}");
+    let message = format!("{first_bare},{server_first},{without_proof}");
+    let client_key = hmac(&salted, b"Client Key");
+    let signature = hmac(&Sha256::digest(&client_key), message.as_bytes());
+    let proof: Vec<u8> = client_key.iter().zip(&signature).map(|(k, s)| k ^ s).collect();
+    Ok(BASE64.encode(format!("{without_proof},p={}", BASE64.encode(proof))))
+}
+
+/// What a client needs to go on after its connection was lost.
+pub struct Kept {
+    user: String,
+    token: String,
+    previd: String,
 }
 
 /// A connector that trusts anybody: the server's certificate is its own.
@@ -114,6 +145,71 @@ impl Client {
         Ok(client)
     }
 
+    /// Connects and signs in by SASL2 with Bind 2, stream management and a token (XEP-0388, 0386, 0198, 0484).
+    pub async fn sign_in_to_stay(server: SocketAddr, user: &str) -> Result<(Client, Kept)> {
+        let mut client = Client {
+            stream: connect(server, None).await?,
+            buffer: Vec::new(),
+            jid: String::new(),
+        };
+        client.send(OPEN).await?;
+        client.until("</stream:features>").await?;
+        let first_bare = format!("n={user},r=bench{user}nonce");
+        let auth = BASE64.encode(format!("n,,{first_bare}"));
+        client
+            .send(&format!(
+                "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='SCRAM-SHA-256'>\
+                 <initial-response>{auth}</initial-response><user-agent id='bench-{user}'/>\
+                 <request-token xmlns='urn:xmpp:fast:0' mechanism='{TOKEN}'/>\
+                 <bind xmlns='urn:xmpp:bind:0'><enable xmlns='urn:xmpp:sm:3' resume='true'/></bind></authenticate>"
+            ))
+            .await?;
+        let challenge = client.until_any(&["</challenge>", "</failure>"]).await?;
+        let response = scram_response(&first_bare, &challenge)?;
+        client
+            .send(&format!(
+                "<response xmlns='urn:xmpp:sasl:2'>{response}</response>"
+            ))
+            .await?;
+        let success = client.until_any(&["</success>", "</failure>"]).await?;
+        let attribute = |start: &str, name: &str| {
+            let element = success.split_once(start)?.1;
+            let element = &element[..element.find('>')?];
+            between(element, &format!(" {name}='"), "'").map(str::to_owned)
+        };
+        let kept = Kept {
+            user: user.to_owned(),
+            token: attribute("<token", "token").with_context(|| format!("no token in {success}"))?,
+            previd: attribute("<enabled", "id").with_context(|| format!("not resumable: {success}"))?,
+        };
+        client.until("</stream:features>").await?;
+        client.buffer = Vec::new();
+        Ok((client, kept))
+    }
+
+    /// Connects and goes on with a session, in one round trip after TLS.
+    pub async fn resume(server: SocketAddr, kept: &Kept, h: u32) -> Result<Client> {
+        let mut client = Client {
+            stream: connect(server, None).await?,
+            buffer: Vec::new(),
+            jid: String::new(),
+        };
+        let mut message = format!("{}\0", kept.user).into_bytes();
+        message.extend(hmac(kept.token.as_bytes(), b"Initiator"));
+        let (user, previd) = (&kept.user, &kept.previd);
+        client
+            .send(&format!(
+                "{OPEN}<authenticate xmlns='urn:xmpp:sasl:2' mechanism='{TOKEN}'>\
+                 <initial-response>{}</initial-response><user-agent id='bench-{user}'/>\
+                 <fast xmlns='urn:xmpp:fast:0'/><resume xmlns='urn:xmpp:sm:3' previd='{previd}' h='{h}'/></authenticate>",
+                BASE64.encode(message)
+            ))
+            .await?;
+        let outcome = client.until_any(&["</success>", "</failure>"]).await?;
+        anyhow::ensure!(outcome.contains("<resumed"), "not resumed: {outcome}");
+        Ok(client)
+    }
+
     /// Registers an account in-band (XEP-0077).
     pub async fn register(server: SocketAddr, user: &str) -> Result<()> {
         let mut client = Client {
@@ -146,23 +242,7 @@ impl Client {
         ))
         .await?;
         let challenge = self.until_any(&["</challenge>", "</failure>"]).await?;
-        let encoded = between(&challenge, "<challenge", "</challenge>")
-            .and_then(|rest| rest.split_once('>'))
-            .map(|(_, text)| text)
-            .with_context(|| format!("no challenge in {challenge}"))?;
-        let server_first = String::from_utf8(BASE64.decode(encoded)?)?;
-        let part = |name: &str| {
-            let found = server_first.split(',').find_map(|part| part.strip_prefix(name));
-            found.with_context(|| format!("no {name} in {server_first}"))
-        };
-        let nonce = part("r=")?;
-        let salted = salted_password(&BASE64.decode(part("s=")?)?, part("i=")?.parse()?);
-        let without_proof = format!("c=biws,r={nonce}");
-        let message = format!("{first_bare},{server_first},{without_proof}");
-        let client_key = hmac(&salted, b"Client Key");
-        let signature = hmac(&Sha256::digest(&client_key), message.as_bytes());
-        let proof: Vec<u8> = client_key.iter().zip(&signature).map(|(k, s)| k ^ s).collect();
-        let response = BASE64.encode(format!("{without_proof},p={}", BASE64.encode(proof)));
+        let response = scram_response(&first_bare, &challenge)?;
         self.send(&format!(
             "<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{response}</response>"
         ))

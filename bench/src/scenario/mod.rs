@@ -11,6 +11,7 @@ mod idle;
 pub mod large;
 mod login;
 mod publish;
+mod resume;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -46,13 +47,15 @@ pub enum Scenario {
     CatchUp,
     /// Ten thousand nodes with a thousand items each, one of them with fifty thousand subscribers.
     Large,
+    /// Coming back after all connections were cut.
+    Resume,
     /// Pages of archives among ten million messages.
     Archive,
 }
 
 impl Scenario {
     /// In the order in which they run.
-    pub const ALL: [Scenario; 11] = [
+    pub const ALL: [Scenario; 12] = [
         Scenario::Empty,
         Scenario::Idle,
         Scenario::Login,
@@ -62,6 +65,7 @@ impl Scenario {
         Scenario::History,
         Scenario::Publish,
         Scenario::CatchUp,
+        Scenario::Resume,
         Scenario::Large,
         Scenario::Archive,
     ];
@@ -79,6 +83,7 @@ impl Scenario {
             Scenario::Publish => publish::run(options, report).await,
             Scenario::CatchUp => catch_up::run(options, report).await,
             Scenario::Large => large::run(options, report).await,
+            Scenario::Resume => resume::run(options, report).await,
             Scenario::Archive => archive::run(options, report).await,
         }
     }
