@@ -86,7 +86,9 @@ function DeleteDialog({ post, isOwn, onClose }: DeleteProps) {
   const act = keepsOrder ? t('community.remove') : t('reply.remove');
   const title = isOwn
     ? t('post.delete.title')
-    : t(keepsOrder ? 'community.remove.title' : 'reply.remove.title');
+    : keepsOrder
+      ? t('community.remove.title')
+      : t('reply.remove.title');
   return (
     <Dialog label={title} kind="question" onClose={onClose}>
       <h2>{title}</h2>

@@ -47,7 +47,7 @@ pub(crate) fn taken(server: &Arc<Server>, session: &Arc<Session>, stanza: &Stanz
     let own = session.jid.bare();
     let id = stanza
         .to()
-        .map_or_else(|| own.as_str().to_owned(), |to| to.into_owned());
+        .map_or_else(|| own.as_str().to_owned(), Cow::into_owned);
     let actor = Actor {
         jid: session.jid.clone(),
         no: session.no,

@@ -118,7 +118,7 @@ function Roles({ community: { node, role }, onDone }: Props) {
             >
               {(given.includes(has) ? given : [has]).map((one) => (
                 <option key={one} value={one}>
-                  {t(`community.role.${one}`)}
+                  {roleText(one)}
                 </option>
               ))}
             </select>
@@ -149,7 +149,7 @@ function Roles({ community: { node, role }, onDone }: Props) {
           <select name="role">
             {[...given].reverse().map((one) => (
               <option key={one} value={one} selected={one === 'member'}>
-                {t(`community.role.${one}`)}
+                {roleText(one)}
               </option>
             ))}
           </select>
@@ -161,4 +161,15 @@ function Roles({ community: { node, role }, onDone }: Props) {
       </form>
     </>
   );
+}
+
+function roleText(role: Role): string {
+  return {
+    owner: t('community.role.owner'),
+    moderator: t('community.role.moderator'),
+    publisher: t('community.role.publisher'),
+    member: t('community.role.member'),
+    outcast: t('community.role.outcast'),
+    none: t('community.role.none'),
+  }[role];
 }
