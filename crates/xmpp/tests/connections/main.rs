@@ -6,7 +6,9 @@
 mod bosh;
 mod closing;
 mod limits;
+mod hostile;
 mod negotiation;
+mod pieces;
 mod presence;
 mod registration;
 mod sasl;

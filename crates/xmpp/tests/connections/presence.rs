@@ -46,7 +46,7 @@ impl AsyncWrite for Counting {
 }
 
 /// Each subscribes to the other's presence and is let.
-async fn befriend(one: &mut Client<DuplexStream>, other: &mut Client<DuplexStream>, names: [&str; 2]) {
+pub async fn befriend(one: &mut Client<DuplexStream>, other: &mut Client<DuplexStream>, names: [&str; 2]) {
     say(one, "subscribe", names[1]).await;
     say(other, "subscribed", names[0]).await;
     say(other, "subscribe", names[0]).await;

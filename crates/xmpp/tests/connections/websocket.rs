@@ -3,7 +3,7 @@
 use tokio::io::DuplexStream;
 use xmpp::listen::Peer;
 
-use crate::support::{Client, PASSWORD, bind, dev_world, plain};
+use crate::support::{Client, PASSWORD, World, bind, dev_world, plain};
 
 pub const OPEN: &str = "<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='localhost' version='1.0'/>";
 const CLOSE: &str = "<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>";
@@ -11,7 +11,7 @@ const CLOSE: &str = "<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>";
 const TEXT: u8 = 0x81;
 
 /// A masked frame.
-fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mask = [0x12, 0x34, 0x56, 0x78];
     let mut out = vec![first];
     match payload.len() {
@@ -33,6 +33,23 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 
 pub async fn send(client: &mut Client<DuplexStream>, text: &str) {
     client.send_bytes(&frame(TEXT, text.as_bytes())).await;
+}
+
+/// A bound session of one's own.
+pub async fn session_of(world: &World, name: &str, resource: &str) -> Client<DuplexStream> {
+    world.account(name).await;
+    let mut client = world.websocket(here());
+    open(&mut client).await;
+    send(&mut client, &plain(name, PASSWORD)).await;
+    assert!(text(&mut client).await.starts_with("<success "));
+    open(&mut client).await;
+    send(
+        &mut client,
+        &bind(resource).replace("<iq ", "<iq xmlns='jabber:client' "),
+    )
+    .await;
+    assert!(text(&mut client).await.contains("<jid>"));
+    client
 }
 
 /// The next frame: its first byte and its payload.
@@ -58,7 +75,7 @@ async fn receive(client: &mut Client<DuplexStream>) -> (u8, String) {
     }
 }
 
-async fn text(client: &mut Client<DuplexStream>) -> String {
+pub async fn text(client: &mut Client<DuplexStream>) -> String {
     let (first, text) = receive(client).await;
     assert_eq!(first, TEXT, "{text}");
     text
