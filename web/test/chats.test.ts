@@ -349,7 +349,12 @@ test('what was missed is fetched from where it stopped; too much is given up for
   assert.deepEqual(next.bodies().slice(-2), ['Sigh 4', 'Sigh 5']);
   assert.ok(link.asked.some((request) => request.includes('<after>3</after>')));
   assert.equal(next.chats.list.value[0]?.unread, 2);
-  const late = setUp(next.storage);
+  // In as many pages as it takes.
+  const more = setUp(next.storage);
+  more.chats.connect(scripted(ME, archiveOf(230, more.receive)));
+  await settled();
+  assert.equal(more.bodies().length, 230);
+  const late = setUp(more.storage);
   late.chats.connect(scripted(ME, archiveOf(5_000, late.receive)));
   await settled();
   assert.equal(late.bodies()[0], 'Sigh 4901');
