@@ -1,5 +1,7 @@
 // A stock JavaScript client, Strophe.js, over WebSocket and over HTTP (BOSH): SCRAM, publish, read, live events, messages.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net from 'node:net';
 import { after, before, test } from 'node:test';
 import { Server } from './lib/server.mjs';
 import { $msg } from './lib/packages.mjs';
@@ -77,6 +79,22 @@ test('pages of elsewhere do not reach a server for localhost, and those that may
     body: `<body xmlns='http://jabber.org/protocol/httpbind' rid='1' to='localhost'><a>${'x'.repeat(20_000)}</a></body>`,
   });
   assert.match(await long.text(), /policy-violation/);
+});
+
+test('a request may come byte by byte, and one that does not come is not waited for by anybody else', async () => {
+  const body = "<body xmlns='http://jabber.org/protocol/httpbind' rid='7' to='localhost' ver='1.6' hold='1' wait='5'/>";
+  const request = `POST /http-bind HTTP/1.1\r\nHost: ${server.address}\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`;
+  const socket = net.connect(5280, server.address);
+  socket.setNoDelay(true);
+  let answer = '';
+  socket.on('data', (chunk) => (answer += chunk));
+  // Another begins and never ends.
+  const silent = net.connect(5280, server.address);
+  silent.write(request.slice(0, -10));
+  for (const byte of request) await new Promise((next) => socket.write(byte, next));
+  await once(socket, 'close');
+  assert.match(answer, /^HTTP\/1\.1 200 [^]*<stream:features/);
+  silent.destroy();
 });
 
 test('host-meta names both ways', async () => {

@@ -6,6 +6,8 @@ use super::Xeps;
 pub(super) fn register(xeps: &mut Xeps) {
     xeps.xep(114, "Jabber Component Protocol", "1.6")
         .without("the method in which the server connects to the component (`jabber:component:connect`)")
+        .xep(124, "Bidirectional-streams Over Synchronous HTTP (BOSH)", "1.11.2")
+        .without("several streams in one session and the compression or recoding of bodies, which are optional; types of answers (`content`) other than XML, plain text and HTML")
         .xep(156, "Discovering Alternative XMPP Connection Methods", "1.4.0")
         .xep(158, "CAPTCHA Forms", "1.0.1")
         .without("challenges of pictures, sounds and questions, which hinder people more than programs: work (SHA-256) is asked for")

@@ -657,6 +657,7 @@ async fn malformed_payloads_end_the_session_of_whoever_owns_it() {
         "<message to='a' to='b'/>",
         "<message>&lol;</message>",
         "<x:y/>",
+        "<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='localhost' version='1.0'/>",
     ] {
         let world = dev_world().await;
         let mut session = Session::bound(&world, "juliet", CREATE).await;

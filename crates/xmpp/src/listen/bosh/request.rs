@@ -127,6 +127,10 @@ impl Request {
             Some("error") | None => false,
             Some(_) => return None,
         };
+        // What begins and ends a stream is said by attributes here.
+        if payloads.iter().any(|payload| payload.namespace() == ns::FRAMING) {
+            return None;
+        }
         let mut payload = Vec::new();
         for stanza in payloads.iter().filter(|_| !is_restart) {
             write_frame(&mut payload, |out| write_framed(stanza.bytes(), out));
