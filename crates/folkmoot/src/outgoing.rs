@@ -23,7 +23,7 @@ use tokio::net::TcpStream;
 
 /// How long one request may take in all.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The most that an answer may hold.
+/// The most that an answer may hold, unless its asker wants less.
 const ANSWER_BYTES: usize = 1 << 20;
 
 /// Whom to connect to.
@@ -49,6 +49,7 @@ pub struct Answer {
 #[derive(Clone)]
 pub struct Outgoing {
     tls: Arc<ClientConfig>,
+    answer_bytes: usize,
 }
 
 /// The authorities that this machine trusts, or the ones in a file.
@@ -85,7 +86,16 @@ impl Outgoing {
     pub fn new(file: Option<&Path>) -> anyhow::Result<Self> {
         let mut tls = tls(roots(file)?)?;
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { tls: Arc::new(tls) })
+        Ok(Self {
+            tls: Arc::new(tls),
+            answer_bytes: ANSWER_BYTES,
+        })
+    }
+
+    /// The same for answers of at most so many bytes.
+    #[must_use]
+    pub fn with_answers_of(self, answer_bytes: usize) -> Self {
+        Self { answer_bytes, ..self }
     }
 
     /// Gets a page.
@@ -123,9 +133,9 @@ impl Outgoing {
                     .connect(name, stream)
                     .await
                     .with_context(|| format!("no TLS with {shown}"))?;
-                exchange(stream, request).await
+                exchange(stream, request, self.answer_bytes).await
             } else {
-                exchange(stream, request).await
+                exchange(stream, request, self.answer_bytes).await
             }
         };
         match tokio::time::timeout(PATIENCE, whole).await {
@@ -140,7 +150,7 @@ fn agent() -> String {
     format!("folkmoot/{}", env!("CARGO_PKG_VERSION"))
 }
 
-async fn exchange<S, B>(stream: S, mut request: Request<B>) -> anyhow::Result<Answer>
+async fn exchange<S, B>(stream: S, mut request: Request<B>, most: usize) -> anyhow::Result<Answer>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     B: hyper::body::Body + Send + 'static,
@@ -156,7 +166,7 @@ where
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let answering = async {
         let (parts, body) = sender.send_request(request).await?.into_parts();
-        let body = Limited::new(body, ANSWER_BYTES)
+        let body = Limited::new(body, most)
             .collect()
             .await
             .map_err(|error| anyhow::anyhow!(error))?;

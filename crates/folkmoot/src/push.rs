@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, bail};
 use http::{Method, Request, Uri, header};
@@ -15,6 +15,11 @@ use xmpp::push::browser::{Post, PushRequest, PushResponse};
 
 use crate::house::Mode;
 use crate::outgoing::{Outgoing, To};
+
+/// How long a push service may take, looking up its name included.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// What it says beside its status is not read; more than this is too much.
+const ANSWER_BYTES: usize = 16 << 10;
 
 /// The carrier of pushes.
 #[derive(Clone)]
@@ -46,7 +51,7 @@ impl Carrier {
         let outgoing = self
             .0
             .outgoing
-            .get_or_try_init(|| async { Outgoing::new(None) })
+            .get_or_try_init(|| async { anyhow::Ok(Outgoing::new(None)?.with_answers_of(ANSWER_BYTES)) })
             .await?;
         let answer = outgoing.send(request, To::At(address)).await?;
         Ok(PushResponse {
@@ -82,7 +87,8 @@ impl Post for Carrier {
             // The endpoint is a secret: only its host is named.
             let uri: Option<Uri> = request.endpoint.parse().ok();
             let host = uri.as_ref().and_then(Uri::host).unwrap_or_default().to_owned();
-            match carrier.send(request).await {
+            let sent = tokio::time::timeout(PATIENCE, carrier.send(request)).await;
+            match sent.unwrap_or_else(|_| bail!("it did not answer in time")) {
                 Ok(answer) => {
                     if !(200..300).contains(&answer.status) {
                         tracing::info!(host, status = answer.status, "a push service refused a push");

@@ -15,6 +15,7 @@ use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
 
+use futures_util::StreamExt;
 use lru::LruCache;
 use parking_lot::{Mutex, RwLock};
 use store::push::{PushRegistration, PushService};
@@ -42,8 +43,9 @@ const PER_HOUR: u32 = 120;
 const IN_A_ROW: u32 = 20;
 /// Failures in a row that may pass; after so many the registration is forgotten (§7.1).
 const FAILURES_MAX: u32 = 5;
-/// Publications and requests under way at a time, of all accounts.
-const AT_ONCE: usize = 64;
+/// Publications and requests under way at a time, of all accounts, and of one: nobody's slow services are to hold up others'.
+const AT_ONCE: usize = 256;
+const AT_ONCE_OF_ACCOUNT: usize = 4;
 /// Registrations whose state is remembered.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(100_000).expect("not zero");
 
@@ -353,13 +355,12 @@ async fn round(server: &Arc<Server>, owner: JidNo, gathered: &Gathered) -> bool 
         forget_if_none(server, owner).await;
         return false;
     }
-    let told = registrations
-        .iter()
-        .map(|registration| one(server, &jid, registration, gathered));
-    futures_util::future::join_all(told)
+    let jid = &jid;
+    futures_util::stream::iter(registrations)
+        .map(|registration| async move { one(server, jid, &registration, gathered).await })
+        .buffer_unordered(AT_ONCE_OF_ACCOUNT)
+        .fold(false, |before, is_told| async move { before | is_told })
         .await
-        .into_iter()
-        .any(|is_told| is_told)
 }
 
 /// An account has no registrations any more, unless it just got one.
@@ -442,7 +443,10 @@ async fn one(
                 server.settings.is_dev,
             );
             match request {
-                Some(request) => browser::outcome(post.post(request).await),
+                Some(request) => tokio::select! {
+                    answer = post.post(request) => browser::outcome(answer),
+                    () = server.shutdown.cancelled() => return false,
+                },
                 None => Outcome::Gone,
             }
         }

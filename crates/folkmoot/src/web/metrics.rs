@@ -55,6 +55,11 @@ impl Collector for Numbers {
                 &routed.notifications,
             ),
             (
+                "pushes",
+                "Pushes that apps' servers and push services took",
+                &routed.pushes,
+            ),
+            (
                 "stanza_errors",
                 "Stanza errors returned to clients",
                 &routed.errors,

@@ -3,7 +3,7 @@
 use store::accounts::{self, Account, AccountState};
 use store::devices::{self, Device};
 use store::push::{PushRegistration, PushService, disable, enable, remove};
-use store::{DeviceId, JidNo, Store, Timestamp, WriteError};
+use store::{DeviceId, JidNo, Reader, Store, Timestamp, WriteError};
 
 use crate::fixtures::{Folder, START, open};
 
@@ -153,10 +153,7 @@ async fn a_browser_is_its_last_account_s() {
     }
     assert_eq!(names(&store, romeo).await, ["a"]);
     assert_eq!(names(&store, juliet).await, ["https://push.example/1", "a"]);
-    assert_eq!(
-        store.read(|reader| reader.push_accounts()).await.unwrap().len(),
-        2
-    );
+    assert_eq!(store.read(Reader::push_accounts).await.unwrap().len(), 2);
 }
 
 #[tokio::test]

@@ -19,7 +19,9 @@ const OPTIONS_BYTES: usize = 4 * 1_024;
 const PUBLISH_OPTIONS: &str = "http://jabber.org/protocol/pubsub#publish-options";
 
 pub(super) fn register(xeps: &mut Xeps) {
-    xeps.xep(357, "Push Notifications", "0.4.1").own_feature(PUSH);
+    xeps.xep(357, "Push Notifications", "0.4.1")
+        .without("the push service (§3), which an app's maker runs")
+        .own_feature(PUSH);
     xeps.set(Target::OwnAccount, PUSH, "enable", enabled)
         .set(Target::OwnAccount, PUSH, "disable", disabled);
 }
