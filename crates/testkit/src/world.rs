@@ -373,6 +373,29 @@ impl World {
         Ok(())
     }
 
+    /// How many sessions wait for their clients.
+    pub fn waiting_sessions(&self) -> usize {
+        let all = self.server.registry.all();
+        all.iter().filter(|session| session.is_hibernating()).count()
+    }
+
+    /// Stops the server while its store stays open; what was received and sent is finished.
+    pub async fn stop(&mut self) {
+        self.clients.clear();
+        self.server.shutdown.cancel();
+        self.server.tasks.close();
+        self.server.tasks.wait().await;
+    }
+
+    /// How many messages wait for an account.
+    pub fn waiting_messages(&self, name: &str) -> Result<u64, String> {
+        let jid = format!("{name}@localhost");
+        let no = self.store.jids().number_cached(&jid).ok_or("no such account")?;
+        self.store
+            .read_now(move |reader| reader.offline_count(no))
+            .map_err(|error| error.to_string())
+    }
+
     /// Everything that has arrived for a client once nothing is under way any more.
     pub async fn settle_and_collect(&mut self, who: &str) -> Result<Vec<Document>, String> {
         if !self.is_held {

@@ -285,3 +285,56 @@ async fn a_slow_reader_loses_only_its_connection() {
     assert_eq!(romeo.received, (0..MESSAGES).collect::<Vec<_>>());
     world.end().await;
 }
+
+/// Sessions that wait are bounded for each account: the one that would end first makes way.
+#[tokio::test]
+async fn sessions_that_wait_make_way() {
+    let mut world = World::start().await;
+    world.make_account("juliet").await.unwrap();
+    for resource in 0..12 {
+        let who = format!("juliet/{resource}");
+        world.connect(&who).await.unwrap();
+        let client = world.client(&who).unwrap();
+        let enable = format!("<enable xmlns='{NS}' resume='true'/>");
+        client.send(enable.as_bytes()).await.unwrap();
+        assert!(matches!(client.next().await, Ok(Arrival::Stanza(_))));
+        world.lose_connection(&who).await.unwrap();
+        world.clock.advance(1_000);
+    }
+    while world.waiting_sessions() > 10 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.waiting_sessions(), 10);
+    // Who is there goes before who may come back.
+    for resource in 20..35 {
+        world.connect(&format!("juliet/{resource}")).await.unwrap();
+    }
+    while world.waiting_sessions() > 5 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.waiting_sessions(), 5);
+    world.end().await;
+}
+
+/// What a client never acknowledged is there after a restart.
+#[tokio::test]
+async fn a_stop_keeps_what_was_not_acknowledged() {
+    let mut world = World::start().await;
+    for name in ["juliet", "romeo"] {
+        world.make_account(name).await.unwrap();
+        world.come_online(&format!("{name}/phone"), &[]).await.unwrap();
+    }
+    let mut romeo = Person::begin(&mut world, "romeo", "juliet").await;
+    let mut juliet = Person::begin(&mut world, "juliet", "romeo").await;
+    juliet.send(&mut world).await;
+    juliet.settle(&mut world).await;
+    world.lose_connection("romeo/phone").await.unwrap();
+    juliet.send(&mut world).await;
+    juliet.settle(&mut world).await;
+    romeo.connection = None;
+    assert_eq!(world.waiting_messages("romeo"), Ok(0));
+    let stopped = tokio::time::timeout(PATIENCE, world.stop()).await;
+    assert!(stopped.is_ok(), "it stops");
+    assert_eq!(world.waiting_messages("romeo"), Ok(2));
+    world.end().await;
+}

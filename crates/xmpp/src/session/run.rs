@@ -221,6 +221,10 @@ impl Running {
                         return Err(Ended::Closed(Closing::Ours(error)));
                     }
                 }
+                // RFC 7395 §3.6.1: such a session is still alive where it can be resumed.
+                Event::Close if self.is_managed && self.stream.is_only_websocket_closed() => {
+                    return Err(Ended::Lost);
+                }
                 Event::Close => return Err(Ended::Closed(Closing::Answer(None))),
                 Event::Open(_) => {
                     let error = StreamError::new(StreamCondition::BadFormat);

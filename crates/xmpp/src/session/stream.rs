@@ -148,6 +148,11 @@ impl Stream {
         matches!(self.framing, Framing::Tcp(_))
     }
 
+    /// Whether the WebSocket was closed, and the stream with it only because of that (RFC 7395 §3.6.1).
+    pub(crate) fn is_only_websocket_closed(&self) -> bool {
+        matches!(self.framing, Framing::WebSocket { is_closed: true, .. })
+    }
+
     /// Expects a new stream header, after SASL (RFC 6120 §6.4.6).
     pub(crate) fn restart(&mut self) {
         self.is_open = false;

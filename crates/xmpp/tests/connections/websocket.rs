@@ -308,3 +308,24 @@ async fn settle() {
         tokio::task::yield_now().await;
     }
 }
+
+/// RFC 7395 §3.6.1: a tab that is closed, or a browser that changes networks, closes the WebSocket and not the stream.
+#[tokio::test]
+async fn a_closed_websocket_leaves_a_session_that_can_be_resumed() {
+    const ENABLE: &str = "<enable xmlns='urn:xmpp:sm:3' resume='true'/>";
+    let world = dev_world().await;
+    let mut client = session_of(&world, "juliet", "balcony").await;
+    send(&mut client, ENABLE).await;
+    assert!(text(&mut client).await.starts_with("<enabled "));
+    client.send_bytes(&frame(0x88, &1001u16.to_be_bytes())).await;
+    while client.read().await {}
+    let sessions = world.server.registry.all();
+    assert!(sessions.len() == 1 && sessions[0].is_hibernating());
+    // Who says goodbye is gone.
+    let mut client = session_of(&world, "romeo", "orchard").await;
+    send(&mut client, ENABLE).await;
+    assert!(text(&mut client).await.starts_with("<enabled "));
+    send(&mut client, CLOSE).await;
+    while client.read().await {}
+    assert_eq!(world.server.registry.all().len(), 1);
+}
