@@ -717,3 +717,48 @@ async fn everybody_is_told_when_the_server_stops() {
     let (_, refused) = Session::create(&world.server, CREATE).await;
     assert!(refused.contains("condition='system-shutdown'"), "{refused}");
 }
+
+#[tokio::test]
+async fn sessions_from_one_address_are_connections_of_it() {
+    let world = world(|settings| settings.limits.connections_per_ip = 2).await;
+    let afar = Peer {
+        is_secure: true,
+        ..Peer::direct(Ipv4Addr::new(192, 0, 2, 7).into())
+    };
+    let body = format!("<body {XMLNS} rid='1' {CREATE}/>");
+    let mut answers = Vec::new();
+    for _ in 0..3 {
+        answers.push(text(&bosh::answer(&world.server, afar, body.as_bytes()).await));
+    }
+    assert!(
+        answers[0].contains(" sid=") && answers[1].contains(" sid="),
+        "{answers:?}"
+    );
+    assert_eq!(answers[2], format!("<body {XMLNS} {VIOLATION}/>"));
+    assert_eq!(world.server.connections.count(), 2);
+}
+
+#[tokio::test]
+async fn a_managed_session_goes_on_elsewhere_when_its_requests_end() {
+    let world = dev_world().await;
+    let mut session = Session::bound(&world, "juliet", CREATE).await;
+    let mut romeo = world_client(&world, "romeo").await;
+    let enabled = session
+        .says("<enable xmlns='urn:xmpp:sm:3' resume='true'/>")
+        .await;
+    let id = enabled.split(" id='").nth(1).unwrap().split('\'').next().unwrap();
+    let hers = world.server.registry.all();
+    let hers = hers
+        .iter()
+        .find(|one| one.jid.as_str() == "juliet@localhost/http")
+        .unwrap();
+    settle().await;
+    world.clock.advance(60_000);
+    world.until(|_| hers.is_hibernating()).await;
+    assert!(session.says("").await.contains(NOT_FOUND));
+    romeo
+        .send("<message to='juliet@localhost/http' type='chat'><body>meanwhile</body></message>")
+        .await;
+    let mut client = crate::hostile::resume(&world, "juliet", id, 0).await;
+    client.expect("meanwhile").await;
+}

@@ -136,7 +136,7 @@ async fn a_flood_of_presence_reaches_who_reads_and_ends_who_does_not() {
 }
 
 /// Signs in and resumes; what follows the answer to it.
-async fn resume(world: &World, name: &str, previd: &str, h: usize) -> Client<DuplexStream> {
+pub async fn resume(world: &World, name: &str, previd: &str, h: usize) -> Client<DuplexStream> {
     let mut client = world.connect();
     client.send(HEADER).await;
     client.expect("</stream:features>").await;

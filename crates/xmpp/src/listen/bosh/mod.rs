@@ -21,9 +21,10 @@ use tokio::sync::oneshot::Receiver;
 use tokio::sync::oneshot::error::RecvError;
 use wire::{BareJid, HttpBody, Limits, StreamHeader, ns, write_framed_open};
 
-use super::{Peer, before_auth, begin, watch};
+use super::{Counted, Peer, before_auth, watch};
 use crate::auth;
 use crate::server::Server;
+use crate::session::establish;
 use crate::session::stream::Stream;
 use answer::Condition;
 pub use answer::Reply;
@@ -109,8 +110,10 @@ pub async fn answer(server: &Arc<Server>, peer: Peer, data: &[u8]) -> Reply {
             let Some(session) = known(server, &peer, sid) else {
                 return Reply::terminate(Condition::ItemNotFound, None);
             };
-            let request = Request::read(&body, &payloads);
-            go_on(server, sid, session, request).await
+            match Request::read(&body, &payloads) {
+                Some(request) => go_on(server, sid, session, request).await,
+                None => refused(server, &peer, data, Condition::BadRequest),
+            }
         }
     }
 }
@@ -143,15 +146,9 @@ fn refused(server: &Arc<Server>, peer: &Peer, begun: &[u8], condition: Condition
 }
 
 /// A request of a session that there is (§8 and following).
-async fn go_on(server: &Arc<Server>, sid: &str, session: Arc<Bound>, request: Option<Request>) -> Reply {
+async fn go_on(server: &Arc<Server>, sid: &str, session: Arc<Bound>, request: Request) -> Reply {
     let now = server.clock.monotonic_ms();
-    let taken = {
-        let mut state = session.state.lock();
-        match request {
-            Some(request) => state.take(request, now),
-            None => Taken::Terminated(state.terminate(Condition::BadRequest)),
-        }
-    };
+    let taken = session.state.lock().take(request, now);
     session.tell_end();
     match taken {
         Taken::Now(reply) => reply,
@@ -209,6 +206,10 @@ async fn create(server: &Arc<Server>, peer: Peer, body: &HttpBody) -> Reply {
     if !is_ours {
         return Reply::terminate(Condition::HostUnknown, None);
     }
+    // Counted before it is there, and told nothing that would have to wait for it.
+    let Some(counted) = Counted::admit(server, &peer) else {
+        return Reply::terminate(Condition::PolicyViolation, None);
+    };
     let Ok(random) = auth::random::<24>() else {
         return Reply::terminate(Condition::InternalServerError, None);
     };
@@ -235,9 +236,13 @@ async fn create(server: &Arc<Server>, peer: Peer, body: &HttpBody) -> Reply {
         }
         sessions.insert(sid.clone().into(), Arc::clone(&session));
     }
-    server
-        .tasks
-        .spawn(serve(Arc::clone(server), Arc::clone(&session), sid.into(), peer));
+    server.tasks.spawn(serve(
+        Arc::clone(server),
+        Arc::clone(&session),
+        sid.into(),
+        peer,
+        counted,
+    ));
     hold(server, &session, wait_ms, answer).await
 }
 
@@ -255,11 +260,11 @@ fn opening(creation: &Creation) -> StreamHeader {
 }
 
 /// The session's stream, from its beginning to the moment when the client knows of its end.
-async fn serve(server: Arc<Server>, session: Arc<Bound>, sid: Box<str>, peer: Peer) {
+async fn serve(server: Arc<Server>, session: Arc<Bound>, sid: Box<str>, peer: Peer, counted: Counted) {
     watch(&server);
     let pipe = Pipe::new(Arc::clone(&session), Arc::clone(&server.clock));
     let stream = Stream::bosh(Box::new(pipe), before_auth(&server.settings));
-    if let Some(session) = Box::pin(begin(Arc::clone(&server), peer, stream)).await {
+    if let Some(session) = Box::pin(establish(Arc::clone(&server), peer, stream, None, counted)).await {
         session.run().await;
     }
     let patience = session.state.lock().patience_with_end();
