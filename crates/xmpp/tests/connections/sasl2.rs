@@ -11,7 +11,7 @@ use xmpp::listen::Peer;
 
 use crate::sasl::exporter;
 use crate::scram::{Exchange, SHA256, content};
-use crate::support::{Client, HEADER, PASSWORD, World, world};
+use crate::support::{Client, HEADER, PASSWORD, World, dev_world, world};
 
 type Tls = Client<TlsStream<DuplexStream>>;
 
@@ -222,4 +222,61 @@ async fn everything_may_be_sent_at_once() {
     );
     client.expect("</stream:features>").await;
     client.expect("id='early'").await;
+}
+
+#[tokio::test]
+async fn over_a_websocket_each_element_is_a_message() {
+    let world = dev_world().await;
+    world.account("juliet").await;
+    let mut client = world.websocket(Peer::direct([127, 0, 0, 1].into()));
+    let features = crate::websocket::open(&mut client).await;
+    assert!(
+        features.contains("<authentication xmlns='urn:xmpp:sasl:2'>"),
+        "{features}"
+    );
+    let first = format!("\0juliet\0{PASSWORD}");
+    let words = authenticate("PLAIN", first.as_bytes(), "<bind xmlns='urn:xmpp:bind:0'/>");
+    crate::websocket::send(&mut client, &words).await;
+    let success = crate::websocket::text(&mut client).await;
+    assert!(
+        success.starts_with("<success ") && success.ends_with("</success>"),
+        "{success}"
+    );
+    let features = crate::websocket::text(&mut client).await;
+    assert!(features.starts_with("<stream:features "), "{features}");
+    // XEP-0478: a silent WebSocket is asked for a sign of life.
+    assert!(features.contains("<idle-seconds>60</idle-seconds>"), "{features}");
+    let ping = "<iq xmlns='jabber:client' type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>";
+    crate::websocket::send(&mut client, ping).await;
+    assert!(crate::websocket::text(&mut client).await.contains("id='p'"));
+}
+
+#[tokio::test]
+async fn who_has_too_many_sessions_is_told_to_try_later() {
+    let world = world(|settings| {
+        settings.is_dev = true;
+        settings.limits.sessions_per_account = 1;
+    })
+    .await;
+    world.account("juliet").await;
+    let first = format!("\0juliet\0{PASSWORD}");
+    let bind = "<bind xmlns='urn:xmpp:bind:0'/>";
+    let words = authenticate("PLAIN", first.as_bytes(), bind);
+    let other = words.replace("d4565fa7", "11111111");
+    let sign_in = async |words: &str| {
+        let mut client = world.connect();
+        client.send(HEADER).await;
+        client.expect("</stream:features>").await;
+        client.send(words).await;
+        client
+    };
+    let mut one = sign_in(&words).await;
+    one.expect("</success>").await;
+    let mut two = sign_in(&other).await;
+    let failure = two.expect("</failure>").await;
+    assert!(failure.contains("<temporary-auth-failure "), "{failure}");
+    // The same client takes its own place.
+    let mut again = sign_in(&words).await;
+    again.expect("</success>").await;
+    one.expect("<conflict ").await;
 }
