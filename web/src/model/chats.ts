@@ -169,7 +169,8 @@ export class Chats {
     // Where it was read already, or further, there is nothing to tell.
     if (unread === 0 && unreadAfter(this.logOf(jid), displayed) === 0) return;
     this.summarize(jid, { displayed: last.archiveId });
-    this.reads.tell(jid, last, last.isMarkable === true && this.events.isTrusted(jid));
+    const isOpen = () => last.isMarkable === true && this.events.isTrusted(jid);
+    this.reads.tell(jid, last, isOpen);
   }
 
   /** Another device has read up to a message; it never goes back (XEP-0490 §5.1). */

@@ -18,7 +18,7 @@ const PAUSE = 700;
 export class Reads {
   private link: Link | undefined;
   private canAssist = false;
-  private readonly waiting = new Map<string, { message: Message; isOpen: boolean }>();
+  private readonly waiting = new Map<string, { message: Message; isOpen: () => boolean }>();
   private cancel: (() => void) | undefined;
 
   constructor(
@@ -49,8 +49,8 @@ export class Reads {
     return readDisplayedEvent(stanza, this.account);
   }
 
-  /** Everything up to a message was seen; its author learns it where `isOpen`. */
-  tell(jid: string, message: Message, isOpen: boolean): void {
+  /** Everything up to a message was seen; its author learns it where `isOpen`, asked when it is told. */
+  tell(jid: string, message: Message, isOpen: () => boolean): void {
     this.waiting.set(jid, { message, isOpen });
     this.plan();
   }
@@ -70,7 +70,7 @@ export class Reads {
       const { archiveId, id } = message;
       if (archiveId === undefined) continue;
       const displayed = { jid, archiveId };
-      if (isOpen && this.canAssist) link.send(writeDisplayed(this.account, displayed, id));
+      if (this.canAssist && isOpen()) link.send(writeDisplayed(this.account, displayed, id));
       else void publishDisplayed(link, this.account, displayed).catch(() => undefined);
     }
   }
