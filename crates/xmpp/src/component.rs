@@ -7,8 +7,8 @@
 pub(crate) mod queue;
 mod shown;
 
-use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -105,6 +105,14 @@ struct Connected {
     instances: RwLock<Vec<Arc<Instance>>>,
     /// Who was shown as available by them.
     shown: Mutex<Shown>,
+}
+
+/// What a connection leaves behind.
+pub(crate) struct Gone {
+    /// Who was shown as available, to whom, and can be reached no more.
+    pub(crate) shown: Vec<(Jid, Jid)>,
+    /// What it had not taken.
+    pub(crate) untaken: VecDeque<Arc<[u8]>>,
 }
 
 /// One connection of a component.
@@ -214,20 +222,22 @@ impl Components {
         Some(instance)
     }
 
-    /// A connection is gone. Gives what those who saw its users are told when it was the last one: unavailable presence
-    /// from each address to each.
-    pub(crate) fn gone(&self, domain: &str, instance: &Instance, registry: &Registry) -> Vec<(Jid, Jid)> {
-        instance.queue.close();
+    /// A connection is gone. Gives whom it showed to whom as available, when it was the last one, and what it had not taken.
+    pub(crate) fn gone(&self, domain: &str, instance: &Instance, registry: &Registry) -> Gone {
+        let mut gone = Gone {
+            shown: Vec::new(),
+            untaken: instance.queue.close(),
+        };
         let Some(connected) = self.by_domain.get(domain) else {
-            return Vec::new();
+            return gone;
         };
         let mut instances = connected.instances.write();
         instances.retain(|other| other.id != instance.id);
-        if !instances.is_empty() {
-            return Vec::new();
+        if instances.is_empty() {
+            self.mark(domain, registry, Registry::clear_outside);
+            gone.shown = connected.shown.lock().take();
         }
-        self.mark(domain, registry, Registry::clear_outside);
-        connected.shown.lock().take()
+        gone
     }
 
     fn mark(&self, domain: &str, registry: &Registry, mark: fn(&Registry, JidNo)) {

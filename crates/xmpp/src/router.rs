@@ -14,6 +14,7 @@ use crate::failures::unreadable;
 use crate::sender::{Link, NOBODY, Outsider, Replies, Sender};
 use crate::server::Server;
 use crate::session::Session;
+use crate::session::mailbox::Outgoing;
 use crate::{iq, messages, presence};
 
 /// What is left to do for a stanza.
@@ -197,6 +198,38 @@ fn by_outsider(server: &Arc<Server>, outsider: Outsider, stanza: Stanza, to: Jid
         Kind::Iq => iq::route(server, &Sender::Outsider(outsider), stanza, Some(to)),
         // The connection takes no other elements.
         Kind::Other => Routed::Done,
+    }
+}
+
+/// A stanza was to go to a component's connection that ended before: another one gets it, or its sender an error.
+pub(crate) async fn component_missed(server: &Arc<Server>, bytes: Arc<[u8]>) {
+    let Ok(stanza) = Stanza::parse(bytes) else { return };
+    let addresses = (
+        stanza.from().map(|jid| Jid::parse(&jid)),
+        stanza.to().map(|jid| Jid::parse(&jid)),
+    );
+    let (Some(Ok(from)), Some(Ok(to))) = addresses else {
+        return;
+    };
+    let Err(error) = server.components.deliver(&from, &stanza, &to) else {
+        return;
+    };
+    // Presence that was not seen costs nobody anything, unless it asks for something.
+    let is_missed = stanza.kind() != Kind::Presence || stanza.type_().as_deref() == Some("subscribe");
+    let Some(reply) = error_reply(&stanza, &error).filter(|_| is_missed) else {
+        return;
+    };
+    let reply: Arc<[u8]> = reply.into();
+    if server.place(&from) == Place::Component {
+        // Nobody answers an error.
+        let _ = server
+            .components
+            .send(to.bare_str(), &from, &Outgoing::Stanza(reply));
+    } else if let (Some(no), Some(resource)) = (server.find(from.bare_str()).await, from.resource())
+        && let Some(session) = server.registry.session(no, resource)
+        && session.send(Outgoing::Stanza(reply)).is_ok()
+    {
+        server.metrics.errors.add(1);
     }
 }
 

@@ -62,12 +62,12 @@ impl Queue {
         Ok(())
     }
 
-    /// Refuses everything from now on.
-    pub(crate) fn close(&self) {
+    /// Refuses everything from now on; gives what was still waiting.
+    pub(crate) fn close(&self) -> VecDeque<Arc<[u8]>> {
         let mut inner = self.inner.lock();
         inner.is_closed = true;
-        inner.waiting = VecDeque::new();
         inner.bytes = 0;
+        std::mem::take(&mut inner.waiting)
     }
 
     /// Takes what waits, once something does. Nothing is lost when it is dropped while it waits.
@@ -100,7 +100,8 @@ mod tests {
         assert_eq!(queue.push(stanza(200)), Err(NotTaken::Full));
         assert_eq!(queue.push(stanza(10)), Ok(()));
         assert_eq!(queue.take().await.len(), 2);
-        queue.close();
+        assert_eq!(queue.push(stanza(10)), Ok(()));
+        assert_eq!(queue.close().len(), 1);
         assert_eq!(queue.push(stanza(10)), Err(NotTaken::Closed));
     }
 }

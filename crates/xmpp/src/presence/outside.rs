@@ -10,7 +10,7 @@ use super::{PRESENCE_MAX, connected, subscriptions, told_directly, unavailable};
 use crate::component::Instance;
 use crate::roster::subscription::Kind;
 use crate::rosters::Held;
-use crate::router::{Place, Routed, refuse};
+use crate::router::{self, Place, Routed, refuse};
 use crate::sender::{NOBODY, Outsider};
 use crate::server::Server;
 use crate::session::Session;
@@ -199,9 +199,14 @@ pub(super) fn tell_directed(server: &Server, from: &Session, roster: &Held, to: 
     }
 }
 
-/// A connection of a component is gone. Whoever saw its users sees them go when it was the last one.
+/// A connection of a component is gone. What it had not taken goes to another one, or back; whoever saw the component's users
+/// sees them go when there is no other.
 pub(crate) async fn component_left(server: &Arc<Server>, domain: &str, instance: &Instance) {
-    for (from, to) in server.components.gone(domain, instance, &server.registry) {
+    let gone = server.components.gone(domain, instance, &server.registry);
+    for stanza in gone.untaken {
+        router::component_missed(server, stanza).await;
+    }
+    for (from, to) in gone.shown {
         let Some(no) = server.find(to.bare_str()).await else {
             continue;
         };

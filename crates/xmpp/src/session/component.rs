@@ -353,7 +353,6 @@ impl Connection {
 impl Drop for Connection {
     /// However it ends, its users are seen to go.
     fn drop(&mut self) {
-        self.instance.queue.close();
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let (server, domain) = (Arc::clone(&self.server), std::mem::take(&mut self.domain));
             let instance = Arc::clone(&self.instance);

@@ -75,7 +75,7 @@ pub(crate) enum Note {
 
 pub(super) fn register(xeps: &mut Xeps) {
     xeps.xep(50, "Ad-Hoc Commands", "1.3.0")
-        .without("announcing commands by messages (§2.3 MAY); other languages than English, which is answered unless `<command/>` itself asks for one (`bad-locale`)")
+        .without("announcing commands by messages (§2.3 MAY); saying the language of each answer (§3.7 SHOULD); other languages than English, which is answered unless `<command/>` itself asks for one (`bad-locale`)")
         .feature(Target::Server, COMMANDS)
         .feature(Target::Pubsub, COMMANDS)
         .feature(Target::OwnAccount, COMMANDS);
