@@ -40,8 +40,8 @@ impl Talk {
     /// The set of the project's figures, or a small one to see that it works.
     pub fn of(options: &Options) -> Talk {
         Talk {
-            messages: options.amount(50_000, 10_000_000, 0),
-            people: options.amount(100, 2_000, 0),
+            messages: options.amount(60_000, 10_000_000, 0),
+            people: options.amount(40, 2_000, 0),
         }
     }
 
