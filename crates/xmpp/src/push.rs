@@ -99,7 +99,8 @@ impl Push {
         Ok(Push {
             enabled: RwLock::new(enabled.into_iter().collect()),
             waiting: Mutex::default(),
-            states: Mutex::new(LruCache::new(REMEMBERED)),
+            // Grows as it fills, so that a server where nobody is told stays small.
+            states: Mutex::new(LruCache::unbounded()),
             rates: Keyed::new(Rate::new(PER_HOUR, 3_600_000, IN_A_ROW)),
             places: Semaphore::new(AT_ONCE),
             vapid: Vapid::load(store, contact).await?,
@@ -146,7 +147,11 @@ impl Push {
         let mut states = self.states.lock();
         let state = states.get_or_insert_mut(id, State::default);
         change(state);
-        *state
+        let state = *state;
+        if states.len() > REMEMBERED.get() {
+            states.pop_lru();
+        }
+        state
     }
 }
 
