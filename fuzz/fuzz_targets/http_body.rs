@@ -20,6 +20,16 @@ fuzz_target!(|data: &[u8]| {
         write_framed(payload.bytes(), &mut framed);
         // Only what would be a WebSocket's own element may be refused there.
         let is_framing = payload.namespace() == "urn:ietf:params:xml:ns:xmpp-framing";
-        assert!(is_framing || read_framed(&framed, &Limits { max_bytes: usize::MAX, ..Limits::SERVER }).is_ok());
+        assert!(
+            is_framing
+                || read_framed(
+                    &framed,
+                    &Limits {
+                        max_bytes: usize::MAX,
+                        ..Limits::SERVER
+                    }
+                )
+                .is_ok()
+        );
     }
 });

@@ -593,6 +593,7 @@ impl State {
 }
 
 /// What an answer may bring.
+#[derive(Clone, Copy)]
 enum Content {
     All,
     None,
