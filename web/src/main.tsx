@@ -41,6 +41,7 @@ async function push(use: (part: typeof import('./push/keep')) => unknown): Promi
 }
 
 addEventListener('online', () => client.session.nudge());
+addEventListener('pagehide', () => client.session.leave());
 document.addEventListener('visibilitychange', () => {
   if (document.visibilityState === 'visible') client.session.nudge();
 });

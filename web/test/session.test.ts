@@ -169,3 +169,15 @@ test('a session whose line is cut goes on, and nobody is told; for a minute', as
   assert.ok(tries.includes('release'));
   assert.deepEqual(log.slice(0, 3), ['online', 'offline', 'online']);
 });
+
+test('a page that goes says so, and one that comes back connects again', async () => {
+  const { clock, network, log, session } = setUp();
+  session.start(TOKEN);
+  await settled();
+  session.leave();
+  assert.deepEqual(log, ['online', 'offline']);
+  assert.equal(network.server.sessions.size, 0);
+  session.leave();
+  await clock.advance(1_000);
+  assert.deepEqual(log, ['online', 'offline', 'online']);
+});

@@ -100,6 +100,15 @@ export class Session {
     else if (kind === 'online') void this.ping(QUICK_PING_TIMEOUT);
   }
 
+  /** The page goes: others are to see it at once. Should it come back, it connects again. */
+  leave(): void {
+    const wasOnline = this.state.value.kind === 'online';
+    if (!wasOnline && !this.held) return;
+    this.hangUp();
+    if (wasOnline) this.events.onOffline();
+    this.retryLater(wasOnline);
+  }
+
   private connect(): void {
     const credentials = this.credentials;
     if (!credentials) return;

@@ -11,6 +11,8 @@ import { children, parse, x, type Xml } from './xml';
 // Everything that its log would tell comes as an event as well.
 Strophe.setLogLevel(Strophe.LogLevel.FATAL);
 
+/** So long, in seconds, the server is asked to keep a session whose line is gone. */
+const KEPT_FOR = 90;
 const CONNECT_TIMEOUT = 20_000;
 const ANSWER_TIMEOUT = 30_000;
 
@@ -90,7 +92,7 @@ class StropheLink implements Link, Dialled, Held {
     const connection = new Strophe.Connection(this.url, {
       mechanisms,
       enableStreamManagement: true,
-      streamManagement: { storage: this.memory },
+      streamManagement: { storage: this.memory, max: KEPT_FOR },
     });
     this.failure = LOST;
     const line = ++this.lines;
