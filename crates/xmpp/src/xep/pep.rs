@@ -16,8 +16,6 @@ pub(super) fn register(xeps: &mut Xeps) {
         .xep(223, "Persistent Storage of Private Data via PubSub", "1.1.1")
         .xep(384, "OMEMO Encryption", "0.9.1")
         .without("nothing is decrypted or checked: keys and devices are the clients'")
-        .xep(490, "Message Displayed Synchronization", "1.0.1")
-        .without("server assist (§4), until messages have an archive")
         .xep(501, "Pubsub Stories", "0.2.0")
         .feature(Target::OwnAccount, STORIES);
 }
