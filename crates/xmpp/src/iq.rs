@@ -91,9 +91,7 @@ impl Cx {
     /// # Errors
     /// `service-unavailable` where it is somebody from outside, for whom what needs a session is not there.
     pub fn session(&self) -> Result<&Arc<Session>, StanzaError> {
-        self.sender
-            .session()
-            .ok_or_else(StanzaError::service_unavailable)
+        self.sender.session().ok_or_else(StanzaError::service_unavailable)
     }
 }
 

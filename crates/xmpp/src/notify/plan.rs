@@ -13,8 +13,8 @@ use store::JidNo;
 use wire::Jid;
 
 use super::message;
-use crate::digests::Change;
 use crate::caps::Caps;
+use crate::digests::Change;
 use crate::rosters::{self, Held};
 use crate::server::Server;
 use crate::session::Session;
