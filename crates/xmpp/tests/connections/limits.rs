@@ -82,9 +82,10 @@ async fn who_never_rests_is_a_flood() {
     let (read, write) = tokio::io::split(client.io);
     let flooding = tokio::spawn(async move {
         let mut client = crate::support::Client::new(tokio::io::join(tokio::io::empty(), write));
+        // Nothing that is stored: by this clock the disk would take for ever, and the session rest meanwhile.
         for _ in 0..patience / 1_000 + 20 {
             client
-                .send("<message to='juliet@localhost/balcony'><body>again</body></message>")
+                .send("<message to='juliet@localhost/balcony' type='headline'><body>again</body></message>")
                 .await;
         }
     });
