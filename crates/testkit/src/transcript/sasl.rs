@@ -91,7 +91,7 @@ fn digest(features: &Document) -> String {
         let list = root.child(name, ns);
         let mut names: Vec<String> = list
             .iter()
-            .flat_map(|list| list.children())
+            .flat_map(wire::Element::children)
             .filter(|child| child.name() == entry)
             .filter_map(|child| match attribute {
                 None => Some(child.text().into_owned()),
