@@ -97,7 +97,7 @@ fn stanzas() -> impl Strategy<Value = (Vec<String>, Vec<usize>)> {
 }
 
 /// Sends the same in pieces and sees the same come back.
-fn holds(runtime: &Runtime, play: impl AsyncFn(&[String], &[usize]) -> Vec<String>) {
+fn holds(runtime: &Runtime, play: &impl AsyncFn(&[String], &[usize]) -> Vec<String>) {
     let config = Config {
         cases: 40,
         failure_persistence: None,
@@ -151,7 +151,7 @@ fn any_stanzas_in_any_pieces_over_tcp() {
         (world, client)
     });
     let client = tokio::sync::Mutex::new(client);
-    holds(&runtime, async |texts, cuts| {
+    holds(&runtime, &async |texts: &[String], cuts: &[usize]| {
         let mut client = client.lock().await;
         let bytes = packet(texts).concat().into_bytes();
         for piece in pieces(&bytes, cuts) {
@@ -171,7 +171,7 @@ fn any_stanzas_in_any_pieces_over_websocket() {
         (world, client)
     });
     let client = tokio::sync::Mutex::new(client);
-    holds(&runtime, async |texts, cuts| {
+    holds(&runtime, &async |texts: &[String], cuts: &[usize]| {
         let mut client = client.lock().await;
         let bytes: Vec<u8> = packet(texts)
             .iter()
@@ -199,7 +199,7 @@ fn any_stanzas_in_any_requests_over_http() {
         (world, session)
     });
     let session = tokio::sync::Mutex::new(session);
-    holds(&runtime, async |texts, cuts| {
+    holds(&runtime, &async |texts: &[String], cuts: &[usize]| {
         let mut session = session.lock().await;
         let stanzas: Vec<String> = packet(texts)
             .iter()
