@@ -259,14 +259,13 @@ async fn play(devices: [[Device; DEVICES]; 2], acts: &[Act]) {
         let Act::Send { from, person, .. } = act else {
             continue;
         };
-        for account in 0..PEOPLE.len() {
+        for (account, who) in PEOPLE.iter().enumerate() {
             let is_side = account == from.0 || account == *person;
             let is_archived = is_side && !expected(&devices, act).is_refused;
             assert_eq!(
                 places[account].contains_key(id.as_str()),
                 is_archived,
-                "{id} in the archive of {}",
-                PEOPLE[account]
+                "{id} in the archive of {who}"
             );
         }
     }
