@@ -285,10 +285,15 @@ fn tell(server: &Arc<Server>, owner: JidNo, event: Event) {
     let now = server.clock.now();
     let is_urgent = event.what == What::Call;
     let ticket = server.store.newest_ticket();
+    // Now, for who goes a moment later has read it.
+    let sessions = server.registry.sessions(owner);
+    let reading = sessions.iter().filter(|session| is_read(session));
+    let readers = reading.filter_map(|session| session.jid.resource().map(str::to_owned));
+    let readers: Vec<String> = readers.collect();
     {
         let mut waiting = server.push.waiting.lock();
         if let Some(one) = waiting.get_mut(&owner) {
-            one.gathered.add(event, now);
+            one.gathered.add_seen(event, now, readers);
             one.ticket = ticket;
             if is_urgent {
                 one.hurry.notify_one();
@@ -296,7 +301,7 @@ fn tell(server: &Arc<Server>, owner: JidNo, event: Event) {
             return;
         }
         let mut gathered = Gathered::default();
-        gathered.add(event, now);
+        gathered.add_seen(event, now, readers);
         let hurry = Arc::default();
         waiting.insert(
             owner,
@@ -382,9 +387,12 @@ fn reads(server: &Server, registration: &PushRegistration) -> bool {
     server
         .registry
         .session(registration.no, &registration.resource)
-        .is_some_and(|session| {
-            session.routing.is_available() && session.is_active() && !session.is_hibernating()
-        })
+        .is_some_and(|session| is_read(&session))
+}
+
+/// Whether somebody reads what a session is sent.
+fn is_read(session: &Session) -> bool {
+    session.routing.is_available() && session.is_active() && !session.is_hibernating()
 }
 
 /// Tells one registration; false when there was no reason to.
@@ -395,12 +403,16 @@ async fn one(
     gathered: &Gathered,
 ) -> bool {
     let push = &server.push;
-    if reads(server, registration) {
+    let seen = gathered.seen_by(&registration.resource);
+    if reads(server, registration) || seen.is_some_and(|seen| seen.events == gathered.events) {
         push.change(registration.id, |state| state.messages = 0);
         return false;
     }
     let state = push.change(registration.id, |state| {
-        state.messages = state.messages.saturating_add(gathered.messages);
+        state.messages = match seen {
+            Some(seen) => gathered.messages.saturating_sub(seen.messages),
+            None => state.messages.saturating_add(gathered.messages),
+        };
     });
     if server.clock.monotonic_ms() < state.quiet_until {
         return false;

@@ -166,10 +166,50 @@ pub(crate) struct Gathered {
     pub told: Vec<Told>,
     /// How many messages.
     pub messages: u32,
+    /// How many events.
+    pub events: u32,
+    /// What clients read when it came, by their resources.
+    pub seen: Vec<Seen>,
+}
+
+/// What one client read when it came.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// The client's resource.
+    pub resource: String,
+    /// How many messages.
+    pub messages: u32,
+    /// How many events.
+    pub events: u32,
 }
 
 impl Gathered {
+    /// Notes an event, and the resources of the clients that read it as it comes.
+    pub fn add_seen(&mut self, event: Event, at: Timestamp, readers: Vec<String>) {
+        for resource in readers {
+            let known = self.seen.iter().position(|seen| seen.resource == resource);
+            let place = known.unwrap_or_else(|| {
+                self.seen.push(Seen {
+                    resource,
+                    ..Seen::default()
+                });
+                self.seen.len() - 1
+            });
+            let seen = &mut self.seen[place];
+            seen.events = seen.events.saturating_add(1);
+            seen.messages = seen.messages.saturating_add(u32::from(event.what.is_message()));
+        }
+        self.add(event, at);
+    }
+
+    /// What a client read of it when it came.
+    pub fn seen_by(&self, resource: &str) -> Option<&Seen> {
+        self.seen.iter().find(|seen| seen.resource == resource)
+    }
+
+    /// Notes an event that nobody read.
     pub fn add(&mut self, event: Event, at: Timestamp) {
+        self.events = self.events.saturating_add(1);
         self.messages = self.messages.saturating_add(u32::from(event.what.is_message()));
         let is_same = |told: &Told| {
             told.event.what == event.what
