@@ -5,8 +5,8 @@
 
 mod bosh;
 mod closing;
-mod limits;
 mod hostile;
+mod limits;
 mod negotiation;
 mod pieces;
 mod presence;
