@@ -383,7 +383,7 @@ async fn changed(server: &Server, no: JidNo, jid: Jid, due: &Due) -> Result<Vec<
     } else if due.pending.published.is_empty() {
         return Ok(Vec::new());
     } else {
-        let ids = due.pending.published.iter().map(|id| id.to_string());
+        let ids = due.pending.published.iter().map(ToString::to_string);
         ItemsQuery::Ids(ids.collect()).into()
     };
     let page = server.host.items(&due.owner, &actor, &due.name, request).await?;
