@@ -20,7 +20,12 @@ async fn pushes(world: &mut World) -> Vec<Document> {
         for push in more {
             let id = push.root().attr("id").unwrap().into_owned();
             let answer = format!("<iq type='result' id='{id}' to='localhost'/>");
-            world.client("pusher/app").unwrap().send(answer.as_bytes()).await.unwrap();
+            world
+                .client("pusher/app")
+                .unwrap()
+                .send(answer.as_bytes())
+                .await
+                .unwrap();
             pushes.push(push);
         }
     }
@@ -42,7 +47,10 @@ fn count(push: &Document) -> u32 {
 
 #[test]
 fn whoever_is_written_to_all_the_time_is_told_ever_less_often() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let test = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(60), play()).await });
     test.expect("it does not hang");
 }
@@ -55,7 +63,8 @@ async fn play() {
     for who in ["romeo", "pusher/app", "juliet/phone"] {
         world.connect(who).await.unwrap();
     }
-    let enable = b"<iq type='set' id='e'><enable xmlns='urn:xmpp:push:0' jid='pusher@localhost/app' node='n'/></iq>";
+    let enable =
+        b"<iq type='set' id='e'><enable xmlns='urn:xmpp:push:0' jid='pusher@localhost/app' node='n'/></iq>";
     world.client("juliet/phone").unwrap().send(enable).await.unwrap();
     let Arrival::Stanza(enabled) = world.client("juliet/phone").unwrap().next().await.unwrap() else {
         panic!("the stream ended");

@@ -1,6 +1,8 @@
 //! Two clients with stream management (XEP-0198) whose connections are cut, replaced and resumed at random: every message
 //! arrives once, and those from one to the other in their order. And a client that does not read.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -125,7 +127,7 @@ impl Person {
         match root.name() {
             "r" => {
                 self.tell(world, format!("<a xmlns='{NS}' h='{}'/>", self.h))
-                    .await
+                    .await;
             }
             "a" => self.handled(h.unwrap()),
             "resumed" => {

@@ -19,8 +19,8 @@ use crate::avatars::Avatars;
 use crate::blocking::Blocks;
 use crate::caps::CapsCache;
 use crate::component::{self, Components};
-use crate::invitations::PER_DAY;
 use crate::digests::{self, Digests};
+use crate::invitations::PER_DAY;
 use crate::leases;
 use crate::listen::Connections;
 use crate::messages::ids::{ArchiveIds, IdsError};
@@ -173,7 +173,9 @@ impl Server {
             tasks,
             shutdown,
         } = parts;
-        let requests = Requests::load(store.clone()).await.map_err(BuildError::Requests)?;
+        let requests = Requests::load(store.clone())
+            .await
+            .map_err(BuildError::Requests)?;
         let blocks = Blocks::load(store.clone()).await.map_err(BuildError::Blocks)?;
         let blocks = Arc::new(blocks);
         let rosters = Arc::new(Rosters::new(store.clone(), blocks.clone()));
@@ -237,7 +239,9 @@ impl Server {
             xeps: xep::all(),
         });
         server.notifier.serve(&server);
-        component::know_numbers(&server).await.map_err(BuildError::Components)?;
+        component::know_numbers(&server)
+            .await
+            .map_err(BuildError::Components)?;
         server
             .timelines
             .set_thread_sink(Arc::new(notify::threads::Threads::new(&server)));

@@ -239,7 +239,10 @@ pub(crate) fn digest_message(
     writer.close().close();
     if let Some(subid) = subid {
         writer.open("headers").ns(SHIM);
-        writer.open("header").attr("name", "SubID").text(&subid.to_string());
+        writer
+            .open("header")
+            .attr("name", "SubID")
+            .text(&subid.to_string());
         writer.close().close();
     }
     end(writer, Address::ToFull)

@@ -89,7 +89,9 @@ enum Framing {
         is_closed: bool,
     },
     /// The frames of `listen::bosh`, which hold what a WebSocket's messages would.
-    Http { context: StreamContext },
+    Http {
+        context: StreamContext,
+    },
 }
 
 /// See the module.

@@ -55,7 +55,7 @@ async fn what_is_too_old_goes() {
     let folder = Folder::new();
     let clock = ManualClock::new();
     let server = server_with(&folder, clock.clone(), |settings| {
-        settings.archive.keep_days = Some(3)
+        settings.archive.keep_days = Some(3);
     })
     .await;
     let (juliet, _) = account(&server, "juliet").await;
