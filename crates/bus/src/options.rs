@@ -185,7 +185,7 @@ mod tests {
         let text = quiet.to_text();
         assert_eq!(
             text.as_deref(),
-            Some("deliver 0\ninclude_body 0\nshow chat dnd\n")
+            Some("deliver 0\ninclude_body 0\nshow chat dnd\ndigest 86400000\n")
         );
         assert_eq!(SubscribeOptions::from_text(text.as_deref(), expire), quiet);
         assert_eq!(

@@ -86,9 +86,17 @@ fn a_full_disk_is_told_and_survived() {
     }
     let refused = PlainClient::register(server.address(), "nurse", "secret");
     assert!(refused.is_err(), "an account cannot be made");
+    // So it is with a message that archives are to have: its sender is told.
+    let kept = "<message to='romeo@localhost/test' type='chat' id='kept'><body>lost-words</body></message>";
+    juliet.send(kept).unwrap();
+    let refused = wait_for(&mut juliet, "id='kept'");
+    assert!(refused.contains("<internal-server-error "), "{refused}");
     // What needs no disk goes on, for those who are here and for those who come.
     juliet
-        .send("<message to='romeo@localhost/test' type='chat'><body>Art thou there?</body></message>")
+        .send(
+            "<message to='romeo@localhost/test' type='chat'><body>Art thou there?</body>\
+             <no-store xmlns='urn:xmpp:hints'/></message>",
+        )
         .unwrap();
     let came = wait_for(&mut romeo, "Art thou there?");
     assert!(!came.contains("lost-"), "{came}");
