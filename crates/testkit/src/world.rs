@@ -415,6 +415,21 @@ impl World {
         Ok(collected)
     }
 
+    /// Gives what follows from changed and deleted items the time to be done; where a commit failed, some of it waits.
+    pub async fn follow_ups(&self) -> Result<(), String> {
+        for _ in 0..2_000 {
+            let jobs = self.store.read(|reader| {
+                use store::computed::{CHANGED, GONE};
+                Ok(reader.jobs(GONE)?.len() + reader.jobs(CHANGED)?.len())
+            });
+            if jobs.await.map_err(|error| error.to_string())? == 0 {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
     /// The writer stops before its next commit.
     pub fn hold_commits(&mut self) {
         self.is_held = true;

@@ -486,6 +486,8 @@ async fn probe(server: &Arc<Server>, session: &Arc<Session>, to: &Jid) {
     }
     let is_shown = match no {
         Some(no) if no == session.no => true,
+        // RFC 6121 §4.3.2: an account that is no more, or is being deleted, tells nobody anything.
+        Some(_) if !server.accounts.exists(&to.bare()).await.unwrap_or(true) => false,
         Some(no) => match server.rosters.of(no).await {
             Ok(roster) => {
                 roster.with(|roster| roster.contact(session.no).is_some_and(|contact| contact.sees_us))

@@ -265,6 +265,11 @@ impl Host {
                 let Some(last) = last else { break };
                 above = last;
                 for boost in boosts.into_iter().flatten() {
+                    // It may have been closed while others were brought up to date.
+                    let view = self.view_of(&target).await?;
+                    if !view.is_some_and(|view| is_open(&view)) {
+                        break;
+                    }
                     self.renew_boost(&boost, &original).await?;
                 }
             }

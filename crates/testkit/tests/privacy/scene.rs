@@ -241,6 +241,8 @@ impl Scene {
                 self.heard.entry(0).or_default().extend(heard);
             });
         }
+        // What repeats a post follows it a moment later; whoever is cast out then is told what was on its way.
+        self.world.follow_ups().await.unwrap();
         self.refresh().await;
         self.listen().await;
     }
