@@ -145,8 +145,13 @@ impl Client {
         Ok(client)
     }
 
-    /// Connects and signs in by SASL2 with Bind 2, stream management and a token (XEP-0388, 0386, 0198, 0484).
-    pub async fn sign_in_to_stay(server: SocketAddr, user: &str) -> Result<(Client, Kept)> {
+    /// Connects and signs in by SASL2 with Bind 2, a token and, if it is to be resumed, stream management (XEP-0388, 0386,
+    /// 0484, 0198).
+    pub async fn sign_in_to_stay(
+        server: SocketAddr,
+        user: &str,
+        is_resumable: bool,
+    ) -> Result<(Client, Option<Kept>)> {
         let mut client = Client {
             stream: connect(server, None).await?,
             buffer: Vec::new(),
@@ -156,12 +161,16 @@ impl Client {
         client.until("</stream:features>").await?;
         let first_bare = format!("n={user},r=bench{user}nonce");
         let auth = BASE64.encode(format!("n,,{first_bare}"));
+        let enable = match is_resumable {
+            true => "<enable xmlns='urn:xmpp:sm:3' resume='true'/>",
+            false => "",
+        };
         client
             .send(&format!(
                 "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='SCRAM-SHA-256'>\
                  <initial-response>{auth}</initial-response><user-agent id='bench-{user}'/>\
                  <request-token xmlns='urn:xmpp:fast:0' mechanism='{TOKEN}'/>\
-                 <bind xmlns='urn:xmpp:bind:0'><enable xmlns='urn:xmpp:sm:3' resume='true'/></bind></authenticate>"
+                 <bind xmlns='urn:xmpp:bind:0'>{enable}</bind></authenticate>"
             ))
             .await?;
         let challenge = client.until_any(&["</challenge>", "</failure>"]).await?;
@@ -177,11 +186,14 @@ impl Client {
             let element = &element[..element.find('>')?];
             between(element, &format!(" {name}='"), "'").map(str::to_owned)
         };
-        let kept = Kept {
-            user: user.to_owned(),
-            token: attribute("<token", "token").with_context(|| format!("no token in {success}"))?,
-            previd: attribute("<enabled", "id").with_context(|| format!("not resumable: {success}"))?,
-        };
+        let kept = is_resumable.then(|| {
+            anyhow::Ok(Kept {
+                user: user.to_owned(),
+                token: attribute("<token", "token").with_context(|| format!("no token in {success}"))?,
+                previd: attribute("<enabled", "id").with_context(|| format!("not resumable: {success}"))?,
+            })
+        });
+        let kept = kept.transpose()?;
         client.until("</stream:features>").await?;
         client.buffer = Vec::new();
         Ok((client, kept))

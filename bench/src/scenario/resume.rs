@@ -93,12 +93,7 @@ async fn fill(server: &Process, sessions: usize, stays: bool) -> Result<(f64, Ve
         let permit = permits.clone().acquire_owned().await?;
         signing_in.spawn(async move {
             let user = format!("user{n}");
-            let (mut client, kept) = if stays {
-                let (client, kept) = Client::sign_in_to_stay(xmpps(), &user).await?;
-                (client, Some(kept))
-            } else {
-                (Client::sign_in(xmpps(), &user, "bench").await?, None)
-            };
+            let (mut client, kept) = Client::sign_in_to_stay(xmpps(), &user, stays).await?;
             client
                 .send("<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>")
                 .await?;
