@@ -2,6 +2,7 @@ import './fake/dom';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Outbox, type Storage } from '../src/model/outbox';
+import { LinkLost } from '../src/xmpp/errors';
 import type { Link } from '../src/xmpp/link';
 import { FakeClock, FakeNetwork, settled } from './fake/dial';
 import { FakeServer } from './fake/server';
@@ -171,4 +172,32 @@ test('nonsense in the storage is ignored', () => {
   assert.deepEqual(open().drafts.value, []);
   storage.kept.set('box', '{');
   assert.deepEqual(open().drafts.value, []);
+});
+
+test('a connection that is lost and followed by another at once leaves no post behind', async () => {
+  const { server, network, open } = setUp();
+  const outbox = open();
+  let lose: (error: Error) => void = () => undefined;
+  const dead = {
+    jid: 'juliet@localhost/dead',
+    iq: () => new Promise<Element>((_, reject) => (lose = reject)),
+    send: () => undefined,
+  } as unknown as Link;
+  outbox.connect(dead);
+  outbox.add('1', 'Held', []);
+  await settled();
+  network.dial(
+    { kind: 'token', jid: 'juliet@localhost', token: 't' },
+    {
+      onOnline: (link: Link) => {
+        lose(new LinkLost());
+        outbox.connect(link);
+      },
+      onStanza: () => undefined,
+      onEnd: () => undefined,
+    },
+  );
+  await settled();
+  assert.deepEqual(server.published, ['1']);
+  assert.deepEqual(outbox.drafts.value, []);
 });

@@ -56,6 +56,8 @@ export class Outbox {
   private sending: string | undefined;
   private isVolatile = false;
   private failures = 0;
+  /** How often there was a new connection. */
+  private connections = 0;
   private cancelRetry: (() => void) | undefined;
 
   constructor(
@@ -79,6 +81,7 @@ export class Outbox {
 
   connect(link: Link): void {
     this.link = link;
+    this.connections += 1;
     this.failures = 0;
     this.drafts.set(this.read());
     void this.flush();
@@ -107,15 +110,17 @@ export class Outbox {
   private async flush(): Promise<void> {
     if (this.flushing || !this.link) return;
     this.flushing = true;
+    const { connections } = this;
     let isThrough = false;
     try {
       isThrough = await this.exclusive(() => this.sendAll());
     } finally {
       this.flushing = false;
     }
-    // One may have been added after the last was sent.
+    // One may have been added after the last was sent; and the connection that this one was lost
+    // with may have been followed by another before that was known.
     const hasMore = this.drafts.value.some((draft) => draft.state === 'waiting');
-    if (hasMore && isThrough) void this.flush();
+    if (hasMore && (isThrough || connections !== this.connections)) void this.flush();
   }
 
   /** Whether it came to the end; otherwise a new connection or a pause has to come first. */
