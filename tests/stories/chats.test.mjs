@@ -146,15 +146,17 @@ test('conversations on several devices', { timeout: 300_000 }, async (t) => {
     const log = juliet.page.getByRole('log');
     await log.focus();
     // Each time the beginning of what is there is reached, more comes above it, and the reader stays where they were.
-    while ((await row(juliet, 'Sigh 1.').count()) === 0) {
+    const beginning = juliet.page.getByText('This is where your conversation with romeo begins.');
+    while ((await beginning.count()) === 0) {
       const before = await bubbles(juliet).count();
       await juliet.page.keyboard.press('PageDown');
       await juliet.page.keyboard.press('Home');
-      const grew = (count) => document.querySelectorAll('.chat-main .bubble-text').length > count;
+      // The last page may be an empty one: then there is the beginning instead.
+      const grew = (count) =>
+        document.querySelectorAll('.chat-main .bubble-text').length > count || document.body.innerText.includes('This is where');
       await juliet.page.waitForFunction(grew, before, { timeout: 5_000 }).catch(() => undefined);
     }
-    await row(juliet, 'Sigh 1.').waitFor();
-    await juliet.page.getByText('This is where your conversation with romeo begins.').waitFor({ state: 'attached' });
+    assert.equal(await row(juliet, 'Sigh 1.').count(), 1);
   });
 
   await t.test('a stranger waits, is seen, and let in', async () => {
