@@ -17,8 +17,6 @@ pub(crate) type ResumptionId = [u8; 16];
 const ASKED_AFTER: usize = 16;
 /// Received stanzas whose commits are told apart; beyond it the newest share one.
 const PENDING_MAX: usize = 64;
-/// An empty queue larger than this gives its memory back.
-const KEPT_CAPACITY: usize = 16;
 
 /// An acknowledgement of stanzas that were never sent (§6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,7 +180,8 @@ impl Managed {
         }
         self.acked = self.acked.wrapping_add(more as u32);
         self.written = self.written.saturating_sub(more);
-        if self.unacked.is_empty() && self.unacked.capacity() > KEPT_CAPACITY {
+        if self.unacked.is_empty() {
+            // Most sessions are idle: what they hold then is what counts.
             self.unacked = VecDeque::new();
         }
         Ok(())
