@@ -23,6 +23,8 @@ use crate::session::mailbox::{Outgoing, SharedOut};
 const ITEMS_MAX: usize = 100;
 /// Payloads in one message, in bytes; what is more comes in another one.
 const MESSAGE_BYTES: usize = 64 * 1024;
+/// Until what could not be read is read again.
+const AGAIN_MS: i64 = 60_000;
 /// The longest time between two looks, since clocks are set.
 const LOOK_MS: u64 = 10 * 60 * 1_000;
 
@@ -87,13 +89,12 @@ impl Change {
 
 impl Pending {
     fn add(&mut self, change: &Change) {
-        let (id, to) = match change {
-            Change::Published(id) => (id, &mut self.published),
-            Change::Retracted(id) => {
-                self.published.retain(|other| other != id);
-                (id, &mut self.retracted)
-            }
+        // What happened last counts: an item that is there again is not told to be gone.
+        let (id, to, from) = match change {
+            Change::Published(id) => (id, &mut self.published, &mut self.retracted),
+            Change::Retracted(id) => (id, &mut self.retracted, &mut self.published),
         };
+        from.retain(|other| other != id);
         if to.contains(id) {
             return;
         }
@@ -105,7 +106,26 @@ impl Pending {
     }
 }
 
+impl Pending {
+    /// With what happened meanwhile.
+    fn followed_by(mut self, later: Pending) -> Pending {
+        self.is_unsure |= later.is_unsure;
+        let published = later.published.into_iter().map(Change::Published);
+        for change in published.chain(later.retracted.into_iter().map(Change::Retracted)) {
+            self.add(&change);
+        }
+        self
+    }
+}
+
 impl State {
+    /// What was taken to be told is yet to be told.
+    fn put_back(&mut self, key: Key, pending: Pending) {
+        if let Some(digest) = self.all.get_mut(&key) {
+            digest.pending = pending.followed_by(std::mem::take(&mut digest.pending));
+        }
+    }
+
     /// Has a subscription be told at this moment, if there is anything to tell.
     fn schedule(&mut self, key: Key, at: Timestamp) {
         if let Some(digest) = self.all.get_mut(&key)
@@ -296,9 +316,7 @@ async fn tell(server: &Arc<Server>, key: Key, due: Due) -> Result<(), PubsubErro
     if next > now {
         // Somebody came, and may have seen something since.
         let mut state = server.digests.state.lock();
-        if let Some(digest) = state.all.get_mut(&key) {
-            digest.pending = due.pending;
-        }
+        state.put_back(key, due.pending);
         state.schedule(key, next);
         return Ok(());
     }
@@ -306,16 +324,22 @@ async fn tell(server: &Arc<Server>, key: Key, due: Due) -> Result<(), PubsubErro
     let is_outside = server.components.address(key.no).is_some();
     let to = readers(server, view, one);
     if to.is_empty() && !is_outside {
-        if let Some(digest) = server.digests.state.lock().all.get_mut(&key) {
-            digest.pending = due.pending;
-        }
+        server.digests.state.lock().put_back(key, due.pending);
         return Ok(());
     }
     let jid = server.store.jids().name(key.no).await?;
     let Some(jid) = jid.and_then(|jid| Jid::parse(&jid).ok()) else {
         return end(server, key);
     };
-    let items = changed(server, key.no, jid, &due).await?;
+    let items = match changed(server, key.no, jid, &due).await {
+        Err(error) if error.is_passing() => {
+            let mut state = server.digests.state.lock();
+            state.put_back(key, due.pending);
+            state.schedule(key, Timestamp(now.0 + AGAIN_MS));
+            return Err(error);
+        }
+        items => items?,
+    };
     if let Some(digest) = server.digests.state.lock().all.get_mut(&key) {
         digest.sent = now;
     }
@@ -425,5 +449,28 @@ fn messages(
             return all;
         }
         rest = more;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_happened_last_counts() {
+        let published = |id: &str| Change::Published(id.into());
+        let retracted = |id: &str| Change::Retracted(id.into());
+        let of = |changes: &[Change]| {
+            let mut pending = Pending::default();
+            changes.iter().for_each(|change| pending.add(change));
+            pending
+        };
+        let again = of(&[published("a"), retracted("a"), published("a"), published("b")]);
+        assert_eq!((again.published.len(), again.retracted.len()), (2, 0));
+        // What was taken and put back is followed by what happened meanwhile.
+        let both = again.followed_by(of(&[retracted("b"), published("c")]));
+        assert_eq!(both.published, ["a".into(), "c".into()]);
+        assert_eq!(both.retracted, ["b".into()]);
+        assert!(!both.is_unsure);
     }
 }
