@@ -3,6 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { errorText } from '../../i18n/errors';
 import { t } from '../../i18n';
 import { changeChoice, fetchChoice, type Choice } from '../../xmpp/choice';
+import { CheckBox } from '../CheckBox';
 import { useLink, useTask } from '../hooks';
 import { toast } from '../toasts';
 
@@ -30,21 +31,14 @@ export function ChoiceForm() {
     <section>
       <h2>{t('settings.choice')}</h2>
       {boxes.map(([name, label, hint]) => (
-        <label key={name} class="choice">
-          <input
-            type="checkbox"
-            checked={choice[name]}
-            disabled={busy || !link}
-            onChange={(event) => {
-              const next = { ...choice, [name]: event.currentTarget.checked };
-              void run(() => change(next));
-            }}
-          />
-          <span>
-            {label}
-            <span class="hint">{hint}</span>
-          </span>
-        </label>
+        <CheckBox
+          key={name}
+          label={label}
+          hint={hint}
+          checked={choice[name]}
+          disabled={busy || !link}
+          onChange={(checked) => void run(() => change({ ...choice, [name]: checked }))}
+        />
       ))}
       {error !== undefined && (
         <p class="form-error" role="alert">

@@ -12,6 +12,7 @@ import {
   switchOff,
   switchOn,
 } from '../../push/keep';
+import { CheckBox } from '../CheckBox';
 import { useAccount, useClient, useLink, useTask } from '../hooks';
 import { navigate } from '../router';
 import { toast } from '../toasts';
@@ -44,38 +45,20 @@ function Switches() {
   const isDenied = Notification.permission === 'denied';
   return (
     <>
-      <label class="choice">
-        <input
-          type="checkbox"
-          checked={wish !== undefined}
-          disabled={busy || !link || (isDenied && !wish)}
-          onChange={(event) => {
-            const isOn = event.currentTarget.checked;
-            void run(() => change(isOn, wish?.showsText ?? false));
-          }}
-        />
-        <span>
-          {t('settings.push.on')}
-          <span class="hint">
-            {isDenied ? t('settings.push.denied') : t('settings.push.on.hint')}
-          </span>
-        </span>
-      </label>
-      <label class="choice">
-        <input
-          type="checkbox"
-          checked={wish?.showsText ?? false}
-          disabled={busy || !link || !wish}
-          onChange={(event) => {
-            const showsText = event.currentTarget.checked;
-            void run(() => change(true, showsText));
-          }}
-        />
-        <span>
-          {t('settings.push.text')}
-          <span class="hint">{t('settings.push.text.hint')}</span>
-        </span>
-      </label>
+      <CheckBox
+        label={t('settings.push.on')}
+        hint={isDenied ? t('settings.push.denied') : t('settings.push.on.hint')}
+        checked={wish !== undefined}
+        disabled={busy || !link || (isDenied && !wish)}
+        onChange={(isOn) => void run(() => change(isOn, wish?.showsText ?? false))}
+      />
+      <CheckBox
+        label={t('settings.push.text')}
+        hint={t('settings.push.text.hint')}
+        checked={wish?.showsText ?? false}
+        disabled={busy || !link || !wish}
+        onChange={(showsText) => void run(() => change(true, showsText))}
+      />
       {error !== undefined && (
         <p class="form-error" role="alert">
           {problem(error)}

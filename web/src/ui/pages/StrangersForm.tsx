@@ -3,6 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { errorText } from '../../i18n/errors';
 import { t } from '../../i18n';
 import { changeStrangersWait, fetchStrangersWait } from '../../xmpp/message-requests';
+import { CheckBox } from '../CheckBox';
 import { useLink, useTask } from '../hooks';
 import { toast } from '../toasts';
 
@@ -25,21 +26,13 @@ export function StrangersForm() {
   return (
     <section>
       <h2>{t('strangers.setting')}</h2>
-      <label class="choice">
-        <input
-          type="checkbox"
-          checked={isWaiting}
-          disabled={busy || !link}
-          onChange={(event) => {
-            const next = event.currentTarget.checked;
-            void run(() => change(next));
-          }}
-        />
-        <span>
-          {t('strangers.setting.label')}
-          <span class="hint">{t('strangers.setting.hint')}</span>
-        </span>
-      </label>
+      <CheckBox
+        label={t('strangers.setting.label')}
+        hint={t('strangers.setting.hint')}
+        checked={isWaiting}
+        disabled={busy || !link}
+        onChange={(next) => void run(() => change(next))}
+      />
       {error !== undefined && (
         <p class="form-error" role="alert">
           {errorText(error)}
