@@ -137,12 +137,7 @@ impl Host {
         node: &str,
     ) -> Result<Vec<WaitingRequest>, PubsubError> {
         self.check_own(owner, node)?;
-        let owner = self.owner(owner).await?.ok_or(PubsubError::NodeNotFound)?;
-        let (spot, _) = self.enter(&owner, actor, node, Freshness::Now).await?;
-        let view = self.within(&owner, &spot, |state| {
-            state.node(&spot.name).map(|node| Arc::clone(&node.view))
-        });
-        let view = view.await?.ok_or(PubsubError::NodeNotFound)?;
+        let view = self.view_entered(owner, actor, node).await?;
         may_moderate(actor.no, &view)?;
         let pending = view.subscribers.iter();
         let mut pending: Vec<_> = pending
